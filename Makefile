@@ -1,0 +1,55 @@
+# `make demo` and `make test` set up everything they need, and are quick when run again.
+# Needed beforehand: Python 3.10 or later with venv, and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+OUT    ?= demo
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/installed
+	$(BIN)/landscape train plain56 resnet56 --data digits --epochs 15 --schedule constant \
+	    --out $(OUT)/runs
+	$(BIN)/landscape scan $(OUT)/runs/plain56/last.pt $(OUT)/runs/resnet56/last.pt \
+	    --images 256 --points 25 --out $(OUT)
+	$(BIN)/landscape plot $(OUT)/plain56.h5 $(OUT)/resnet56.h5 --out $(OUT)/surfaces.png
+	$(BIN)/landscape plot $(OUT)/plain56.h5 $(OUT)/resnet56.h5 --kind contour \
+	    --out $(OUT)/contours.png
+	$(BIN)/landscape view $(OUT)/plain56.h5 $(OUT)/resnet56.h5 --html $(OUT)/landscape.html --open
+	@echo "The figures, the page and the surfaces are in $(OUT)/: open $(OUT)/landscape.html"
+
+test: $(VENV)/installed-dev $(VENV)/browser check
+	$(BIN)/pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@ $(VENV)/installed
+
+# The page is tested in a real browser, the system's own; elsewhere its tests are skipped.
+$(VENV)/browser: $(BIN)/python
+	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+	    || { command -v apt-get && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	         && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+	    || echo "no Chromium: install it to run the tests of the page"
+	touch $@

@@ -1,0 +1,187 @@
+"""What a trained net is on disk: ours, and other people's."""
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.atomic import replacing
+from landscape.data import Preprocessing
+from landscape.errors import CheckpointError, first_line
+from landscape.models import Net
+
+FORMAT = "landscape-checkpoint"
+VERSION = 1
+
+_STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A net's weights, and what is known of them. Data only.
+
+    Attributes:
+        state: All parameters and buffers by name.
+        net: Which of our nets it is, if the file says so.
+        data: Name of the data set it was trained on, if the file says so.
+        preprocessing: What its inputs were trained with, if the file says so.
+        recipe: How it was trained.
+        epoch: How many epochs, if the file says so.
+        history: One list per quantity (``train_loss``, ``test_accuracy``, …), one entry per
+            epoch.
+        resume: What the trainer needs to go on; empty in a finished run.
+    """
+
+    state: Mapping[str, Tensor]
+    net: Net | None = None
+    data: str | None = None
+    preprocessing: Preprocessing | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int | None = None
+    history: Mapping[str, list[float]] = field(default_factory=dict)
+    resume: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def unwrapped(self) -> Mapping[str, Tensor]:
+        """The state without the prefixes of ``DataParallel`` and ``torch.compile``."""
+        state = self.state
+        for prefix in ("module.", "_orig_mod.", "module."):
+            if all(name.startswith(prefix) for name in state):
+                state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        return state
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint; the file appears complete or not at all.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        content = {
+            "format": FORMAT,
+            "format_version": VERSION,
+            "state_dict": {name: tensor.detach().cpu() for name, tensor in self.state.items()},
+            "net": asdict(self.net) if self.net else None,
+            "data": self.data,
+            "preprocessing": asdict(self.preprocessing) if self.preprocessing else None,
+            "recipe": dict(self.recipe),
+            "epoch": self.epoch,
+            "history": dict(self.history),
+            "resume": dict(self.resume),
+        }
+        with replacing(path) as temporary:
+            torch.save(content, temporary)
+
+    def load_into(self, model: nn.Module, what: str) -> None:
+        """Put the weights into a model.
+
+        Args:
+            model: Changed in place.
+            what: What the model is, for the error's text.
+
+        Raises:
+            CheckpointError: Names or shapes differ.
+        """
+        wanted = model.state_dict()
+        state = self.state if wanted.keys() & self.state.keys() else self.unwrapped
+        # Checkpoints from before torch 0.4.1 have no such counters; they are not used.
+        optional = {name for name in wanted if name.endswith("num_batches_tracked")}
+        missing = [name for name in wanted if name not in state and name not in optional]
+        unexpected = [name for name in state if name not in wanted]
+        shapes = [
+            f"{name} has shape {tuple(state[name].shape)}, the net's {tuple(tensor.shape)}"
+            for name, tensor in wanted.items()
+            if name in state and state[name].shape != tensor.shape
+        ]
+        if missing or unexpected or shapes:
+            problems = [
+                *([f"{len(missing)} missing ({missing[0]}, …)"] if missing else []),
+                *([f"{len(unexpected)} unexpected ({unexpected[0]}, …)"] if unexpected else []),
+                *shapes[:1],
+            ]
+            raise CheckpointError(f"the checkpoint does not fit {what}: {'; '.join(problems)}")
+        model.load_state_dict(state, strict=False)
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Read a checkpoint without running anything that is in it.
+
+    Understood are ours, a ``state_dict``, and dictionaries that hold one under
+    ``state_dict``, ``model_state_dict``, ``model`` or ``net``.
+
+    Raises:
+        CheckpointError: It is missing, damaged, holds code, or no weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than data, or is damaged; nothing in it was run: save only "
+            "`model.state_dict()` with torch.save"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            f"{path} is not a whole file of torch.save: {first_line(error)}"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state_dict")
+    if content.get("format") == FORMAT:
+        return _ours(content, path)
+    state = next(
+        (content[key] for key in _STATE_KEYS if isinstance(content.get(key), Mapping)), content
+    )
+    return Checkpoint(_weights(state, path))
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _ours(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    version = content.get("format_version")
+    if version != VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint version {version}, this program reads {VERSION}: "
+            "install a newer landscape"
+        )
+    try:
+        net, preprocessing = content["net"], content["preprocessing"]
+        return Checkpoint(
+            _weights(content["state_dict"], path),
+            net=Net(**net) if net else None,
+            data=content["data"],
+            preprocessing=Preprocessing(**preprocessing) if preprocessing else None,
+            recipe=content["recipe"],
+            epoch=content["epoch"],
+            history=content["history"],
+            resume=content["resume"],
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def _weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
+    weights = {}
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"{path} holds no state_dict: {key!r} is a {type(value).__name__}, expected "
+                "tensors by name"
+            )
+        weights[key] = value
+    if not weights:
+        raise CheckpointError(f"{path} holds no weights")
+    return weights

@@ -1,0 +1,96 @@
+"""The command line: lists the verbs, imports them on use, turns errors into one line."""
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from landscape import __version__
+from landscape.errors import LandscapeError, first_line
+
+_VERBS = {
+    "train": "Train nets on images.",
+    "scan": "Sample the loss over a plane through trained weights.",
+    "plot": "Draw surfaces as figures for print.",
+    "view": "Open an interactive page of surfaces side by side.",
+    "info": "Say what a checkpoint or a surface holds.",
+}
+
+
+class _Verbs(click.Group):
+    """A group whose commands are imported on use: ``--help`` stays free of torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = import_module(f"landscape.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="landscape %(version)s")
+def group() -> None:
+    r"""See the loss landscape of a neural network.
+
+    \b
+    Example:
+      landscape train plain56 resnet56 --data digits --epochs 15
+      landscape scan runs/plain56/last.pt runs/resnet56/last.pt
+      landscape view surfaces/plain56.h5 surfaces/resnet56.h5
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0, 1 (error), 2 (usage), 130 (Ctrl-C), 143 (SIGTERM)."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        group(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(error.format_message(), 1)
+    except LandscapeError as error:
+        _fail(str(error), 1)
+    except BrokenPipeError:
+        sys.stderr.close()  # else Python complains again at exit
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'file'}: {error.strerror or first_line(error)}", 1)
+    except (KeyboardInterrupt, click.Abort):
+        _fail(f"interrupted; what was done is saved, the same command goes on: {_command()}", 130)
+    except _Terminated:
+        _fail(f"terminated; what was done is saved, the same command goes on: {_command()}", 143)
+    sys.exit(0)
+
+
+class _Terminated(BaseException):
+    """SIGTERM came; passes through every ``except Exception``, like KeyboardInterrupt."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _command() -> str:
+    import shlex
+
+    return shlex.join(["landscape", *sys.argv[1:]])
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    one_line = " ".join(text.split())
+    print(f"landscape: {one_line}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)

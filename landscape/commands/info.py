@@ -1,0 +1,92 @@
+"""``landscape info``."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from landscape import checkpoints, store
+from landscape.checkpoints import Checkpoint
+from landscape.commands.options import PATH
+from landscape.progress import duration
+from landscape.surface import Surface
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+@click.command()
+@click.argument("path", metavar="FILE", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def command(path: Path, as_json: bool) -> None:
+    r"""Say what a checkpoint or a surface holds.
+
+    \b
+    Example:
+      landscape info surfaces/resnet56.h5
+      landscape info runs/resnet56/last.pt --json
+    """
+    is_surface = path.suffix == ".h5" or _begins_as_hdf5(path)
+    facts = _surface(store.load(path)) if is_surface else _checkpoint(checkpoints.load(path))
+    if as_json:
+        click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    width = max(map(len, facts))
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"  # noqa: PLW2901
+        click.echo(f"{key:{width}}  {'unknown' if value is None else value}")
+
+
+def _begins_as_hdf5(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+
+
+def _surface(surface: Surface) -> dict[str, Any]:
+    losses = surface.losses[surface.evaluated]
+    finite = losses[np.isfinite(losses)]
+    return {
+        "kind": "surface",
+        "name": surface.name,
+        "grid": str(surface.grid),
+        "evaluated": f"{surface.evaluated.sum()} of {surface.grid.size} points",
+        "loss at the center": surface.center_loss,
+        "lowest loss": float(finite.min()) if finite.size else None,
+        "median loss": float(np.median(finite)) if finite.size else None,
+        "highest loss": float(finite.max()) if finite.size else None,
+        "points not finite": int(losses.size - finite.size),
+        "time": duration(surface.seconds),
+        **surface.settings,
+        **{key: value for key, value in surface.provenance.items() if key != "name"},
+    }
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    parameters = sum(tensor.numel() for tensor in checkpoint.state.values())
+    return {
+        "kind": "checkpoint",
+        "net": checkpoint.net and checkpoint.net.name,
+        "shortcut": checkpoint.net and checkpoint.net.shortcut,
+        "numbers": parameters,
+        "tensors": len(checkpoint.state),
+        "data": checkpoint.data,
+        "preprocessing": checkpoint.preprocessing and str(checkpoint.preprocessing),
+        "epoch": checkpoint.epoch,
+        "unfinished": bool(checkpoint.resume),
+        "recipe": dict(checkpoint.recipe),
+        "last epoch": {key: values[-1] for key, values in checkpoint.history.items() if values},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it: what is not finite becomes text."""
+    if isinstance(value, dict):
+        return {key.replace(" ", "_"): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

@@ -1,0 +1,141 @@
+"""Options and types that several verbs share."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from landscape.archives import DATA_DIR_VARIABLE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Converted(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
+    """A text that a function converts; its ``ValueError`` is a usage error.
+
+    Args:
+        name: What stands for the value in the help.
+        convert: From text to value.
+    """
+
+    def __init__(self, name: str, convert: Callable[[str], Any]) -> None:
+        self.name = name
+        self._convert = convert
+
+    def convert(  # noqa: D102
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._convert(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _points(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    pair = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if min(pair) < 1:
+        raise ValueError(f"expected N or NxM points with N and M of 1 or more, not {text!r}")
+    return pair
+
+
+def _interval(text: str) -> tuple[float, float]:
+    try:
+        start, stop = map(float, text.split(":"))
+    except ValueError:
+        start = stop = 0.0
+    if not (start < stop and abs(start) < float("inf") and abs(stop) < float("inf")):
+        raise ValueError(f"expected START:STOP with START below STOP, as -1:1, not {text!r}")
+    return start, stop
+
+
+def _count_or_all(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"expected a number of 1 or more, or 'all', not {text!r}")
+    return int(text)
+
+
+def _levels(text: str) -> list[float]:
+    try:
+        if ":" in text:
+            start, stop, step = map(float, text.split(":"))
+            levels = [start + k * step for k in range(int((stop - start) / step + 1.001))]
+        else:
+            levels = [float(part) for part in text.split(",")]
+    except (ValueError, ZeroDivisionError, OverflowError):
+        levels = []
+    if not levels or levels != sorted(set(levels)):
+        raise ValueError(f"expected rising losses as 0.1,1,10 or START:STOP:STEP, not {text!r}")
+    return levels
+
+
+def _preprocessing(text: str) -> Any:
+    from landscape.data import Preprocessing
+
+    return Preprocessing.parse(text)
+
+
+def _device(text: str) -> Any:
+    from landscape.scanning import choose_device
+
+    return choose_device(text)
+
+
+POINTS = Converted("N|NxM", _points)
+INTERVAL = Converted("START:STOP", _interval)
+COUNT_OR_ALL = Converted("N|all", _count_or_all)
+LEVELS = Converted("LOSSES", _levels)
+PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
+DEVICE = Converted("auto|cpu|cuda|cuda:N", _device)
+PATH = click.Path(path_type=Path)
+SURFACES = click.argument("surfaces", metavar="SURFACE...", nargs=-1, required=True, type=PATH)
+
+
+def data_options(function: F) -> F:
+    """Add ``--data-dir`` and ``--preprocess``."""
+    function = click.option(
+        "--preprocess",
+        "preprocessing",
+        type=PREPROCESSING,
+        help="Mean and deviation per channel: paper (Li et al., CIFAR-10), imagenet, none, or "
+        "numbers on the scale 0 to 1 as 0.5,0.5,0.5/0.2,0.2,0.2.  [default: as the checkpoint "
+        "or the data set says]",
+    )(function)
+    return click.option(
+        "--data-dir",
+        type=PATH,
+        envvar=DATA_DIR_VARIABLE,
+        show_envvar=True,
+        help="Folder with the data set's official files; without it they are downloaded once.",
+    )(function)
+
+
+def device_option(function: F) -> F:
+    """Add ``--device``."""
+    return click.option(
+        "--device",
+        type=DEVICE,
+        default="auto",
+        show_default=True,
+        help="Where to compute; auto is a GPU where there is one.",
+    )(function)
+
+
+def scale_options(function: F) -> F:
+    """Add ``--scale`` and ``--max``."""
+    function = click.option(
+        "--max", "maximum", type=float, help="Draw higher losses at this one, and say so."
+    )(function)
+    return click.option(
+        "--scale",
+        type=click.Choice(["auto", "linear", "log"]),
+        default="auto",
+        show_default=True,
+        help="Of the loss; auto is log where losses span a factor of 100.",
+    )(function)

@@ -1,0 +1,218 @@
+"""Static figures with matplotlib: surfaces side by side on one scale, learning curves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LightSource, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from landscape.atomic import replacing
+from landscape.scale import Scale, ScaleKind
+from landscape.surface import Surface
+
+Kind = Literal["surface", "contour", "heatmap"]
+KINDS: tuple[str, ...] = get_args(Kind)
+FORMATS = ("png", "pdf", "svg")
+
+_MISSING = "0.75"  # gray of points without a finite loss
+
+
+def plot(
+    surfaces: Sequence[Surface],
+    *,
+    kind: Kind = "surface",
+    scale: ScaleKind = "auto",
+    maximum: float | None = None,
+    levels: Sequence[float] | None = None,
+    cmap: str = "viridis",
+) -> Figure:
+    """Draw surfaces side by side on one scale.
+
+    Points whose loss is not finite are left out (3-D) or gray; an unfinished scan is drawn
+    from the points it has, and says so.
+
+    Args:
+        surfaces: One or more.
+        kind: ``surface`` (3-D), ``contour`` (filled, with labelled lines) or ``heatmap``.
+        scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100.
+        maximum: Losses above are drawn at this value; the figure says so.
+        levels: Losses of the contour lines; by default about twelve round ones.
+        cmap: A color map of matplotlib.
+
+    Returns:
+        A figure of pyplot; show it with ``plt.show()``, or save it.
+
+    Raises:
+        ValueError: No surfaces, an unknown kind or scale.
+        LandscapeError: There is nothing to draw.
+    """
+    if not surfaces or kind not in KINDS:
+        raise ValueError(f"expected one surface or more, and kind one of {', '.join(KINDS)}")
+    common = Scale.of(surfaces, scale, maximum)
+    lines = np.asarray(common.levels() if levels is None else levels, dtype=np.float64)
+    picture = _Picture(common, Normalize(*common.limits), cmap, lines)
+    figure = plt.figure(figsize=(5.2 * len(surfaces) + 0.6, 4.6), layout="constrained")
+    projection: dict[str, Any] = {"projection": "3d"} if kind == "surface" else {}
+    all_axes = []
+    for number, surface in enumerate(surfaces, 1):
+        axes: Any = figure.add_subplot(1, len(surfaces), number, **projection)
+        getattr(picture, f"draw_{kind}")(axes, surface)
+        axes.set_title(_title(surface))
+        axes.set_xlabel("α, along δ")
+        axes.set_ylabel("β, along η")
+        all_axes.append(axes)
+    bar = figure.colorbar(
+        ScalarMappable(picture.norm, cmap),
+        ax=all_axes,
+        shrink=0.75,
+        pad=0.08 if projection else 0.02,
+    )
+    _loss_ticks(bar.ax.yaxis, common)
+    clipped = f", cut at {Scale.label(common.high)}" if common.clipped else ""
+    bar.set_label(f"mean loss{' (log scale)' if common.log else ''}{clipped}")
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """What all surfaces of one figure share."""
+
+    scale: Scale
+    norm: Normalize
+    cmap: str
+    lines: NDArray[np.float64]
+
+    def draw_surface(self, axes: Any, surface: Surface) -> None:
+        # Rows are y here, as LightSource and plot_surface have it.
+        x, y = np.meshgrid(surface.grid.alphas, surface.grid.betas)
+        z = self.scale.heights(surface.filled()).T
+        if min(z.shape) < 2:
+            raise ValueError("a surface needs two points or more along both axes; use heatmap")
+        low, high = self.scale.limits
+        solid = np.nan_to_num(z, nan=low)
+        colors = plt.get_cmap(self.cmap)(self.norm(solid))
+        light = LightSource(azdeg=315, altdeg=50)
+        shaded = light.shade_rgb(
+            colors[..., :3],
+            (solid - low) / (high - low),
+            blend_mode="soft",
+            vert_exag=0.6,
+            dx=1 / z.shape[1],
+            dy=1 / z.shape[0],
+        )
+        colors[..., :3] = 0.35 * colors[..., :3] + 0.65 * shaded
+        axes.plot_surface(
+            x,
+            y,
+            z,
+            facecolors=colors,
+            rcount=z.shape[0],  # else it is thinned to 50 lines without a word
+            ccount=z.shape[1],
+            linewidth=0,
+            antialiased=False,
+            shade=False,
+            rasterized=True,
+        )
+        axes.set_zlim(low, high)
+        axes.set_box_aspect((1, 1, 0.75))
+        axes.view_init(elev=32, azim=-60)
+        _loss_ticks(axes.zaxis, self.scale, 7)
+
+    def draw_contour(self, axes: Any, surface: Surface) -> None:
+        height = np.ma.masked_invalid(self.scale.heights(surface.filled()).T)
+        if min(height.shape) < 2:
+            raise ValueError("contours need two points or more along both axes; use heatmap")
+        _flat(axes, surface)
+        where = surface.grid.alphas, surface.grid.betas, height
+        shades = np.linspace(*self.scale.limits, 129)
+        axes.contourf(*where, levels=shades, norm=self.norm, cmap=self.cmap)
+        at = self.scale.heights(self.lines)
+        drawn = axes.contour(*where, levels=at, colors="k", linewidths=0.6, alpha=0.8)
+        axes.clabel(drawn, fmt=dict(zip(at, map(Scale.label, self.lines), strict=True)), fontsize=7)
+        axes.plot(0, 0, "+", color="white", markersize=8)
+
+    def draw_heatmap(self, axes: Any, surface: Surface) -> None:
+        _flat(axes, surface)
+        axes.pcolormesh(
+            surface.grid.alphas,
+            surface.grid.betas,
+            np.ma.masked_invalid(self.scale.heights(surface.filled()).T),
+            norm=self.norm,
+            cmap=self.cmap,
+            shading="nearest",
+            rasterized=True,
+        )
+
+
+def _flat(axes: Any, surface: Surface) -> None:
+    axes.set_facecolor(_MISSING)
+    spans = np.ptp(surface.grid.alphas), np.ptp(surface.grid.betas)
+    if min(spans) > 0 and max(spans) < 4 * min(spans):
+        axes.set_aspect("equal")
+
+
+def _title(surface: Surface) -> str:
+    notes = []
+    if surface.center_loss is not None:
+        notes.append(f"loss {Scale.label(surface.center_loss)} at the center")
+    if not surface.is_complete:
+        notes.append(f"{surface.evaluated.mean():.0%} of the points")
+    infinite = int((~np.isfinite(surface.losses[surface.evaluated])).sum())
+    if infinite:
+        notes.append(f"{infinite} points not finite")
+    return "\n".join([surface.name, ", ".join(notes)])
+
+
+def _loss_ticks(axis: Any, scale: Scale, num: int = 8) -> None:
+    levels = scale.levels(num)
+    axis.set_ticks(scale.heights(levels), [Scale.label(level) for level in levels])
+
+
+def learning_curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Draw loss and accuracy over the epochs of several runs.
+
+    Args:
+        histories: By the run's name: lists ``train_loss``, ``test_loss``,
+            ``train_accuracy``, ``test_accuracy``, one entry per epoch; the test's may be
+            missing.
+    """
+    figure, (losses, accuracies) = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    percent: Callable[[float], float] = lambda value: 100 * value  # noqa: E731
+    for axes, quantity, unit in (
+        (losses, "loss", float),
+        (accuracies, "accuracy", percent),
+    ):
+        for number, (name, history) in enumerate(histories.items()):
+            for part, style in (("train", "-"), ("test", "--")):
+                values = [unit(value) for value in history.get(f"{part}_{quantity}", ())]
+                if values:
+                    epochs = range(1, len(values) + 1)
+                    axes.plot(epochs, values, style, color=f"C{number}", label=f"{name}, {part}")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    losses.set_yscale("log")
+    losses.set_ylabel("mean loss")
+    accuracies.set_ylabel("accuracy (%)")
+    accuracies.legend()
+    return figure
+
+
+def save(figure: Figure, path: Path, *, dpi: int = 200) -> None:
+    """Write a figure as PNG, PDF or SVG, by the file's suffix, and close it.
+
+    Raises:
+        ValueError: Another suffix.
+        OSError: It cannot be written.
+    """
+    kind = path.suffix.lstrip(".").lower()
+    if kind not in FORMATS:
+        raise ValueError(f"expected a file name that ends in .{', .'.join(FORMATS)}, not {path}")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=dpi)
+    plt.close(figure)

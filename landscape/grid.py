@@ -1,0 +1,134 @@
+"""Where on the plane the loss is sampled: the one owner of axis order and visiting order."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The product of two axes.
+
+    Every array over a grid has shape ``(len(alphas), len(betas))``, and its element
+    ``[i, j]`` belongs to the point ``(alphas[i], betas[j])``.
+
+    Attributes:
+        alphas: Coordinates along δ, strictly increasing, shape (num_alphas,), dimensionless.
+        betas: Coordinates along η, strictly increasing, shape (num_betas,), dimensionless.
+
+    Raises:
+        ValueError: An axis is empty, not finite, or not strictly increasing.
+    """
+
+    alphas: NDArray[np.float64]
+    betas: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for name in ("alphas", "betas"):
+            axis = np.array(getattr(self, name), dtype=np.float64)
+            if axis.ndim != 1 or axis.size == 0:
+                raise ValueError(f"{name} must have one dimension and one value or more")
+            if not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
+                raise ValueError(f"{name} must be finite and strictly increasing")
+            axis.setflags(write=False)
+            object.__setattr__(self, name, axis)
+
+    @classmethod
+    def regular(
+        cls,
+        points: int | Sequence[int] = 51,
+        alpha: Interval = (-1.0, 1.0),
+        beta: Interval | None = None,
+    ) -> "Grid":
+        """Return evenly spaced points, both ends included.
+
+        Args:
+            points: Points per axis, or (along α, along β). One point lies in the middle of
+                its range, so that 51×1 over [-1, 1]² is the line β = 0.
+            alpha: First and last α.
+            beta: First and last β; the range of α where it is not given.
+
+        Raises:
+            ValueError: Fewer than one point, or a range that does not rise.
+        """
+        num_alphas, num_betas = (points, points) if isinstance(points, int) else points
+        beta = alpha if beta is None else beta
+        return cls(
+            _axis("alpha", alpha, num_alphas),
+            _axis("beta", beta, num_betas),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(num_alphas, num_betas)."""
+        return len(self.alphas), len(self.betas)
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return len(self.alphas) * len(self.betas)
+
+    def point(self, index: int) -> tuple[float, float]:
+        """Return (alpha, beta) of a flat index into arrays over this grid."""
+        i, j = divmod(int(index), len(self.betas))
+        return float(self.alphas[i]), float(self.betas[j])
+
+    def order(self) -> NDArray[np.int64]:
+        """Return all flat indices from coarse to fine, the middle first, shape (size,).
+
+        Corners and middle come first, then halves, quarters and so on, so that an
+        unfinished scan already covers the whole range evenly.
+        """
+        levels = np.maximum.outer(_levels(len(self.alphas)), _levels(len(self.betas)))
+        levels[len(self.alphas) // 2, len(self.betas) // 2] = -1
+        return np.argsort(levels.ravel(), kind="stable")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Grid)
+            and np.array_equal(self.alphas, other.alphas)
+            and np.array_equal(self.betas, other.betas)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.alphas.tobytes(), self.betas.tobytes()))
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.alphas)}x{len(self.betas)} points, "
+            f"alpha {self.alphas[0]:g}:{self.alphas[-1]:g}, "
+            f"beta {self.betas[0]:g}:{self.betas[-1]:g}"
+        )
+
+
+def _axis(name: str, interval: Interval, num: int) -> NDArray[np.float64]:
+    start, stop = interval
+    if num < 1:
+        raise ValueError(f"points must be 1 or more along {name}, not {num}")
+    if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
+        raise ValueError(
+            f"the range of {name} must rise from its first to its last value, "
+            f"not {start:g}:{stop:g}"
+        )
+    if num == 1:
+        return np.array([(start + stop) / 2])
+    steps = np.arange(num)
+    # Weighting both ends keeps the middle of a symmetric range at exactly 0.
+    return (start * (num - 1 - steps) + stop * steps) / (num - 1)
+
+
+def _levels(num: int) -> NDArray[np.int64]:
+    """Return the halving of [0, num - 1] at which each index first appears, shape (num,)."""
+    levels = np.full(num, -1)
+    pieces, level = 1, 0
+    while (levels < 0).any():
+        ends = (np.arange(pieces + 1) * (num - 1) * 2 + pieces) // (2 * pieces)
+        ends = ends[levels[ends] < 0]
+        levels[ends] = level
+        pieces, level = pieces * 2, level + 1
+    return levels

@@ -1,0 +1,88 @@
+"""The plane through the space of weights on which the loss is looked at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape.directions import Normalization, normalize, random_direction
+from landscape.parameters import Parameters, check_match, inner_product
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The points θ* + α δ + β η.
+
+    The directions need not be orthogonal (random ones in high dimension nearly are).
+
+    Attributes:
+        center: θ*, the trained parameters.
+        delta: δ, the direction of α.
+        eta: η, the direction of β.
+
+    Raises:
+        ParameterMismatchError: A direction's names or shapes are not the center's.
+    """
+
+    center: Parameters
+    delta: Parameters
+    eta: Parameters
+
+    def __post_init__(self) -> None:
+        check_match(self.delta, self.center, "direction delta")
+        check_match(self.eta, self.center, "direction eta")
+
+    @classmethod
+    def random(cls, center: Parameters, seed: int, how: Normalization = "filter") -> "Plane":
+        """Return the plane along two random directions that the seed determines.
+
+        Raises:
+            ValueError: The seed is negative, or no parameter has two or more dimensions,
+                so that both directions would be zero.
+        """
+        if seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {seed}")
+        if not any(tensor.dim() > 1 for tensor in center.values()):
+            raise ValueError(
+                "no parameter has two or more dimensions, so random directions are zero "
+                "(biases and normalization layers are not perturbed): give directions"
+            )
+        delta, eta = (
+            normalize(random_direction(center, seed, axis), center, how) for axis in (0, 1)
+        )
+        return cls(center, delta, eta)
+
+    def at(self, alpha: float, beta: float) -> dict[str, Tensor]:
+        """Return θ* + alpha δ + beta η, computed from the center, of the center's types."""
+        return {
+            name: center + alpha * self.delta[name] + beta * self.eta[name]
+            for name, center in self.center.items()
+        }
+
+    def project(self, parameters: Parameters) -> tuple[float, float]:
+        """Return the coordinates (alpha, beta) of the plane's point nearest to ``parameters``.
+
+        Nearest in the Euclidean norm over all parameters.
+
+        Raises:
+            ParameterMismatchError: Names or shapes are not the center's.
+            ValueError: The directions are parallel or zero: coordinates are not unique.
+        """
+        check_match(parameters, self.center, "the point to project")
+        offset = {name: parameters[name] - center for name, center in self.center.items()}
+        basis = (self.delta, self.eta)
+        gram = np.array([[inner_product(a, b) for b in basis] for a in basis])
+        if np.linalg.matrix_rank(gram, hermitian=True) < 2:
+            raise ValueError("the directions are parallel or zero: the plane is not a plane")
+        alpha, beta = np.linalg.solve(gram, [inner_product(a, offset) for a in basis])
+        return float(alpha), float(beta)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Plane":
+        """Return the same plane on another device or with another floating-point type."""
+
+        def move(tensors: Parameters) -> Mapping[str, Tensor]:
+            return {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
+
+        return Plane(move(self.center), move(self.delta), move(self.eta))

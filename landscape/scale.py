@@ -1,0 +1,117 @@
+"""How losses become heights and colors: one scale for all surfaces of a picture."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.errors import LandscapeError
+from landscape.surface import Surface
+
+ScaleKind = Literal["auto", "linear", "log"]
+SCALE_KINDS: tuple[str, ...] = get_args(ScaleKind)
+
+_LOG_FROM_RATIO = 100.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A common scale of losses.
+
+    A logarithmic scale is made by drawing the logarithm on linear axes, with ticks in units
+    of the loss: log axes of 3-D programs are unreliable.
+
+    Attributes:
+        low: Lowest loss drawn as it is; lower ones (a loss of 0 on a log scale) stand here.
+        high: Highest loss drawn as it is; higher ones stand here.
+        log: Whether heights are logarithms to base 10.
+        clipped: Whether some losses lie above ``high``.
+    """
+
+    low: float
+    high: float
+    log: bool
+    clipped: bool = False
+
+    @classmethod
+    def of(
+        cls, surfaces: Sequence[Surface], kind: ScaleKind = "auto", maximum: float | None = None
+    ) -> "Scale":
+        """Return the scale that holds all finite losses of all surfaces.
+
+        Args:
+            surfaces: One or more.
+            kind: ``auto`` is logarithmic where the positive losses span a factor of 100.
+            maximum: Draw higher losses at this height.
+
+        Raises:
+            LandscapeError: No surface has a finite loss, or for ``log`` no positive one, or
+                all lie above the maximum.
+        """
+        all_values = np.concatenate([s.losses[s.evaluated] for s in surfaces])
+        values = all_values[np.isfinite(all_values)]
+        if not values.size:
+            raise LandscapeError("there is nothing to draw: no point has a finite loss")
+        positive = values[values > 0]
+        spans_decades = positive.size > 0 and positive.max() > _LOG_FROM_RATIO * positive.min()
+        log = kind == "log" or (kind == "auto" and bool(values.min() >= 0) and bool(spans_decades))
+        if log and not positive.size:
+            raise LandscapeError("a log scale needs positive losses, there are none")
+        low = float(positive.min() if log else values.min())
+        high = float(values.max())
+        if maximum is not None:
+            if maximum <= low:
+                raise LandscapeError(f"the maximum must be above the lowest loss {low:.3g}")
+            high = min(high, maximum)
+        if not high > low:
+            low, high = (low / 2, low * 2) if log else (low - 0.5, high + 0.5)
+        return cls(low, high, log, clipped=bool(values.max() > high))
+
+    def heights(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what is drawn: clipped losses or their logarithms; nan where not finite."""
+        finite = np.where(np.isfinite(losses), losses, np.nan)
+        clipped = np.clip(finite, self.low, self.high)
+        return (np.log10(clipped) if self.log else clipped).astype(np.float64)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Heights of the lowest and highest loss."""
+        low, high = self.heights(np.array([self.low, self.high]))
+        return float(low), float(high)
+
+    def levels(self, num: int = 12) -> NDArray[np.float64]:
+        """Return about ``num`` round losses from low to high, for contours and ticks."""
+        if not self.log:
+            step = _round_up((self.high - self.low) / num)
+            return np.arange(math.ceil(self.low / step), math.floor(self.high / step) + 1) * step
+        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+        decades = last - first
+        if decades >= num:
+            exponents = np.arange(first, last + 1, math.ceil(decades / num))
+            levels = np.asarray(10.0**exponents, dtype=np.float64)
+        else:
+            per_decade = next(
+                m
+                for m in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+                if len(m) * math.log10(self.high / self.low) >= num * 0.6 or len(m) == 6
+            )
+            levels = np.array([m * 10.0**e for e in range(first, last + 1) for m in per_decade])
+        return levels[(levels >= self.low) & (levels <= self.high)]
+
+    @staticmethod
+    def label(loss: float) -> str:
+        """Return a short text for a loss, like ``0.05``, ``30`` or ``1e4``."""
+        text = f"{loss:.3g}"
+        if 0.001 <= abs(loss) < 10_000 or loss == 0:
+            return f"{loss:.10g}" if len(f"{loss:.10g}") <= 6 else text
+        mantissa, exponent = f"{loss:.2e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def _round_up(step: float) -> float:
+    """Return the next of …, 1, 2, 5, 10, … at or above ``step``."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= step * (1 - 1e-9))

@@ -1,0 +1,271 @@
+"""One scan from start to end: where plane, evaluation and storage meet."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import nn
+
+import landscape
+from landscape import store
+from landscape.data import as_tensors
+from landscape.directions import RECIPE, Normalization
+from landscape.evaluate import evaluate
+from landscape.foreign import load_directions
+from landscape.grid import Grid, Interval
+from landscape.objective import Loss, Objective, check_deterministic
+from landscape.parameters import Parameters, fingerprint
+from landscape.plane import Plane
+from landscape.progress import Progress, Silent, duration
+from landscape.surface import Facts, Surface
+
+Precision = Literal["float32", "float64"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+_SECONDS_PER_COMMIT = 1.0
+
+
+def scan(
+    model: nn.Module,
+    loss: Loss,
+    data: tuple[Any, Any],
+    *,
+    points: int | Sequence[int] = 51,
+    alpha: Interval = (-1.0, 1.0),
+    beta: Interval | None = None,
+    seed: int = 0,
+    normalize: Normalization = "filter",
+    directions: str | Path | tuple[Parameters, Parameters] | None = None,
+    images_per_batch: int | None = None,
+    device: str | torch.device = "auto",
+    precision: Precision = "float32",
+    path: str | Path | None = None,
+    overwrite: bool = False,
+    store_directions: bool = False,
+    name: str | None = None,
+    settings: Facts | None = None,
+    provenance: Facts | None = None,
+    progress: Progress | None = None,
+) -> Surface:
+    """Return the loss of a net over a plane through its weights.
+
+    The loss is the mean over the given examples with the net in evaluation mode. The model
+    is copied; yours is left exactly as it is.
+
+    Example:
+        >>> surface = landscape.scan(model, loss, (x, y), points=51, seed=0)
+        >>> surface.losses[25, 25]  # at the trained weights
+
+    Args:
+        model: Any module, trained; called as ``model(x)``.
+        loss: Called as ``loss(outputs, targets)``; returns one value per example, or their
+            mean (then no standard error is known). Losses of torch do either.
+        data: ``(x, y)``, tensors or arrays with one entry per example, as the model takes
+            them.
+        points: Points per axis, or (along alpha, along beta).
+        alpha: First and last coordinate along δ.
+        beta: First and last coordinate along η; as ``alpha`` where not given.
+        seed: Determines the directions, the same on every device.
+        normalize: How directions are scaled to the weights: ``filter`` (Li et al. 2018),
+            ``layer``, ``weight`` or ``none``. Biases and normalization layers never move.
+        directions: Instead of random ones: δ and η, or a file that stores them (one of our
+            surfaces or a direction file of the original program); taken as they are.
+        images_per_batch: Examples in one forward pass; changes rounding only.
+        device: ``auto`` is a GPU where there is one; else as torch names it.
+        precision: Floating-point type of all computations.
+        path: Write the surface here while it grows, and go on with a file of the same
+            settings that is there.
+        overwrite: Replace a file at ``path``.
+        store_directions: Store δ and η as arrays in the file as well.
+        name: What figures call it; by default the model's class.
+        settings: Further facts that determine the values; compared on resuming.
+        provenance: Further facts to store with the result.
+        progress: Where to report to.
+
+    Raises:
+        ValueError: An argument is out of its range.
+        DataError: Data, model and loss do not fit together.
+        ParameterMismatchError: Given directions do not fit the model.
+        SurfaceFileError: The file at ``path`` holds another scan, or ``directions`` cannot
+            be read.
+        LandscapeError: The loss is random.
+        OSError: The file cannot be written.
+    """
+    progress = progress or Silent()
+    grid = Grid.regular(points, alpha, beta)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    place, dtype = choose_device(device), getattr(torch, precision)
+    path = Path(path) if path is not None else None
+    if store_directions and path is None:
+        raise ValueError("store_directions needs a path to store them at")
+
+    x, y = as_tensors(*data, "the data")
+    objective = Objective.of(
+        model, loss, x, y, device=place, dtype=dtype, images_per_batch=images_per_batch
+    )
+    if directions is None:
+        plane = Plane.random(objective.center, seed, normalize)
+        origin: dict[str, Any] = {"seed": seed, "normalize": normalize, "directions": RECIPE}
+    else:
+        plane = _given_plane(directions, objective)
+        pair = {
+            f"{axis}/{key}": tensor
+            for axis, direction in (("delta", plane.delta), ("eta", plane.eta))
+            for key, tensor in direction.items()
+        }
+        origin = {"directions": f"given, {fingerprint(pair)}"}
+    surface = Surface.empty(
+        grid,
+        {
+            **(settings or {}),
+            "images": objective.num_images,
+            **origin,
+            "precision": precision,
+            "loss": _loss_name(loss),
+            "data_sha256": fingerprint({"x": x, "y": y}),
+            "weights_sha256": fingerprint(model.state_dict()),
+        },
+        {
+            "name": name or type(model).__name__,
+            **_environment(place),
+            "images_per_batch": objective.images_per_batch,
+            **(provenance or {}),
+        },
+    )
+    if path is not None:
+        surface = _open(path, surface, plane if store_directions else None, overwrite)
+    return surface if surface.is_complete else _fill(surface, objective, plane, path, progress)
+
+
+def choose_device(name: str | torch.device) -> torch.device:
+    """Return the device of a name; for ``auto`` a GPU where there is one.
+
+    Raises:
+        ValueError: There is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}") from None
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise ValueError(f"there is no device {name}: torch sees {count} CUDA devices here")
+    return device
+
+
+def _fill(
+    surface: Surface, objective: Objective, plane: Plane, path: Path | None, progress: Progress
+) -> Surface:
+    """Evaluate what is missing, into the file as well, and return the whole."""
+    losses, accuracies, errors = (
+        np.array(a) for a in (surface.losses, surface.accuracies, surface.standard_errors)
+    )
+    evaluated = np.array(surface.evaluated)
+    order = [int(k) for k in surface.grid.order() if not evaluated.ravel()[k]]
+    total, done = surface.grid.size, surface.grid.size - len(order)
+    seconds_per_point = _probe(objective, plane)
+    resumed = f", {done} of them done before" if done else ""
+    progress.note(
+        f"{surface.name}: {total} points{resumed} × {objective.num_images} images, "
+        f"about {duration(seconds_per_point * len(order))}"
+    )
+    writer = store.Writer(path) if path is not None else None
+    began = committed = time.monotonic()
+    spent = surface.seconds
+    progress.start(surface.name, total, done)
+    try:
+        points = (surface.grid.point(k) for k in order)
+        for index, values in zip(order, evaluate(objective, plane, points), strict=True):
+            losses.flat[index], accuracies.flat[index], errors.flat[index] = values
+            evaluated.flat[index] = True
+            done += 1
+            now = time.monotonic()
+            if writer is not None:
+                writer.put(index, values, spent + now - began)
+                if now - committed >= _SECONDS_PER_COMMIT:
+                    writer.commit()
+                    committed = time.monotonic()
+            progress.update(done, f"loss {values.loss:.4g}")
+    finally:
+        if writer is not None:
+            writer.close()
+        progress.stop()
+    return replace(
+        surface,
+        losses=losses,
+        accuracies=accuracies,
+        standard_errors=errors,
+        evaluated=evaluated,
+        seconds=spent + time.monotonic() - began,
+    )
+
+
+def _probe(objective: Objective, plane: Plane) -> float:
+    """Return the seconds that a point takes, from one batch that is computed twice."""
+    num = objective.images_per_batch
+    part = replace(objective, inputs=objective.inputs[:num], targets=objective.targets[:num])
+    first, again = (next(evaluate(part, plane, [(0.0, 0.0)])) for _ in range(2))
+    check_deterministic(first.loss, again.loss, "the first batch at the center")
+    began = time.monotonic()
+    next(evaluate(part, plane, [(0.0, 0.0)]))
+    return (time.monotonic() - began) * objective.num_images / num
+
+
+def _open(path: Path, surface: Surface, directions: Plane | None, overwrite: bool) -> Surface:
+    """Return what a file holds of this scan; make the file where there is none."""
+    if path.exists() and not overwrite:
+        found = store.load(path)
+        store.check_same_scan(found, surface, path)
+        return found
+    store.save(surface, path, directions=directions, overwrite=True)
+    return surface
+
+
+def _given_plane(
+    directions: str | Path | tuple[Parameters, Parameters], objective: Objective
+) -> Plane:
+    center = objective.center
+    if isinstance(directions, str | Path):
+        return load_directions(Path(directions), center, list(objective.model.state_dict()))
+    example = next(iter(center.values()))
+    delta, eta = directions
+    return Plane(center, delta, eta).to(example.device, example.dtype)
+
+
+def _loss_name(loss: Loss) -> str:
+    return str(getattr(loss, "__qualname__", None) or loss)
+
+
+def _environment(device: torch.device) -> Mapping[str, str | int]:
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "landscape": landscape.__version__,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "device": str(device),
+        "hardware": hardware(device),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def hardware(device: torch.device) -> str:
+    """Return the name of the chip that computes."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,246 @@
+"""Surfaces on disk: HDF5 files that survive a crash and can be read while they grow.
+
+The format is specified in docs/FORMAT.md. A file is made complete in one step, and from
+then on only numbers change in place: the HDF5 library never writes to it again, so neither
+a killed scan nor a reader can harm it.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+
+from landscape.atomic import replacing
+from landscape.errors import SurfaceFileError
+from landscape.evaluate.values import Values
+from landscape.grid import Grid
+from landscape.parameters import Parameters
+from landscape.plane import Plane
+from landscape.surface import Facts, Surface
+
+FORMAT = "landscape-surface"
+VERSION = 1
+
+_ARRAYS = ("losses", "accuracies", "standard_errors")
+
+
+def save(
+    surface: Surface, path: Path, *, directions: Plane | None = None, overwrite: bool = False
+) -> None:
+    """Write a surface to a new file, which appears complete or not at all.
+
+    Args:
+        surface: What to write, also if not all of it is evaluated.
+        path: Where; its folder is made if it is missing.
+        directions: A plane whose δ and η are stored as arrays as well.
+        overwrite: Replace a file that is there.
+
+    Raises:
+        SurfaceFileError: The file exists and ``overwrite`` is false.
+        OSError: It cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise SurfaceFileError(f"{path} exists: choose another name, or overwrite it")
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = VERSION
+        file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
+        file.create_dataset("betas", data=surface.grid.betas.astype("<f8"))
+        for name in _ARRAYS:
+            file.create_dataset(name, data=getattr(surface, name).astype("<f8"))
+        file.create_dataset("evaluated", data=surface.evaluated.astype("u1"))
+        file.create_dataset("seconds", data=np.array([surface.seconds], dtype="<f8"))
+        for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
+            file.create_group(group).attrs.update(facts)
+        if directions is not None:
+            _write_direction(file.create_group("directions/delta"), directions.delta)
+            _write_direction(file.create_group("directions/eta"), directions.eta)
+
+
+def load(path: str | Path) -> Surface:
+    """Read a surface, also one whose scan is still running.
+
+    Raises:
+        SurfaceFileError: It is missing, damaged, of a later version, or not ours.
+    """
+    with open_surface(Path(path)) as file:
+        try:
+            # The mask first: a point that it shows was written before it.
+            evaluated = file["evaluated"][()].astype(bool)
+            return Surface(
+                Grid(file["alphas"][()], file["betas"][()]),
+                file["losses"][()],
+                file["accuracies"][()],
+                file["standard_errors"][()],
+                evaluated,
+                settings=_facts(file["settings"].attrs),
+                provenance=_facts(file["provenance"].attrs),
+                seconds=float(file["seconds"][0]),
+            )
+        except (KeyError, ValueError, IndexError, OSError) as error:
+            raise SurfaceFileError(f"{path} is damaged: {error}") from error
+
+
+def check_same_scan(found: Surface, wanted: Surface, path: Path) -> None:
+    """Check that a file's scan is the one now asked for, so that it can go on.
+
+    Raises:
+        SurfaceFileError: It is another; the text names each setting with both values.
+    """
+    settings = [*found.settings, *(key for key in wanted.settings if key not in found.settings)]
+    differences = [
+        f"{key} {found.settings.get(key, 'unknown')} there, {wanted.settings.get(key, 'none')} now"
+        for key in settings
+        if found.settings.get(key) != wanted.settings.get(key)
+    ]
+    if not differences and found.grid != wanted.grid:
+        differences = [f"{found.grid} there, {wanted.grid} now"]
+    if differences:
+        raise SurfaceFileError(
+            f"{path} holds another scan ({'; '.join(differences)}): "
+            "choose another --out, or --overwrite it"
+        )
+
+
+class Writer:
+    """Puts values into an existing file, point by point, without the HDF5 library.
+
+    A commit writes the values, makes them durable, and only then marks them as evaluated.
+
+    Args:
+        path: A file made by :func:`save`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with open_surface(path) as file:
+            offsets = {
+                name: file[name].id.get_offset() for name in (*_ARRAYS, "evaluated", "seconds")
+            }
+        if None in offsets.values():
+            raise SurfaceFileError(f"{path} is not contiguous: copy it anew with Surface.save")
+        self._offsets: Mapping[str, int] = offsets
+        self._file = path.open("r+b", buffering=0)
+        self._pending: list[tuple[int, Values]] = []
+        self._seconds = 0.0
+
+    def put(self, index: int, values: Values, seconds: float) -> None:
+        """Remember the values of a point until the next commit.
+
+        Args:
+            index: Flat index into arrays over the grid.
+            values: Its values.
+            seconds: Time spent on all points so far.
+        """
+        self._pending.append((index, values))
+        self._seconds = seconds
+
+    def commit(self) -> None:
+        """Make all points that were put durable."""
+        if not self._pending:
+            return
+        for index, values in self._pending:
+            numbers = (values.loss, values.accuracy, values.standard_error)
+            for name, number in zip(_ARRAYS, numbers, strict=True):
+                self._write(name, 8 * index, np.array(number, dtype="<f8").tobytes())
+        self._write("seconds", 0, np.array(self._seconds, dtype="<f8").tobytes())
+        os.fsync(self._file.fileno())
+        for index, _ in self._pending:
+            self._write("evaluated", index, b"\x01")
+        os.fsync(self._file.fileno())
+        self._pending.clear()
+
+    def _write(self, name: str, position: int, data: bytes) -> None:
+        self._file.seek(self._offsets[name] + position)
+        self._file.write(data)
+
+    def close(self) -> None:
+        """Commit, and let go of the file; also after an error or an interrupt."""
+        try:
+            self.commit()
+        finally:
+            self._file.close()
+
+
+@contextmanager
+def open_surface(path: Path) -> Iterator[Any]:
+    """Open one of our files for reading, without locks, and check that it is ours.
+
+    Raises:
+        SurfaceFileError: It is missing, damaged, of a later version, or not ours.
+    """
+    with open_hdf5(path) as file:
+        if file.attrs.get("format") != FORMAT:
+            hint = " (it is one of the original program of Li et al. 2018)" * (
+                "xcoordinates" in file
+            )
+            raise SurfaceFileError(
+                f"{path} is not a surface of landscape{hint}: expected an HDF5 file with the "
+                f"attribute format = {FORMAT!r}, as written by `landscape scan`"
+            )
+        version = int(file.attrs.get("format_version", 0))
+        if not 1 <= version <= VERSION:
+            raise SurfaceFileError(
+                f"{path} has format version {version}, this program reads up to {VERSION}: "
+                "install a newer landscape"
+            )
+        yield file
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Open any HDF5 file for reading, without locks.
+
+    Raises:
+        SurfaceFileError: It is missing, or not a whole HDF5 file.
+    """
+    if not path.is_file():
+        raise SurfaceFileError(f"{path}: no such file")
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise SurfaceFileError(f"{path} is not a whole HDF5 file: {error}") from error
+    with file:
+        yield file
+
+
+def load_stored_directions(path: Path) -> tuple[Parameters, Parameters]:
+    """Read δ and η from one of our files.
+
+    Raises:
+        SurfaceFileError: The file holds no arrays, or is not ours.
+    """
+    with open_surface(path) as file:
+        if "directions" not in file:
+            settings = _facts(file["settings"].attrs)
+            raise SurfaceFileError(
+                f"{path} stores no direction arrays, only seed {settings.get('seed')} and "
+                f"normalization {settings.get('normalize')}: use these, or scan it again with "
+                "--store-directions"
+            )
+        return _read_direction(file["directions/delta"]), _read_direction(file["directions/eta"])
+
+
+def _write_direction(group: Any, direction: Parameters) -> None:
+    # Numbered, since parameter names may hold a slash, which HDF5 reads as a path.
+    for number, (name, tensor) in enumerate(direction.items()):
+        dataset = group.create_dataset(f"{number:05d}", data=tensor.cpu().numpy())
+        dataset.attrs["name"] = name
+
+
+def _read_direction(group: Any) -> Parameters:
+    return {
+        str(group[key].attrs["name"]): torch.from_numpy(group[key][()]) for key in sorted(group)
+    }
+
+
+def _facts(attributes: Any) -> Facts:
+    # HDF5 gives numbers as numpy scalars.
+    return {
+        key: value.item() if isinstance(value, np.generic) else value
+        for key, value in attributes.items()
+    }

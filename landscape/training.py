@@ -1,0 +1,326 @@
+"""The trainer: our nets on image data, the same from the same seed, resumable."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landscape import checkpoints
+from landscape.checkpoints import Checkpoint
+from landscape.data import Dataset, Preprocessing
+from landscape.errors import CheckpointError, DataError
+from landscape.evaluate import Values
+from landscape.models import Net
+from landscape.objective import Objective
+from landscape.progress import Progress, Silent
+
+Optimizer = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["constant", "step", "cosine"]
+TrainingPrecision = Literal["auto", "float32", "bfloat16"]
+OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+SCHEDULES: tuple[str, ...] = get_args(Schedule)
+TRAINING_PRECISIONS: tuple[str, ...] = get_args(TrainingPrecision)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a net is trained; the defaults are those of Li et al. 2018 but for ``epochs``.
+
+    Attributes:
+        epochs: Passes over the training images.
+        images_per_batch: Images per step; an incomplete last batch of a pass is left out.
+        optimizer: ``sgd`` with Nesterov momentum 0.9, ``adam`` or ``adamw``.
+        learning_rate: The highest one.
+        schedule: ``step`` divides by 10 after 1/2, 3/4 and 11/12 of the epochs; ``cosine``
+            falls to 0 with every step.
+        warmup_epochs: The learning rate first rises linearly over so many epochs.
+        weight_decay: Of all parameters; decoupled in ``adamw``.
+        label_smoothing: From 0 to 1.
+        augment: Random crops of images padded by 1/8 of their size, and random flips.
+        precision: ``bfloat16`` is mixed precision; ``auto`` takes it on GPUs that have it.
+        seed: Of the initial weights, the order of images and the augmentation.
+    """
+
+    epochs: int = 30
+    images_per_batch: int = 128
+    optimizer: Optimizer = "sgd"
+    learning_rate: float = 0.1
+    schedule: Schedule = "step"
+    warmup_epochs: int = 0
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    augment: bool = False
+    precision: TrainingPrecision = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low in (
+            ("epochs", 1),
+            ("images_per_batch", 1),
+            ("warmup_epochs", 0),
+            ("seed", 0),
+        ):
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} must be {low} or more, not {getattr(self, name)}")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+        if not 0 <= self.label_smoothing < 1 or not 0 <= self.weight_decay < math.inf:
+            raise ValueError("label_smoothing must be in [0, 1), weight_decay 0 or more")
+
+    def rate_at(self, epoch: float) -> float:
+        """Return the learning rate after ``epoch`` epochs, which may be a fraction."""
+        warmup = min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0
+        progress = epoch / self.epochs
+        if self.schedule == "step":
+            factor = 0.1 ** sum(progress >= mark for mark in (1 / 2, 3 / 4, 11 / 12))
+        elif self.schedule == "cosine":
+            factor = (1 + math.cos(math.pi * min(1.0, progress))) / 2
+        else:
+            factor = 1.0
+        return self.learning_rate * warmup * factor
+
+
+def train(
+    net: Net,
+    training_set: Dataset,
+    test_set: Dataset | None,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    preprocessing: Preprocessing | None = None,
+    device: torch.device | None = None,
+    save_every: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Checkpoint:
+    """Train a net, or go on where an interrupted run of the same recipe stopped.
+
+    Writes ``initial.pt`` before the first epoch, ``last.pt`` after every epoch, and
+    ``epoch-K.pt`` as asked. On one machine, an interrupted and resumed run ends with the
+    same bits as one that was not interrupted.
+
+    Args:
+        net: What to train.
+        training_set: Images and labels.
+        test_set: Where to measure after every epoch, if anywhere.
+        recipe: How.
+        folder: Where the checkpoints go.
+        preprocessing: By default that of the data set.
+        device: By default a CPU.
+        save_every: Keep a checkpoint each so many epochs.
+        overwrite: Start anew where the folder holds a run.
+        progress: Where to report to.
+
+    Returns:
+        The content of ``last.pt``.
+
+    Raises:
+        CheckpointError: The folder holds a run of another net, recipe or data.
+        DataError: The images do not fit the net.
+        OSError: The checkpoints cannot be written.
+    """
+    run = _Run(net, recipe, training_set, test_set, preprocessing, device or torch.device("cpu"))
+    progress = progress or Silent()
+    last = folder / "last.pt"
+    if last.exists() and not overwrite:
+        found = checkpoints.load(last)
+        run.check_same(found, last)
+        if not found.resume:
+            progress.note(f"{net.name}: {last} is already trained")
+            return found
+        run.restore(found)
+    else:
+        run.snapshot().save(folder / "initial.pt")
+    progress.start(net.name, recipe.epochs * run.steps_per_epoch, run.epoch * run.steps_per_epoch)
+    try:
+        while run.epoch < recipe.epochs:
+            for step, loss in enumerate(run.steps(), 1):
+                done = run.epoch * run.steps_per_epoch + step
+                if step < run.steps_per_epoch and step % 5 == 0:
+                    progress.update(done, f"loss {float(loss):.3g}, {run.summary()}")
+            run.finish_epoch()
+            run.snapshot(resumable=run.epoch < recipe.epochs).save(last)
+            if save_every and run.epoch % save_every == 0:
+                run.snapshot().save(folder / f"epoch-{run.epoch:03d}.pt")
+            progress.update(run.epoch * run.steps_per_epoch, run.summary())
+    finally:
+        progress.stop()
+    return run.snapshot()
+
+
+class _Run:
+    """One training run: the net, its optimizer, and how far it is."""
+
+    def __init__(
+        self,
+        net: Net,
+        recipe: Recipe,
+        training_set: Dataset,
+        test_set: Dataset | None,
+        preprocessing: Preprocessing | None,
+        device: torch.device,
+    ) -> None:
+        self.net, self.recipe, self.device = net, recipe, device
+        self.data = training_set.name
+        self.preprocessing = preprocessing or training_set.preprocessing
+        if training_set.x.dim() != 4:
+            raise DataError(
+                f"{training_set.name}: our nets take images of shape (n, channels, height, "
+                f"width), not {tuple(training_set.x.shape)}"
+            )
+        self.x = self.preprocessing(training_set.x).to(device)
+        self.y = training_set.y.to(device)
+        # What the padding of the augmentation shows: black, as in the paper's program.
+        self.black = self.preprocessing(torch.zeros(1, self.x.shape[1], 1, 1)).to(device)
+        self.images_per_batch = min(recipe.images_per_batch, len(self.x))
+        self.steps_per_epoch = len(self.x) // self.images_per_batch
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.model = net.build().to(device)
+        self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = _optimizer(self.model, recipe)
+        self.precision = _precision(recipe.precision, device)
+        self.test_set = test_set
+        self.epoch = 0
+        self.history: dict[str, list[float]] = {}
+
+    def steps(self) -> Iterator[Tensor]:
+        """Train for one epoch; yield the loss of every step, which stays on the device."""
+        # Streams made from (seed, epoch) need not be stored to resume.
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch)
+        self.model.train()
+        self._losses, self._hits = [], []
+        order = torch.randperm(len(self.x), generator=generator).to(self.device)
+        for step in range(self.steps_per_epoch):
+            rate = self.recipe.rate_at(self.epoch + (step + 0.5) / self.steps_per_epoch)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            batch = order[step * self.images_per_batch : (step + 1) * self.images_per_batch]
+            x, y = self.x[batch], self.y[batch]
+            if self.recipe.augment:
+                x = augment(x, self.black, generator)
+            with torch.autocast(
+                self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+            ):
+                outputs = self.model(x)
+            loss = F.cross_entropy(outputs.float(), y, label_smoothing=self.recipe.label_smoothing)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self._losses.append(loss.detach())
+            self._hits.append((outputs.detach().argmax(1) == y).float().mean())
+            yield loss.detach()
+
+    def finish_epoch(self) -> None:
+        """Count the epoch and add its measurements to the history."""
+        self.epoch += 1
+        measured = {
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "train_loss": float(torch.stack(self._losses).mean()),
+            "train_accuracy": float(torch.stack(self._hits).mean()),
+        }
+        if self.test_set is not None:
+            x, y = self.preprocessing(self.test_set.x), self.test_set.y
+            objective = Objective.of(self.model, F.cross_entropy, x, y, device=self.device)
+            values = Values.of_examples(
+                *objective.examples(objective.center), per_example=objective.per_example
+            )
+            measured |= {"test_loss": values.loss, "test_accuracy": values.accuracy}
+        for key, value in measured.items():
+            self.history.setdefault(key, []).append(value)
+
+    def summary(self) -> str:
+        """Return the last epoch's accuracies as a few words."""
+        words = [
+            f"{name} {self.history[key][-1]:.1%}"
+            for name, key in (("train", "train_accuracy"), ("test", "test_accuracy"))
+            if key in self.history
+        ]
+        return f"epoch {self.epoch}" + "".join(f", {word}" for word in words)
+
+    def snapshot(self, *, resumable: bool = False) -> Checkpoint:
+        """Return the present state; with the optimizer's if the run is to go on from it."""
+        return Checkpoint(
+            {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()},
+            self.net,
+            self.data,
+            self.preprocessing,
+            asdict(self.recipe),
+            self.epoch,
+            {key: list(values) for key, values in self.history.items()},
+            {"optimizer": self.optimizer.state_dict()} if resumable else {},
+        )
+
+    def restore(self, found: Checkpoint) -> None:
+        """Go on from a snapshot."""
+        found.load_into(self.model, self.net.name)
+        self.optimizer.load_state_dict(found.resume["optimizer"])
+        self.epoch = found.epoch or 0
+        self.history = {key: list(values) for key, values in found.history.items()}
+
+    def check_same(self, found: Checkpoint, path: Path) -> None:
+        """Check that a checkpoint is one of this run.
+
+        Raises:
+            CheckpointError: It is another's; the text names what differs, with both values.
+        """
+        mine = {"net": self.net, "data": self.data, "preprocessing": self.preprocessing}
+        theirs: dict[str, Any] = {key: getattr(found, key) for key in mine}
+        differences = [
+            f"{key} {there} there, {now} now"
+            for key, there, now in (
+                *((key, theirs[key], mine[key]) for key in mine),
+                *((k, found.recipe.get(k), now) for k, now in asdict(self.recipe).items()),
+            )
+            if there != now
+        ]
+        if differences:
+            raise CheckpointError(
+                f"{path} is of another run ({'; '.join(differences)}): choose another --out, "
+                "or --overwrite it"
+            )
+
+
+def augment(images: Tensor, fill: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random crops of padded images, half of them mirrored.
+
+    Args:
+        images: Shape (n, channels, h, w), on any device.
+        fill: What the padding shows, shape (1, channels, 1, 1).
+        generator: On the CPU, so that every device sees the same crops.
+    """
+    num, _, height, width = images.shape
+    pads = (height // 8, width // 8)
+    shifts = [torch.randint(2 * pad + 1, (num, 1), generator=generator) for pad in pads]
+    flips = torch.randint(2, (num, 1), generator=generator, dtype=torch.bool)
+    rows = torch.arange(height) + shifts[0]
+    columns = torch.arange(width) + shifts[1]
+    columns = torch.where(flips, columns.flip(1), columns)
+    padded = fill.expand(num, -1, height + 2 * pads[0], width + 2 * pads[1]).clone()
+    padded[:, :, pads[0] : pads[0] + height, pads[1] : pads[1] + width] = images
+    index = torch.arange(num)[:, None, None], rows[:, :, None], columns[:, None, :]
+    n, r, c = (part.to(images.device) for part in index)
+    return padded.permute(0, 2, 3, 1)[n, r, c].permute(0, 3, 1, 2)
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), rate, momentum=0.9, weight_decay=decay, nesterov=True
+        )
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return kind(model.parameters(), rate, weight_decay=decay)
+
+
+def _precision(wanted: TrainingPrecision, device: torch.device) -> str:
+    if wanted != "auto":
+        return wanted
+    # Emulated bfloat16 (before Ampere) is slower than float32.
+    fast = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+    return "bfloat16" if fast else "float32"

@@ -1,0 +1,81 @@
+"""A user's own Python: ``FILE.py:CALLABLE``."""
+
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from landscape.errors import UserCodeError, first_line
+
+
+@dataclass(frozen=True)
+class UserCallable:
+    """A callable of the user's; what it raises becomes one line that names the place.
+
+    Attributes:
+        reference: ``FILE.py:CALLABLE`` as it was given.
+        call: The callable itself.
+    """
+
+    reference: str
+    call: Any
+
+    def __call__(self, **arguments: Any) -> Any:
+        """Call it.
+
+        Raises:
+            UserCodeError: It raised an exception.
+        """
+        try:
+            return self.call(**arguments)
+        except Exception as error:
+            raise UserCodeError(f"{self.reference} failed: {_where(error)}") from error
+
+
+def load_callable(reference: str) -> UserCallable:
+    """Import ``FILE.py:CALLABLE``.
+
+    The file's own folder is on the import path, so that it can import its neighbors.
+
+    Raises:
+        UserCodeError: No such file or callable, or importing it raised an exception.
+    """
+    file, _, name = reference.rpartition(":")
+    path = Path(file)
+    if not file.endswith(".py") or not name:
+        raise UserCodeError(f"expected FILE.py:CALLABLE, not {reference!r}")
+    if not path.is_file():
+        raise UserCodeError(f"{path}: no such file")
+    value = getattr(_module(path.resolve()), name, None)
+    if not callable(value):
+        raise UserCodeError(f"{path} has no callable {name!r}")
+    return UserCallable(reference, value)
+
+
+def _module(path: Path) -> ModuleType:
+    key = f"landscape_user_{path.stem}_{abs(hash(str(path))):x}"
+    if key in sys.modules:
+        return sys.modules[key]
+    spec = importlib.util.spec_from_file_location(key, path)
+    if spec is None or spec.loader is None:
+        raise UserCodeError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[key] = module
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[key]
+        raise UserCodeError(f"{path} cannot be imported: {_where(error)}") from error
+    return module
+
+
+def _where(error: BaseException) -> str:
+    """Return the innermost place of an exception, its type and its first line."""
+    text = f"{type(error).__name__}: {first_line(error)}"
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{text} ({frames[-1].filename}:{frames[-1].lineno})" if frames else text

@@ -1,0 +1,114 @@
+"""Plain and residual nets for small images (He et al. 2016, section 4.2)."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Shortcut = Literal["A", "B", "none"]
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions. The shortcut is the only thing plain and residual nets differ in.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of the output.
+        stride: Stride of the first convolution.
+        shortcut: ``none`` for a plain net. Else the identity; where the shape changes,
+            ``A`` takes every ``stride``-th pixel and appends zero channels (no
+            parameters), ``B`` is a 1×1 convolution with BatchNorm.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int, shortcut: Shortcut) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.residual = shortcut != "none"
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != channels:
+            if shortcut == "A":
+                self.shortcut = PadShortcut(channels - in_channels, stride)
+            elif shortcut == "B":
+                self.shortcut = nn.Sequential(
+                    nn.Conv2d(in_channels, channels, 1, stride, bias=False),
+                    nn.BatchNorm2d(channels),
+                )
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x) if self.residual else y)
+
+
+class PadShortcut(nn.Module):
+    """Option A: subsample, and append channels of zeros. No parameters."""
+
+    def __init__(self, extra_channels: int, stride: int) -> None:
+        super().__init__()
+        self.extra_channels = extra_channels
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra_channels))
+
+
+class ResNet(nn.Module):
+    """A net of depth 6n+2: one convolution, three stages of n blocks, one linear layer.
+
+    Plain (``shortcut="none"``) and option-A nets of one depth have the same parameter names
+    and shapes, and from one seed the same initial weights. Any image size works: the last
+    feature map is averaged over all its pixels.
+
+    Args:
+        depth: 6n+2: 20, 32, 44, 56, 110, ….
+        width: Multiple of the channels 16, 32, 64 of the three stages.
+        shortcut: See :class:`Block`.
+        in_channels: Channels of the images.
+        num_classes: Number of outputs.
+
+    Raises:
+        ValueError: The depth is not 6n+2 with n of 1 or more, or the width is below 1.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        width: int = 1,
+        shortcut: Shortcut = "A",
+        in_channels: int = 3,
+        num_classes: int = 10,
+    ) -> None:
+        super().__init__()
+        blocks, remainder = divmod(depth - 2, 6)
+        if remainder or blocks < 1:
+            raise ValueError(f"depth must be 6n+2 (8, 14, 20, …, 56, …, 110), not {depth}")
+        if width < 1:
+            raise ValueError(f"width must be 1 or more, not {width}")
+        channels = [16 * width, 32 * width, 64 * width]
+        self.conv1 = nn.Conv2d(in_channels, channels[0], 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels[0])
+        self.layer1 = _stage(channels[0], channels[0], blocks, 1, shortcut)
+        self.layer2 = _stage(channels[0], channels[1], blocks, 2, shortcut)
+        self.layer3 = _stage(channels[1], channels[2], blocks, 2, shortcut)
+        self.linear = nn.Linear(channels[2], num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, shape (images, num_classes), of x, shape (images, channels, h, w)."""
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        logits: Tensor = self.linear(torch.mean(x, dim=(2, 3)))
+        return logits
+
+
+def _stage(
+    in_channels: int, channels: int, blocks: int, stride: int, shortcut: Shortcut
+) -> nn.Sequential:
+    first = Block(in_channels, channels, stride, shortcut)
+    rest = [Block(channels, channels, 1, shortcut) for _ in range(blocks - 1)]
+    return nn.Sequential(first, *rest)
