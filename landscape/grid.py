@@ -117,9 +117,9 @@ def _axis(name: str, interval: Interval, num: int) -> NDArray[np.float64]:
         )
     if num == 1:
         return np.array([(start + stop) / 2])
-    steps = np.arange(num)
-    # Weighting both ends keeps the middle of a symmetric range at exactly 0.
-    return (start * (num - 1 - steps) + stop * steps) / (num - 1)
+    part = np.arange(num) / (num - 1)
+    # Weighting both ends keeps the ends, and the middle of a symmetric range, exact.
+    return start * (1 - part) + stop * part
 
 
 def _levels(num: int) -> NDArray[np.int64]:

@@ -86,7 +86,8 @@ class Scale:
         """Return about ``num`` round losses from low to high, for contours and ticks."""
         if not self.log:
             step = _round_up((self.high - self.low) / num)
-            return np.arange(math.ceil(self.low / step), math.floor(self.high / step) + 1) * step
+            multiples = np.arange(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+            return (multiples * step).astype(np.float64)
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         decades = last - first
         if decades >= num:

@@ -201,11 +201,21 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise SurfaceFileError(f"{path}: no such file")
     try:
-        file = h5py.File(path, "r", locking=False)
+        file = _open_unlocked(path)
     except OSError as error:
         raise SurfaceFileError(f"{path} is not a whole HDF5 file: {error}") from error
     with file:
         yield file
+
+
+def _open_unlocked(path: Path) -> Any:
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        # This process has it open already, with locks: HDF5 wants all its handles alike.
+        if "locking flag" not in str(error):
+            raise
+        return h5py.File(path, "r")
 
 
 def load_stored_directions(path: Path) -> tuple[Parameters, Parameters]:

@@ -1,0 +1,108 @@
+"""What the tests share: small nets, few data, one thread."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib
+import pytest
+import torch
+from torch import Tensor, nn
+
+from landscape.surface import Surface
+
+matplotlib.use("Agg")
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def _deterministic() -> Iterator[None]:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    yield
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> str:
+    """Every device that there is."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return str(request.param)
+
+
+class ConvNet(nn.Module):
+    """A convolution with BatchNorm whose statistics are not the initial ones, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 5, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(5)
+        self.head = nn.Linear(5, 3)
+        with torch.no_grad():
+            self.bn.running_mean.normal_()  # type: ignore[union-attr]
+            self.bn.running_var.uniform_(0.5, 2)  # type: ignore[union-attr]
+            self.bn.weight.normal_(1, 0.2)
+            self.bn.bias.normal_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(torch.relu(self.bn(self.conv(x))).mean((2, 3)))
+        return out
+
+
+@pytest.fixture
+def conv_net() -> nn.Module:
+    """A net with BatchNorm for images of shape (1, 6, 6) and 3 classes, in training mode."""
+    return ConvNet()
+
+
+@pytest.fixture
+def images() -> tuple[Tensor, Tensor]:
+    """23 images of shape (1, 6, 6), a prime number of them, with labels 0 to 2."""
+    return torch.randn(23, 1, 6, 6), torch.randint(3, (23,))
+
+
+@pytest.fixture
+def mlp() -> nn.Module:
+    """A net without BatchNorm for inputs of shape (7,) and 3 classes."""
+    return nn.Sequential(nn.Linear(7, 6), nn.ReLU(), nn.Dropout(0.5), nn.Linear(6, 3))
+
+
+@pytest.fixture
+def vectors() -> tuple[Tensor, Tensor]:
+    """23 inputs of shape (7,) with labels 0 to 2."""
+    return torch.randn(23, 7), torch.randint(3, (23,))
+
+
+@pytest.fixture
+def surface(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> Surface:
+    """A complete surface of 3×2 points that is not square."""
+    from landscape.scanning import scan
+
+    return scan(
+        mlp, nn.functional.cross_entropy, vectors, points=(3, 2), beta=(-0.5, 0.25), name="mlp"
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the command line in a process of its own, in an empty folder."""
+
+    def call(
+        *arguments: str | Path, cwd: Path = tmp_path, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "landscape", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return call
+
+
+ROOT = Path(__file__).resolve().parent.parent

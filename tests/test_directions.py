@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from landscape.directions import Normalization, filter_normalize, normalize, random_direction
+from landscape.errors import ParameterMismatchError
+from landscape.models import Net
+from landscape.parameters import Parameters
+from tests import oracles
+
+
+def parameters(model: nn.Module) -> Parameters:
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def test_filter_normalization_is_the_papers(conv_net: nn.Module) -> None:
+    center = parameters(conv_net.double())
+    raw = random_direction(center, seed=3, axis=0)
+    expected = oracles.filter_normalized(raw, conv_net)
+    for name, direction in filter_normalize(raw, center).items():
+        torch.testing.assert_close(direction, expected[name], rtol=1e-13, atol=0)
+
+
+def test_each_filter_has_its_own_norm_not_the_layers_or_a_columns() -> None:
+    weight = torch.randn(4, 3, 2, 2) * torch.tensor([1.0, 10, 100, 1000]).view(4, 1, 1, 1)
+    center = {"w": weight}
+    direction = filter_normalize(random_direction(center, 0, 0), center)["w"]
+    torch.testing.assert_close(direction.flatten(1).norm(dim=1), weight.flatten(1).norm(dim=1))
+    columns = weight.transpose(0, 1).flatten(1).norm(dim=1)
+    assert not torch.allclose(direction.transpose(0, 1).flatten(1).norm(dim=1), columns)
+
+
+@pytest.mark.parametrize("how", ["filter", "layer", "weight", "none"])
+def test_biases_and_normalization_layers_do_not_move(
+    conv_net: nn.Module, how: Normalization
+) -> None:
+    center = parameters(conv_net)
+    direction = normalize(random_direction(center, 0, 0), center, how)
+    for name in ("bn.weight", "bn.bias", "head.bias"):
+        assert not direction[name].any()
+    assert direction["conv.weight"].all()
+
+
+def test_other_normalizations() -> None:
+    center = {"w": torch.randn(4, 5)}
+    raw = random_direction(center, 0, 0)
+    layer = normalize(raw, center, "layer")["w"]
+    torch.testing.assert_close(layer.norm(), center["w"].norm())
+    torch.testing.assert_close(layer / layer.norm(), raw["w"] / raw["w"].norm())
+    torch.testing.assert_close(normalize(raw, center, "weight")["w"], raw["w"] * center["w"])
+    torch.testing.assert_close(normalize(raw, center, "none")["w"], raw["w"])
+    with pytest.raises(ValueError, match="one of filter, layer, weight, none"):
+        normalize(raw, center, "filters")  # type: ignore[arg-type]
+
+
+def test_a_dead_filter_stays_dead() -> None:
+    center = {"w": torch.tensor([[0.0, 0.0], [3.0, 4.0]])}
+    direction = filter_normalize({"w": torch.tensor([[1.0, 1.0], [0.0, 0.0]])}, center)["w"]
+    assert direction.tolist() == [[0, 0], [0, 0]]
+
+
+def test_directions_are_standard_normal_and_nearly_orthogonal() -> None:
+    center = {"w": torch.zeros(300, 300)}
+    a, b = (random_direction(center, 0, axis)["w"].double().flatten() for axis in (0, 1))
+    assert abs(a.mean()) < 0.015
+    assert abs(a.std() - 1) < 0.01
+    assert abs((a.abs() < 1).double().mean() - 0.6827) < 0.01
+    assert abs(torch.dot(a, b) / a.norm() / b.norm()) < 0.015
+
+
+def test_the_seed_and_the_axis_change_the_direction() -> None:
+    center = {"w": torch.zeros(3, 3), "v": torch.zeros(3, 3)}
+    draws = [random_direction(center, seed, axis) for seed in (0, 1) for axis in (0, 1)]
+    numbers = {tuple(draw[name].flatten().tolist()) for draw in draws for name in center}
+    assert len(numbers) == 8
+    again = random_direction(center, 1, 0)
+    assert torch.equal(again["w"], draws[2]["w"])
+
+
+def test_one_seed_always_means_the_same_numbers() -> None:
+    """The first numbers of a seed, computed without torch: files store only the seed."""
+    import hashlib
+
+    key = np.frombuffer(hashlib.sha256(b"conv1.weight").digest(), "<u4").tolist()
+    expected = np.random.Generator(np.random.PCG64(np.random.SeedSequence([5, 1, *key])))
+    drawn = random_direction({"conv1.weight": torch.zeros(2, 2)}, seed=5, axis=1)["conv1.weight"]
+    np.testing.assert_array_equal(
+        drawn.numpy(), expected.standard_normal(4).reshape(2, 2).astype(np.float32)
+    )
+    np.testing.assert_allclose(drawn[0].numpy(), [0.9131165, 0.4161792], rtol=1e-6)
+
+
+def test_precision_only_rounds_the_direction() -> None:
+    single = {"w": torch.randn(4, 4)}
+    double = {"w": single["w"].double()}
+    rounded = filter_normalize(random_direction(single, 0, 0), single)["w"]
+    exact = filter_normalize(random_direction(double, 0, 0), double)["w"]
+    torch.testing.assert_close(rounded.double(), exact, rtol=2e-7, atol=0)
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+def test_matched_nets_get_the_same_raw_directions(shortcut: str) -> None:
+    """Also where the residual net has more tensors, as the paper's own pair does."""
+    plain = parameters(Net("plain8").build())
+    residual = parameters(Net("resnet8", shortcut=shortcut).build())  # type: ignore[arg-type]
+    a, b = random_direction(plain, 0, 0), random_direction(residual, 0, 0)
+    assert len(b) >= len(a)
+    for name, tensor in a.items():
+        assert torch.equal(tensor, b[name])
+
+
+def test_mismatch_is_refused() -> None:
+    with pytest.raises(ParameterMismatchError):
+        filter_normalize({"a": torch.zeros(2, 2)}, {"b": torch.zeros(2, 2)})

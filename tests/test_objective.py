@@ -1,0 +1,187 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landscape.errors import DataError, LandscapeError
+from landscape.evaluate import Values
+from landscape.objective import Loss, Objective, check_deterministic
+
+Data = tuple[Tensor, Tensor]
+CPU = torch.device("cpu")
+
+
+def values(model: nn.Module, loss: Loss, data: Data, **options: object) -> Values:
+    arguments = {"device": CPU, "dtype": torch.float64, **options}
+    objective = Objective.of(model, loss, *data, **arguments)  # type: ignore[arg-type]
+    return Values.of_examples(
+        *objective.examples(objective.center), per_example=objective.per_example
+    )
+
+
+def test_values_are_those_of_plain_torch(conv_net: nn.Module, images: Data) -> None:
+    x, y = images
+    result = values(conv_net, F.cross_entropy, images, images_per_batch=5)
+    outputs = conv_net.double().eval()(x.double()).detach()
+    losses = F.cross_entropy(outputs, y, reduction="none").numpy()
+    assert result.loss == pytest.approx(losses.mean(), rel=1e-12)
+    assert result.standard_error == pytest.approx(losses.std(ddof=1) / math.sqrt(23), rel=1e-12)
+    assert result.accuracy == pytest.approx(float((outputs.argmax(1) == y).double().mean()))
+
+
+@pytest.mark.parametrize("num", [1, 2, 7, 22, 23, 24, 1000])
+def test_batches_do_not_matter_also_a_ragged_last(mlp: nn.Module, vectors: Data, num: int) -> None:
+    def mean(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets)
+
+    whole = values(mlp, mean, vectors, images_per_batch=23)
+    parts = values(mlp, mean, vectors, images_per_batch=num)
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-12)
+    assert parts.accuracy == pytest.approx(whole.accuracy)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        F.cross_entropy,
+        nn.CrossEntropyLoss(),
+        nn.CrossEntropyLoss(reduction="none"),
+        nn.CrossEntropyLoss(label_smoothing=0.0),
+        lambda o, t: F.cross_entropy(o, t, reduction="none"),
+        lambda o, t: F.cross_entropy(o, t),
+    ],
+)
+def test_every_form_of_a_loss_is_the_same_mean(mlp: nn.Module, vectors: Data, loss: Loss) -> None:
+    result, expected = values(mlp, loss, vectors), values(mlp, F.cross_entropy, vectors)
+    assert result.loss == pytest.approx(expected.loss, rel=1e-12)
+
+
+def test_the_standard_error_is_unknown_where_only_means_are_given(
+    mlp: nn.Module, vectors: Data
+) -> None:
+    assert math.isnan(values(mlp, lambda o, t: F.cross_entropy(o, t), vectors).standard_error)
+
+
+def test_values_per_example_may_have_further_dimensions(vectors: Data) -> None:
+    model = nn.Linear(7, 4)
+    data = vectors[0], torch.randn(23, 4)
+    result = values(model, F.mse_loss, data)
+    expected = ((model.double()(data[0].double()) - data[1].double()) ** 2).mean().item()
+    assert result.loss == pytest.approx(expected, rel=1e-12)
+    assert math.isnan(result.accuracy)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.1])),
+        nn.CrossEntropyLoss(reduction="sum"),
+        nn.CrossEntropyLoss(ignore_index=1),
+    ],
+)
+def test_a_loss_that_is_no_plain_mean_is_refused(mlp: nn.Module, loss: nn.Module) -> None:
+    data = torch.randn(6, 7), torch.tensor([0, 1, 2, 0, 1, 2])
+    with pytest.raises(ValueError, match="not the plain mean"):
+        values(mlp, loss, data)
+
+
+def test_accuracy_of_sequences_in_both_layouts() -> None:
+    """Classes second, as torch has them, or last, as language models do."""
+
+    class Fixed(nn.Module):
+        def __init__(self, outputs: Tensor) -> None:
+            super().__init__()
+            self.outputs = nn.Parameter(outputs)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.outputs[: len(x)]
+
+    targets = torch.randint(5, (4, 3))
+    outputs = F.one_hot(targets, 5).float()
+    targets[0, 0] = (targets[0, 0] + 1) % 5  # 11 of 12 are right
+    data = torch.zeros(4, 1), targets
+    last = values(Fixed(outputs), lambda o, t: F.cross_entropy(o.flatten(0, 1), t.flatten()), data)
+    second = values(Fixed(outputs.transpose(1, 2).contiguous()), F.cross_entropy, data)
+    assert last.accuracy == pytest.approx(11 / 12)
+    assert second.accuracy == pytest.approx(11 / 12)
+
+
+def test_the_model_is_left_exactly_as_it_was(conv_net: nn.Module, images: Data) -> None:
+    conv_net.train()
+    conv_net.head.requires_grad_(False)  # type: ignore[operator]
+    before = copy.deepcopy(conv_net.state_dict())
+    random_state = torch.get_rng_state()
+    objective = Objective.of(conv_net, F.cross_entropy, *images, device=CPU, dtype=torch.float64)
+    objective.examples({name: p + 1 for name, p in objective.center.items()})
+    assert conv_net.training
+    assert conv_net.bn.training  # type: ignore[union-attr]
+    assert [p.requires_grad for p in conv_net.parameters()] == [True, True, True, False, False]
+    assert all(p.dtype == torch.float32 for p in conv_net.parameters())
+    for name, tensor in conv_net.state_dict().items():
+        assert torch.equal(tensor, before[name])
+    assert torch.equal(random_state, torch.get_rng_state())
+
+
+def test_training_on_does_not_change_the_objective(mlp: nn.Module, vectors: Data) -> None:
+    objective = Objective.of(mlp, F.cross_entropy, *vectors, device=CPU)
+    center = {name: tensor.clone() for name, tensor in objective.center.items()}
+    with torch.no_grad():
+        for parameter in mlp.parameters():
+            parameter.add_(1)
+    for name, tensor in objective.center.items():
+        assert torch.equal(tensor, center[name])
+
+
+def test_labels_without_an_output_are_refused(mlp: nn.Module) -> None:
+    for label in (-1, 3):
+        data = torch.randn(2, 7), torch.tensor([0, label])
+        with pytest.raises(DataError, match=r"labels must be 0 … 2 for a net with 3 outputs"):
+            values(mlp, F.cross_entropy, data)
+
+
+def test_data_that_do_not_fit_are_refused(mlp: nn.Module, vectors: Data) -> None:
+    x, y = vectors
+    with pytest.raises(DataError, match=r"does not take inputs of shape \(23, 3\)"):
+        values(mlp, F.cross_entropy, (x[:, :3], y))
+    with pytest.raises(DataError, match="23 inputs and 5 targets"):
+        values(mlp, F.cross_entropy, (x, y[:5]))
+    with pytest.raises(DataError, match="the loss does not take"):
+        values(mlp, F.cross_entropy, (x, torch.zeros(23, 9)))
+    with pytest.raises(ValueError, match="images_per_batch must be 1 or more"):
+        values(mlp, F.cross_entropy, vectors, images_per_batch=0)
+
+
+def test_outputs_must_be_one_tensor(vectors: Data) -> None:
+    class Pair(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x, x)  # type: ignore[return-value]
+
+    with pytest.raises(DataError, match="must return one tensor, not tuple"):
+        values(Pair(7, 3), F.cross_entropy, vectors)
+
+
+def test_shape_of_the_loss_is_checked(mlp: nn.Module, vectors: Data) -> None:
+    with pytest.raises(ValueError, match="one value per example"):
+        values(mlp, lambda o, t: o.sum(0)[:2], vectors)
+
+
+def test_the_same_point_twice_has_one_loss() -> None:
+    check_deterministic(1.0, 1.0 + 1e-6, "it")
+    check_deterministic(math.nan, math.nan, "it")
+    check_deterministic(math.inf, math.inf, "it")
+    for pair in ((1.0, 1.01), (1.0, math.nan), (math.inf, 1.0)):
+        with pytest.raises(LandscapeError, match="random, or keeps state"):
+            check_deterministic(*pair, "it")
+
+
+def test_values_of_one_example_and_of_infinite_losses() -> None:
+    one = Values.of_examples(torch.tensor([2.0]), torch.tensor([1.0]), per_example=True)
+    assert one[:2] == (2.0, 1.0)
+    assert math.isnan(one.standard_error)
+    many = torch.tensor([1.0, math.inf], dtype=torch.float64)
+    assert Values.of_examples(many, many * 0 + 1, per_example=True).loss == math.inf
+    assert np.isnan(Values.of_examples(many * 0, many, per_example=True).loss)

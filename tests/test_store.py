@@ -1,0 +1,215 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import landscape
+from landscape import store
+from landscape.errors import SurfaceFileError
+from landscape.evaluate import Values
+from landscape.grid import Grid
+from landscape.surface import Surface
+from tests.conftest import ROOT
+
+ARCHIVE = Path(__file__).parent / "data" / "surface-v1.h5"
+
+
+def test_a_surface_comes_back_as_it_was(surface: Surface, tmp_path: Path) -> None:
+    surface.losses[0, 1] = np.inf
+    surface.evaluated[1, 0] = False
+    surface.save(tmp_path / "new folder" / "a.h5")
+    again = landscape.load(tmp_path / "new folder" / "a.h5")
+    assert again.grid == surface.grid
+    for name in ("losses", "accuracies", "standard_errors", "evaluated"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(surface, name))
+    assert again.settings == surface.settings
+    assert again.provenance == surface.provenance
+    assert again.seconds == surface.seconds
+    assert again.name == "mlp"
+
+
+def test_an_existing_file_is_not_replaced_unasked(surface: Surface, tmp_path: Path) -> None:
+    surface.save(tmp_path / "a.h5")
+    with pytest.raises(SurfaceFileError, match="exists"):
+        surface.save(tmp_path / "a.h5")
+    surface.save(tmp_path / "a.h5", overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_the_file_is_what_the_specification_says(surface: Surface, tmp_path: Path) -> None:
+    """Read with h5py alone, as another program would."""
+    surface.save(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file.attrs["format"] == "landscape-surface"
+        assert file.attrs["format_version"] == 1
+        assert file["alphas"].shape == (3,)
+        assert file["betas"].shape == (2,)
+        for name in ("losses", "accuracies", "standard_errors"):
+            assert file[name].shape == (3, 2)
+            assert file[name].dtype == np.dtype("<f8")
+        assert file["evaluated"].dtype == np.dtype("u1")
+        for dataset in file.values():
+            if isinstance(dataset, h5py.Dataset):
+                assert dataset.chunks is None
+                assert dataset.id.get_offset() is not None
+        assert file["settings"].attrs["normalize"] == "filter"
+        assert file["provenance"].attrs["landscape"] == landscape.__version__
+        assert file["losses"][2, 0] == surface.losses[2, 0]
+
+
+def test_version_1_is_still_read() -> None:
+    """A file that version 0.1.0 wrote, of a bowl with a known surface."""
+    from tests.oracles import bowl_surface
+
+    surface = landscape.load(ARCHIVE)
+    assert surface.grid == Grid.regular((4, 3), (-1, 2), (-3, 1))
+    expected = bowl_surface(surface.grid.alphas, surface.grid.betas)
+    np.testing.assert_allclose(surface.losses[surface.evaluated], expected[surface.evaluated])
+    assert surface.evaluated.sum() == 10
+    assert surface.settings["precision"] == "float64"
+
+
+def test_writing_changes_no_metadata(surface: Surface, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    empty = Surface.empty(surface.grid, surface.settings, surface.provenance)
+    empty.save(path)
+    before = path.read_bytes()
+    writer = store.Writer(path)
+    writer.put(3, Values(1.5, 0.25, 0.125), seconds=2.0)
+    assert path.read_bytes() == before
+    writer.commit()
+    after = path.read_bytes()
+    assert len(after) == len(before)
+    changed = [k for k in range(len(before)) if before[k] != after[k]]
+    with h5py.File(path) as file:
+        spans = [
+            (d.id.get_offset(), d.id.get_storage_size())
+            for d in file.values()
+            if isinstance(d, h5py.Dataset)
+        ]
+    assert changed
+    assert all(any(start <= k < start + size for start, size in spans) for k in changed)
+    writer.close()
+    read = landscape.load(path)
+    assert read.losses[1, 1] == 1.5
+    assert read.evaluated.sum() == 1
+    assert read.seconds == 2.0
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from landscape import store
+from landscape.evaluate import Values
+writer = store.Writer(Path(sys.argv[1]))
+for index in range(10_000):
+    writer.put(index, Values(index + 1.0, index + 2.0, index + 3.0), index)
+    if index % 16 == 15:
+        writer.commit()
+        print(index + 1, flush=True)
+"""
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    path = tmp_path / "large.h5"
+    Surface.empty(Grid.regular(100), {}, {}).save(path)
+    return path
+
+
+def start_writer(path: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.parametrize("acknowledged", [16, 160, 800])
+def test_a_killed_writer_loses_no_acknowledged_point(large: Path, acknowledged: int) -> None:
+    process = start_writer(large)
+    assert process.stdout is not None
+    last = 0
+    for line in process.stdout:
+        last = int(line)
+        if last >= acknowledged:
+            break
+    process.send_signal(signal.SIGKILL)
+    rest = process.stdout.read().split()
+    process.stdout.close()
+    process.wait()
+    last = int(rest[-1]) if rest else last
+    surface = landscape.load(large)
+    evaluated = surface.evaluated.ravel()
+    assert evaluated[:last].all()
+    index = np.flatnonzero(evaluated)
+    np.testing.assert_array_equal(surface.losses.flat[index], index + 1.0)
+    np.testing.assert_array_equal(surface.accuracies.flat[index], index + 2.0)
+    np.testing.assert_array_equal(surface.standard_errors.flat[index], index + 3.0)
+    store.Writer(large).close()  # and it can be written on
+
+
+def test_readers_and_the_writer_do_not_disturb_each_other(large: Path) -> None:
+    process = start_writer(large)
+    assert process.stdout is not None
+    reads, until = 0, time.monotonic() + 60
+    with h5py.File(large, "r"):  # a reader with a lock, held all the while
+        while process.poll() is None and time.monotonic() < until:
+            surface = landscape.load(large)
+            index = np.flatnonzero(surface.evaluated)
+            np.testing.assert_array_equal(surface.losses.flat[index], index + 1.0)
+            reads += 1
+    process.stdout.close()
+    assert process.wait() == 0
+    assert reads > 3
+    assert landscape.load(large).evaluated[:99].all()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.write_bytes(b"not HDF5 at all"), "not a whole HDF5 file"),
+        (
+            lambda path: path.write_bytes(ARCHIVE.read_bytes()[:3000]),
+            "not a whole HDF5 file|damaged",
+        ),
+        (lambda path: h5py.File(path, "w").close(), "not a surface of landscape"),
+    ],
+)
+def test_what_is_no_surface_is_refused(tmp_path: Path, make: object, text: str) -> None:
+    path = tmp_path / "a.h5"
+    make(path)  # type: ignore[operator]
+    with pytest.raises(SurfaceFileError, match=text):
+        landscape.load(path)
+
+
+def test_a_surface_of_the_original_program_is_recognized_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["xcoordinates"], file["train_loss"] = np.zeros(3), np.zeros((3, 2))
+    before = path.read_bytes()
+    with pytest.raises(SurfaceFileError, match="original program of Li et al. 2018"):
+        landscape.load(path)
+    assert path.read_bytes() == before
+
+
+def test_a_later_version_and_a_damaged_file_are_refused(surface: Surface, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 99
+    with pytest.raises(SurfaceFileError, match="version 99, this program reads up to 1"):
+        landscape.load(path)
+    surface.save(path, overwrite=True)
+    with h5py.File(path, "r+") as file:
+        del file["accuracies"]
+    with pytest.raises(SurfaceFileError, match="damaged"):
+        landscape.load(path)
