@@ -70,7 +70,7 @@ class _Remote:
             ) from error
 
 
-def _read_cifar(
+def _cifar_reader(
     remote: _Remote, folder: str, members: dict[str, dict[str, str]], labels: str
 ) -> Reader:
     """Return a reader of the python version of CIFAR, as an archive or unpacked."""
@@ -126,7 +126,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         return getattr(np, name)
 
 
-def _read_idx(
+def _idx_reader(
     remotes: dict[str, tuple[_Remote, _Remote]], folder: str, contents_md5: dict[str, str]
 ) -> Reader:
     """Return a reader of MNIST's file format, compressed or not."""
@@ -178,10 +178,10 @@ def _idx_set(base: str, folder: str, md5s: dict[str, tuple[str, str]]) -> Reader
         )
         for split, stem in (("train", "train"), ("test", "t10k"))
     }
-    return _read_idx(remotes, folder, {name: pair[1] for name, pair in md5s.items()})
+    return _idx_reader(remotes, folder, {name: pair[1] for name, pair in md5s.items()})
 
 
-_cifar10 = _read_cifar(
+_cifar10 = _cifar_reader(
     _Remote(
         "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
         "c58f30108f718f92721af3b95e74349a",
@@ -199,7 +199,7 @@ _cifar10 = _read_cifar(
     },
     "labels",
 )
-_cifar100 = _read_cifar(
+_cifar100 = _cifar_reader(
     _Remote(
         "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
         "eb9058c3a382ffc7106e4002c42a8d85",

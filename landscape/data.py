@@ -91,7 +91,7 @@ PREPROCESSINGS = {
 
 # Mean and standard deviation of the training images.
 _STANDARD = {
-    "digits": Preprocessing((0.3053,), (0.3760,)),
+    "digits": Preprocessing((0.3058,), (0.3764,)),
     "cifar10": PREPROCESSINGS["paper"],
     "cifar100": _of_255((129.3, 124.1, 112.4), (68.2, 65.4, 70.4)),
     "mnist": Preprocessing((0.1307,), (0.3081,)),
@@ -225,7 +225,7 @@ def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["x"], arrays["y"]
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
