@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.atomic import replacing
+from landscape.grid import Grid
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -89,11 +90,13 @@ class _Picture:
     lines: NDArray[np.float64]
 
     def draw_surface(self, axes: Any, surface: Surface) -> None:
-        # Rows are y here, as LightSource and plot_surface have it.
-        x, y = np.meshgrid(surface.grid.alphas, surface.grid.betas)
-        z = self.scale.heights(surface.filled()).T
-        if min(z.shape) < 2:
+        heights = self.scale.heights(surface.filled())
+        if min(heights.shape) < 2:
             raise ValueError("a surface needs two points or more along both axes; use heatmap")
+        alphas, betas = _finer(surface.grid.alphas), _finer(surface.grid.betas)
+        # Rows are y from here on, as LightSource and plot_surface have it.
+        x, y = np.meshgrid(alphas, betas)
+        z = _bilinear(surface.grid, heights, alphas, betas).T
         low, high = self.scale.limits
         solid = np.nan_to_num(z, nan=low)
         colors = plt.get_cmap(self.cmap)(self.norm(solid))
@@ -122,6 +125,8 @@ class _Picture:
         axes.set_zlim(low, high)
         axes.set_box_aspect((1, 1, 0.75))
         axes.view_init(elev=32, azim=-60)
+        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="y", nbins=5)
         _loss_ticks(axes.zaxis, self.scale, 7)
 
     def draw_contour(self, axes: Any, surface: Surface) -> None:
@@ -133,7 +138,9 @@ class _Picture:
         shades = np.linspace(*self.scale.limits, 129)
         axes.contourf(*where, levels=shades, norm=self.norm, cmap=self.cmap)
         at = self.scale.heights(self.lines)
-        drawn = axes.contour(*where, levels=at, colors="k", linewidths=0.6, alpha=0.8)
+        drawn = axes.contour(
+            *where, levels=at, colors="k", linewidths=0.6, alpha=0.8, linestyles="solid"
+        )
         axes.clabel(drawn, fmt=dict(zip(at, map(Scale.label, self.lines), strict=True)), fontsize=7)
         axes.plot(0, 0, "+", color="white", markersize=8)
 
@@ -148,6 +155,24 @@ class _Picture:
             shading="nearest",
             rasterized=True,
         )
+
+
+def _finer(axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the axis with points in between, about 120, for smooth shading."""
+    pieces = max(1, round(120 / len(axis)))
+    places = np.arange((len(axis) - 1) * pieces + 1) / pieces
+    return np.asarray(np.interp(places, np.arange(len(axis)), axis), dtype=np.float64)
+
+
+def _bilinear(
+    grid: Grid,
+    heights: NDArray[np.float64],
+    alphas: NDArray[np.float64],
+    betas: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return heights on a finer grid, straight between the samples and equal to them there."""
+    rows = np.array([np.interp(betas, grid.betas, row) for row in heights])
+    return np.array([np.interp(alphas, grid.alphas, column) for column in rows.T]).T
 
 
 def _flat(axes: Any, surface: Surface) -> None:

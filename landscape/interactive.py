@@ -60,7 +60,7 @@ def view(
     else:
         path = Path(html)
     page = figure(surfaces, scale=scale, maximum=maximum).to_html(
-        config=_CONFIG, include_plotlyjs=True, full_html=True, default_height="100vh"
+        config=dict(_CONFIG), include_plotlyjs=True, full_html=True, default_height="100vh"
     )
     title = ", ".join(surface.name for surface in surfaces)
     page = page.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
@@ -120,10 +120,13 @@ def figure(
                     "domain": {"x": [number * width, (number + 1) * width - 0.01], "y": [0, 0.93]},
                     "xaxis": {"title": {"text": "α"}},
                     "yaxis": {"title": {"text": "β"}},
-                    "zaxis": {"title": {"text": "loss"}, "range": [low, high], **ticks},
+                    "zaxis": {"title": {"text": ""}, "range": [low, high], **ticks},
                     "aspectmode": "manual",
                     "aspectratio": {"x": 1, "y": 1, "z": 0.75},
-                    "camera": {"eye": {"x": 1.3, "y": -1.5, "z": 0.9}},
+                    "camera": {
+                        "eye": {"x": 1.4, "y": -1.65, "z": 0.95},
+                        "center": {"x": 0, "y": 0, "z": -0.12},
+                    },
                 }
             }
         )

@@ -84,7 +84,7 @@ class Scale:
 
     def levels(self, num: int = 12) -> NDArray[np.float64]:
         """Return about ``num`` round losses from low to high, for contours and ticks."""
-        if not self.log:
+        if not self.log or self.high < 10 * self.low:
             step = _round_up((self.high - self.low) / num)
             multiples = np.arange(math.ceil(self.low / step), math.floor(self.high / step) + 1)
             return (multiples * step).astype(np.float64)

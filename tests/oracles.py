@@ -46,7 +46,7 @@ def naive_surface(
             moved = copy.deepcopy(model).double().eval()
             with torch.no_grad():
                 for name, parameter in moved.named_parameters():
-                    parameter += alpha * delta[name] + beta * eta[name]
+                    parameter.add_(alpha * delta[name] + beta * eta[name])
                 outputs = moved(x.double() if x.is_floating_point() else x)
                 losses[i, j] = float(loss(outputs, y))
                 accuracies[i, j] = float((outputs.argmax(1) == y).double().mean())

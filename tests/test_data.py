@@ -292,7 +292,8 @@ def test_own_callables(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import numpy as np\n"
         "def both(): return np.zeros((4, 2)), np.ones(4)\n"
-        "def parts(split): return np.zeros((4 if split == 'train' else 2, 2)), [1] * (4 if split == 'train' else 2)\n"
+        "n = {'train': 4, 'test': 2}\n"
+        "def parts(split): return np.zeros((n[split], 2)), [1] * n[split]\n"
         "def wrong(): return 3\n"
         "def fails(): raise RuntimeError('oh\\nno')\n"
         "number = 3\n"
@@ -303,7 +304,7 @@ def test_own_callables(tmp_path: Path) -> None:
     assert len(data.load(f"{mine}:parts", "train").x) == 4
     with pytest.raises(DataError, match=r"must return \(x, y\), not int"):
         data.load(f"{mine}:wrong")
-    with pytest.raises(UserCodeError, match=r"failed: RuntimeError: oh \(.*mine.py:5\)"):
+    with pytest.raises(UserCodeError, match=r"failed: RuntimeError: oh \(.*mine.py:6\)"):
         data.load(f"{mine}:fails")
     with pytest.raises(UserCodeError, match="no callable 'number'"):
         data.load(f"{mine}:number")

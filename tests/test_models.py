@@ -55,7 +55,7 @@ def test_the_shortcut_is_the_only_difference(shortcut: Shortcut) -> None:
     for name in ("plain8", "resnet8"):
         net = build(name, shortcut=shortcut).eval()
         for key, parameter in net.named_parameters():
-            if key.endswith("bn2.weight") or key.endswith("bn2.bias"):
+            if key.endswith(("bn2.weight", "bn2.bias")):
                 nn.init.zeros_(parameter)
         stem = torch.relu(net.bn1(net.conv1(images)))  # type: ignore[operator]
         after = net.layer1(stem)  # type: ignore[operator]
@@ -65,7 +65,7 @@ def test_the_shortcut_is_the_only_difference(shortcut: Shortcut) -> None:
 def test_option_a_subsamples_and_appends_zeros() -> None:
     net = build("resnet8").eval()
     x = torch.rand(1, 16, 6, 6)
-    short = net.layer2[0].shortcut(x)  # type: ignore[index, operator, union-attr]
+    short = net.layer2[0].shortcut(x)  # type: ignore[index, union-attr]
     assert torch.equal(short[:, :16], x[:, :, ::2, ::2])
     assert short.shape == (1, 32, 3, 3)
     assert not short[:, 16:].any()

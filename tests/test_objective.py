@@ -112,7 +112,7 @@ def test_accuracy_of_sequences_in_both_layouts() -> None:
 
 def test_the_model_is_left_exactly_as_it_was(conv_net: nn.Module, images: Data) -> None:
     conv_net.train()
-    conv_net.head.requires_grad_(False)  # type: ignore[operator]
+    conv_net.head.requires_grad_(False)
     before = copy.deepcopy(conv_net.state_dict())
     random_state = torch.get_rng_state()
     objective = Objective.of(conv_net, F.cross_entropy, *images, device=CPU, dtype=torch.float64)

@@ -39,7 +39,7 @@ def test_float64_scan_agrees_with_the_oracle(
         model = request.getfixturevalue(net)
         data = request.getfixturevalue("images" if net == "conv_net" else "vectors")
     else:
-        model = landscape.models.Net(net, in_channels=1, num_classes=3).build()  # type: ignore[attr-defined]
+        model = landscape.models.Net(net, in_channels=1, num_classes=3).build()
         model.train()(torch.randn(30, 1, 8, 8))  # moves the running statistics
         data = torch.randn(11, 1, 8, 8), torch.randint(3, (11,))
     surface = scan(
@@ -136,9 +136,9 @@ def test_a_rescaled_net_has_the_same_surface() -> None:
     model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)).double()
     scaled = copy.deepcopy(model)
     with torch.no_grad():
-        scaled[0].weight.mul_(100)  # type: ignore[operator, union-attr]
-        scaled[0].bias.mul_(100)  # type: ignore[operator, union-attr]
-        scaled[2].weight.div_(100)  # type: ignore[operator, union-attr]
+        scaled[0].weight.mul_(100)  # type: ignore[operator]
+        scaled[0].bias.mul_(100)  # type: ignore[operator]
+        scaled[2].weight.div_(100)  # type: ignore[operator]
     data = torch.randn(9, 4), torch.randint(3, (9,))
     a, b = (scan(m, F.cross_entropy, data, points=4, precision="float64") for m in (model, scaled))
     np.testing.assert_allclose(a.losses, b.losses, rtol=1e-12)
@@ -151,7 +151,7 @@ def test_a_rescaled_net_has_the_same_surface() -> None:
 
 def test_seed_and_normalization_change_the_surface(mlp: nn.Module, vectors: Data) -> None:
     surfaces = [
-        scan(mlp, F.cross_entropy, vectors, points=3, **options)  # type: ignore[arg-type]
+        scan(mlp, F.cross_entropy, vectors, points=3, **options)
         for options in ({}, {"seed": 1}, {"normalize": "layer"}, {"normalize": "weight"})
     ]
     assert len({surface.losses.tobytes() for surface in surfaces}) == 4
@@ -262,7 +262,7 @@ def test_other_weights_or_data_do_not_go_on_in_the_file(
     with pytest.raises(SurfaceFileError, match="data_sha256"):
         scan(mlp, F.cross_entropy, (x + 1e-6, y), points=3, path=path)
     with torch.no_grad():
-        mlp[0].weight[0, 0] += 1e-6  # type: ignore[index, operator]
+        mlp[0].weight[0, 0] += 1e-6  # type: ignore[index]
     with pytest.raises(SurfaceFileError, match="weights_sha256"):
         scan(mlp, F.cross_entropy, vectors, points=3, path=path)
 

@@ -1,0 +1,327 @@
+"""The command line as a user runs it: in processes of their own."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+import landscape
+from tests.conftest import ROOT, Run
+from tests.test_checkpoints import Bomb
+
+TRAIN = (
+    "train",
+    "plain8",
+    "resnet8",
+    "--epochs",
+    "2",
+    "--images-per-batch",
+    "512",
+    "--device",
+    "cpu",
+)
+SCAN = ("--points", "3x2", "--images", "40", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained nets, made by the command line."""
+    folder = tmp_path_factory.mktemp("runs")
+    result = subprocess.run(
+        [sys.executable, "-m", "landscape", *TRAIN, "--out", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        str(folder / "plain8" / "last.pt"),
+        str(folder / "resnet8" / "last.pt"),
+        str(folder / "plain8-resnet8.png"),
+    ]
+    assert "took" in result.stderr
+    return folder
+
+
+def test_train_scan_plot_view_info(runs: Path, run: Run, tmp_path: Path) -> None:
+    checkpoints = [runs / name / "last.pt" for name in ("plain8", "resnet8")]
+    result = run("scan", *checkpoints, *SCAN)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == ["surfaces/plain8.h5", "surfaces/resnet8.h5"]
+    assert "6 points × 40 images, about" in result.stderr
+    surface = landscape.load(tmp_path / "surfaces" / "resnet8.h5")
+    assert surface.is_complete
+    assert surface.settings["net"] == "resnet8"
+    assert surface.settings["data"] == "digits"
+    assert surface.settings["split"] == "train"
+    assert "scan" in str(surface.provenance["command"])
+    assert len(str(surface.provenance["checkpoint_sha256"])) == 64
+
+    result = run("plot", *result.stdout.split(), "--kind", "contour", "--out", "pair.pdf")
+    assert (result.returncode, result.stdout) == (0, "pair.pdf\n"), result.stderr
+    result = run("plot", "surfaces/plain8.h5")
+    assert result.stdout == "plain8.png\n"
+    result = run("view", "surfaces/plain8.h5", "surfaces/resnet8.h5", "--html", "pair.html")
+    assert (result.returncode, result.stdout) == (0, "pair.html\n"), result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "pair.html",
+        "pair.pdf",
+        "plain8.png",
+        "surfaces",
+    ]
+
+    facts = json.loads(run("info", "surfaces/plain8.h5", "--json").stdout)
+    assert facts["evaluated"] == "6 of 6 points"
+    facts = json.loads(run("info", checkpoints[1], "--json").stdout)
+    assert (facts["net"], facts["epoch"], facts["recipe"]["epochs"]) == ("resnet8", 2, 2)
+    assert "recipe" in run("info", checkpoints[1]).stdout
+
+
+def test_a_scan_is_resumed_and_another_refused(runs: Path, run: Run, tmp_path: Path) -> None:
+    arguments = ("scan", runs / "plain8" / "last.pt", *SCAN, "--out", "a.h5")
+    assert run(*arguments).returncode == 0
+    before = (tmp_path / "a.h5").read_bytes()
+    assert run(*arguments).returncode == 0
+    assert (tmp_path / "a.h5").read_bytes() == before
+    result = run(*arguments, "--seed", "7")
+    assert result.returncode == 1
+    assert "seed 0 there, 7 now" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert run(*arguments, "--seed", "7", "--overwrite").returncode == 0
+    assert landscape.load(tmp_path / "a.h5").settings["seed"] == 7
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(
+    runs: Path, run: Run, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    arguments = [
+        "scan",
+        str(runs / "plain8" / "last.pt"),
+        "--points",
+        "25",
+        "--device",
+        "cpu",
+        "--images",
+        "600",
+        "--out",
+        "a.h5",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "landscape", *arguments],
+        cwd=tmp_path,
+        text=True,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        path = tmp_path / "a.h5"
+        if path.exists() and landscape.load(path).evaluated.sum() > 10:
+            break
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code
+    last = stderr.splitlines()[-1]
+    assert "landscape scan" in last
+    assert "--out a.h5" in last
+    assert "Traceback" not in stderr
+    done = landscape.load(path).evaluated.sum()
+    assert 10 < done < 625
+    result = run(*arguments)
+    assert result.returncode == 0
+    assert f"{done} of them done before" in result.stderr
+    assert landscape.load(path).is_complete
+
+
+OWN = '''
+"""A user's file that imports its neighbors, in a folder with its own models/ and cli.py."""
+import torch, models, cli
+from torch import nn
+
+assert models.mine == cli.mine == "the user's own"
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(11, 16)
+        self.position = nn.Parameter(torch.randn(1, 6, 16))
+        layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, dropout=0.1)
+        self.body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(16, 11)
+
+    def forward(self, tokens):
+        return self.head(self.body(self.embed(tokens) + self.position))
+
+def transformer():
+    return Tiny()
+
+def mlp():
+    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 1))
+
+def token_loss(outputs, targets):
+    return nn.functional.cross_entropy(outputs.transpose(1, 2), targets, reduction="none").mean(1)
+
+class Huber(nn.Module):
+    def forward(self, outputs, targets):
+        return nn.functional.huber_loss(outputs.squeeze(1), targets, reduction="none")
+
+def tokens(split):
+    generator = torch.Generator().manual_seed(len(split))
+    x = torch.randint(11, (20, 6), generator=generator)
+    return x, x.roll(1, 1)
+
+def numbers():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(30, 5, generator=generator)
+    return x.numpy(), x.sum(1).numpy()
+'''
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text('mine = "the user\'s own"\n')
+    (tmp_path / "cli.py").write_text('mine = "the user\'s own"\n')
+    (tmp_path / "mine.py").write_text(OWN)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "data"),
+    [("transformer", "token_loss", "tokens"), ("mlp", "Huber", "numbers")],
+)
+def test_own_model_loss_and_data(own: Path, run: Run, model: str, loss: str, data: str) -> None:
+    code = f"import torch, mine; torch.save(mine.{model}().state_dict(), 'weights.pt')"
+    subprocess.run([sys.executable, "-c", code], cwd=own, check=True)
+    result = run(
+        "scan",
+        "weights.pt",
+        "--model",
+        f"mine.py:{model}",
+        "--loss",
+        f"mine.py:{loss}",
+        "--data",
+        f"mine.py:{data}",
+        "--points",
+        "3x2",
+        "--device",
+        "cpu",
+        "--precision",
+        "float64",
+    )
+    assert result.returncode == 0, result.stderr
+    from_python = (
+        "import torch, mine, landscape, numpy\n"
+        f"net = mine.{model}(); net.load_state_dict(torch.load('weights.pt'))\n"
+        f"loss = mine.{loss}() if isinstance(mine.{loss}, type) else mine.{loss}\n"
+        f"data = mine.{data}('train') if '{data}' == 'tokens' else mine.{data}()\n"
+        "s = landscape.scan(net, loss, data, points=(3, 2), precision='float64', device='cpu')\n"
+        "t = landscape.load('surfaces/weights.h5')\n"
+        "numpy.testing.assert_allclose(s.losses, t.losses, rtol=1e-12)\n"
+        "assert s.is_complete and numpy.isfinite(s.losses).all() and s.losses.std() > 0\n"
+        "assert numpy.isfinite(s.standard_errors).all()\n"
+    )
+    result2 = subprocess.run(
+        [sys.executable, "-W", "error", "-c", from_python], cwd=own, capture_output=True, text=True
+    )
+    assert result2.returncode == 0, result2.stderr
+
+
+@pytest.fixture
+def bad(tmp_path: Path, runs: Path) -> Path:
+    """A folder full of wrong inputs."""
+    good = (runs / "plain8" / "last.pt").read_bytes()
+    (tmp_path / "good.pt").write_bytes(good)
+    (tmp_path / "truncated.pt").write_bytes(good[: len(good) // 2])
+    torch.save({"state_dict": Bomb(tmp_path / "ran")}, tmp_path / "code.pt")
+    torch.save(landscape.models.Net("resnet14").build().state_dict(), tmp_path / "bare.pt")
+    np.savez(tmp_path / "shape.npz", x=np.zeros((9, 3, 8, 8), np.float32), y=np.zeros(9, int))
+    np.savez(tmp_path / "labels.npz", x=np.zeros((9, 1, 8, 8), np.float32), y=np.arange(9) + 2)
+    (tmp_path / "broken.py").write_text("def make():\n    return 1 / 0\nx = 3\n")
+    (tmp_path / "file").write_text("not a folder")
+    with h5py.File(tmp_path / "original.h5", "w") as file:
+        file["xcoordinates"] = np.zeros(3)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "text"),
+    [
+        ("scan none.pt", 1, "none.pt: no such file"),
+        ("scan truncated.pt", 1, "not a whole file"),
+        ("scan code.pt", 1, "nothing in it was run"),
+        ("scan bare.pt", 1, "give --net NAME or --model"),
+        ("scan bare.pt --net resnet14", 1, "give --data"),
+        ("scan bare.pt --net resnet20 --data digits", 1, "does not fit resnet20"),
+        ("scan bare.pt --net vgg9 --data digits", 2, "no net is named 'vgg9'"),
+        ("scan good.pt --net plain8 --model broken.py:make", 2, "not both"),
+        ("scan good.pt --model broken.py:make", 1, "ZeroDivisionError"),
+        ("scan good.pt --model broken.py:x", 1, "no callable 'x'"),
+        ("scan good.pt --model none.py:x", 1, "no such file"),
+        ("scan good.pt --loss huber", 2, "--loss must be"),
+        ("scan good.pt --data shape.npz", 1, "does not take inputs of shape (9, 3, 8, 8)"),
+        ("scan good.pt --data labels.npz", 1, "labels must be 0 … 9"),
+        ("scan good.pt --data none.npz", 1, "no such file"),
+        ("scan good.pt --data digit", 1, "no data set is named 'digit'"),
+        ("scan good.pt --data cifar10 --data-dir .", 1, "put it there"),
+        ("scan good.pt --images 9999", 1, "it has 1438"),
+        ("scan good.pt --images 0", 2, "a number of 1 or more"),
+        ("scan good.pt --points 0", 2, "1 or more"),
+        ("scan good.pt --points 3x", 2, "NxM"),
+        ("scan good.pt --range 1:-1", 2, "START below STOP"),
+        ("scan good.pt --alpha 1", 2, "START:STOP"),
+        ("scan good.pt --seed -1", 2, "--seed"),
+        ("scan good.pt --device cuda:77", 2, "no device cuda:77"),
+        ("scan good.pt --preprocess papers", 2, "preprocessing must be one of"),
+        ("scan good.pt --preprocess paper", 1, "3 means and 3 standard deviations"),
+        ("scan good.pt --directions original.h5", 1, "not a surface of landscape"),
+        ("scan good.pt --out file/a.h5", 1, "file"),
+        ("scan good.pt --out /proc/a.h5", 1, "/proc"),
+        ("scan good.pt good.pt --out a.h5", 2, "is for one checkpoint"),
+        ("scan good.pt --point 3", 2, "--points"),
+        ("train resnet9", 2, "no net is named 'resnet9'"),
+        ("train plain8 --epochs 0", 2, "epochs must be 1 or more"),
+        ("train plain8 --out file --epochs 1", 1, "file"),
+        ("plot original.h5", 1, "not a surface of landscape"),
+        ("plot good.pt", 1, "not a whole HDF5 file"),
+        ("plot none.h5", 1, "no such file"),
+        ("plot x.h5 --out a.jpg", 2, "must end in"),
+        ("plot x.h5 --levels 3,1", 2, "rising losses"),
+        ("plot x.h5 --cmap virids", 2, "no color map"),
+        ("view original.h5", 1, "original program"),
+        ("info original.h5", 1, "original program"),
+        ("info none", 1, "no such file"),
+        ("scna x", 2, "No such command"),
+    ],
+)
+def test_wrong_input_gets_one_line(bad: Path, run: Run, command: str, code: int, text: str) -> None:
+    before = {path: path.read_bytes() for path in bad.iterdir() if path.is_file()}
+    result = run(*command.split())
+    assert result.returncode == code, result.stderr
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
+    if code == 1:
+        assert len(result.stderr.splitlines()) == 1
+        assert result.stderr.startswith("landscape: ")
+    assert result.stdout == ""
+    after = {path: path.read_bytes() for path in bad.iterdir() if path.is_file()}
+    assert after == before
+    assert not list(bad.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("verb", ["train", "scan", "plot", "view", "info"])
+def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
+    for flag in ("-h", "--help"):
+        result = run(verb, flag)
+        assert result.returncode == 0
+        assert "Example:" in result.stdout
+        assert f"landscape {verb}" in result.stdout

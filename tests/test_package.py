@@ -1,0 +1,125 @@
+"""What is installed, and what the command line costs to start."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    # From a copy: building leaves folders behind.
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink():
+            target.symlink_to(os.readlink(ROOT / name))
+        elif (ROOT / name).is_file():
+            target.write_bytes((ROOT / name).read_bytes())
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source],
+        check=True,
+        capture_output=True,
+    )
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of a new environment with the wheel, and this one's dependencies."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            folder / "bin" / "python",
+            "install",
+            "--no-deps",
+            "--no-index",
+            "--quiet",
+            wheel,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    # A folder named in a .pth file is searched, but its own .pth files (which would bring
+    # back this checkout) are not run.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "bin"
+
+
+def test_the_wheel_holds_only_landscape(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"landscape"}
+    for name in ("models/resnet.py", "commands/scan.py", "digits.npz", "py.typed"):
+        assert f"landscape/{name}" in names
+
+
+def test_every_package_is_shipped(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = set(archive.namelist())
+    for path in [*ROOT.glob("landscape/**/*.py"), *ROOT.glob("models/**/*.py")]:
+        name = path.relative_to(ROOT).as_posix()
+        assert ("landscape/" * name.startswith("models/")) + name in shipped
+
+
+def test_help_is_quick_and_without_torch(installed: Path, tmp_path: Path) -> None:
+    seconds = []
+    for _ in range(5):
+        began = time.monotonic()
+        result = subprocess.run(
+            [installed / "landscape", "--help"], cwd=tmp_path, capture_output=True, text=True
+        )
+        seconds.append(time.monotonic() - began)
+        assert result.returncode == 0
+        assert "Example:" in result.stdout
+    assert min(seconds) < 0.5
+    code = "import sys, landscape, landscape.cli; assert not {'torch', 'numpy'} & set(sys.modules)"
+    subprocess.run([installed / "python", "-c", code], check=True, cwd=tmp_path)
+
+
+def test_the_installed_package_works_from_anywhere(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, landscape, landscape.models, landscape.scanning, landscape.training\n"
+        "assert 'site-packages' in landscape.models.__file__, landscape.models.__file__\n"
+        "assert 'models' not in sys.modules and 'cli' not in sys.modules\n"
+        "from landscape import data; assert len(data.load('digits').x) == 1438\n"
+        "landscape.models.Net('resnet8').build()\n"
+    )
+    subprocess.run([installed / "python", "-W", "error", "-c", code], check=True, cwd=tmp_path)
+
+
+def test_front_doors_lead_to_the_same_house(tmp_path: Path) -> None:
+    for door in ([str(ROOT / "cli.py")], ["-m", "landscape"]):
+        result = subprocess.run(
+            [sys.executable, *door, "--version"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert result.stdout.startswith("landscape 0.")

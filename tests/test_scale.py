@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landscape.errors import LandscapeError
+from landscape.grid import Grid
+from landscape.scale import Scale
+from landscape.surface import Surface
+
+
+def of(*losses: float) -> Surface:
+    surface = Surface.empty(Grid.regular((len(losses), 1)), {}, {})
+    surface.losses[:, 0] = losses
+    surface.evaluated[:] = True
+    return surface
+
+
+def test_all_surfaces_share_one_scale() -> None:
+    scale = Scale.of([of(1, 2), of(3, 5)])
+    assert (scale.low, scale.high, scale.log) == (1, 5, False)
+
+
+def test_wide_ranges_are_logarithmic_and_others_on_request() -> None:
+    assert Scale.of([of(0.01, 2)]).log
+    assert not Scale.of([of(0.01, 2)], "linear").log
+    assert Scale.of([of(1, 2)], "log").log
+    assert not Scale.of([of(-1, 1000)]).log
+
+
+def test_what_is_not_finite_or_not_evaluated_does_not_count() -> None:
+    surface = of(1, np.inf, np.nan, 2, 1e9)
+    surface.evaluated[4] = False
+    scale = Scale.of([surface])
+    assert (scale.low, scale.high) == (1, 2)
+    heights = scale.heights(surface.losses[:, 0])
+    np.testing.assert_array_equal(heights, [1, np.nan, np.nan, 2, 2])
+
+
+def test_a_zero_loss_stands_at_the_lowest_height_of_a_log_scale() -> None:
+    scale = Scale.of([of(0, 0.01, 10)])
+    np.testing.assert_allclose(scale.heights(np.array([0, 0.01, 10])), [-2, -2, 1])
+
+
+def test_a_maximum_clips_and_is_told() -> None:
+    scale = Scale.of([of(1, 50)], maximum=5)
+    assert scale.clipped
+    assert scale.heights(np.array([50.0])).tolist() == [5]
+    assert not Scale.of([of(1, 50)], maximum=60).clipped
+    with pytest.raises(LandscapeError, match="above the lowest loss 1"):
+        Scale.of([of(1, 50)], maximum=0.5)
+
+
+def test_nothing_to_draw_is_said() -> None:
+    for surface in (of(np.nan, np.inf), Surface.empty(Grid.regular(2), {}, {})):
+        with pytest.raises(LandscapeError, match="no point has a finite loss"):
+            Scale.of([surface])
+    with pytest.raises(LandscapeError, match="needs positive losses"):
+        Scale.of([of(-1, 0)], "log")
+
+
+@pytest.mark.parametrize("kind", ["linear", "log"])
+def test_a_flat_surface_has_a_scale(kind: str) -> None:
+    scale = Scale.of([of(2, 2)], kind)  # type: ignore[arg-type]
+    assert scale.low < 2 < scale.high
+    assert len(scale.levels()) > 2
+
+
+@given(st.floats(-8, 8), st.floats(0.3, 20), st.booleans())
+def test_levels_are_round_rising_and_inside(exponent: float, decades: float, log: bool) -> None:
+    low = 10.0**exponent
+    scale = Scale(low, low * 10**decades, log)
+    levels = scale.levels()
+    assert 2 <= len(levels) <= 25
+    assert (np.diff(levels) > 0).all()
+    assert levels[0] >= low * (1 - 1e-9)
+    assert levels[-1] <= scale.high * (1 + 1e-9)
+    for level in levels:
+        assert float(Scale.label(level)) == pytest.approx(level, rel=6e-3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (0, "0"),
+        (0.05, "0.05"),
+        (30, "30"),
+        (1e4, "1e4"),
+        (5.59e-4, "5.59e-4"),
+        (0.30000000000000004, "0.3"),
+        (1234.5678, "1.23e+03"),
+        (-2.5, "-2.5"),
+    ],
+)
+def test_labels(loss: float, text: str) -> None:
+    assert Scale.label(loss) == text
