@@ -161,7 +161,8 @@ def _finer(axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the axis with points in between, about 120, for smooth shading."""
     pieces = max(1, round(120 / len(axis)))
     places = np.arange((len(axis) - 1) * pieces + 1) / pieces
-    return np.asarray(np.interp(places, np.arange(len(axis)), axis), dtype=np.float64)
+    finer: NDArray[np.float64] = np.interp(places, np.arange(len(axis)), axis)
+    return finer
 
 
 def _bilinear(
