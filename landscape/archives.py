@@ -29,7 +29,11 @@ Reader = Callable[[str, Path | None], tuple[NDArray[Any], NDArray[Any]]]
 
 
 def _read_digits(split: str, _: Path | None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Read the embedded digits; every fifth is for testing, so that all writers are in both."""
+    """Read the embedded digits; every fifth is for testing, so that all writers are in both.
+
+    They are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and
+    C. Kaynak, UCI Machine Learning Repository, 1998, CC BY 4.0), as scikit-learn has it.
+    """
     with resources.files("landscape").joinpath("digits.npz").open("rb") as file:
         arrays = np.load(file)
         x, y = arrays["x"], arrays["y"]

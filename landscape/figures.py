@@ -173,7 +173,10 @@ def _bilinear(
 ) -> NDArray[np.float64]:
     """Return heights on a finer grid, straight between the samples and equal to them there."""
     rows = np.array([np.interp(betas, grid.betas, row) for row in heights])
-    return np.array([np.interp(alphas, grid.alphas, column) for column in rows.T]).T
+    columns: NDArray[np.float64] = np.array(
+        [np.interp(alphas, grid.alphas, column) for column in rows.T]
+    )
+    return columns.T
 
 
 def _flat(axes: Any, surface: Surface) -> None:
