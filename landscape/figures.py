@@ -172,11 +172,8 @@ def _bilinear(
     betas: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return heights on a finer grid, straight between the samples and equal to them there."""
-    rows = np.array([np.interp(betas, grid.betas, row) for row in heights])
-    columns: NDArray[np.float64] = np.array(
-        [np.interp(alphas, grid.alphas, column) for column in rows.T]
-    )
-    return columns.T
+    columns = np.array([np.interp(alphas, grid.alphas, column) for column in heights.T])
+    return np.array([np.interp(betas, grid.betas, row) for row in columns.T])
 
 
 def _flat(axes: Any, surface: Surface) -> None:
