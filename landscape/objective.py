@@ -108,18 +108,33 @@ class Objective:
             fraction of an example's labels that is the largest output; nan where outputs
             and targets are not those of a classifier.
         """
-        losses, hits = [], []
-        for inputs, targets in zip(
-            torch.split(self.inputs, self.images_per_batch),
-            torch.split(self.targets, self.images_per_batch),
-            strict=True,
-        ):
-            outputs = torch.func.functional_call(self.model, dict(parameters), (inputs,))
-            values = self.loss(outputs, targets).double()
-            values = values.flatten(1).mean(1) if values.dim() > 1 else values
-            losses.append(values.expand(len(inputs)))
-            hits.append(_hits(outputs, targets))
-        return torch.cat(losses), torch.cat(hits)
+        measured = [
+            self.measure(torch.func.functional_call(self.model, dict(parameters), (x,)), y)
+            for x, y in zip(
+                torch.split(self.inputs, self.images_per_batch),
+                torch.split(self.targets, self.images_per_batch),
+                strict=True,
+            )
+        ]
+        losses, hits = (torch.cat(parts) for parts in zip(*measured, strict=True))
+        return losses, hits
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the losses and hits of some examples, as :meth:`examples` does.
+
+        Args:
+            outputs: What the net returned, in any floating-point type.
+            targets: Of the same examples.
+        """
+        outputs = outputs.to(self.dtype)
+        values = self.loss(outputs, targets).double()
+        values = values.flatten(1).mean(1) if values.dim() > 1 else values
+        return values.expand(len(targets)), _hits(outputs, targets)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the parameters, and of the loss."""
+        return next(self.model.parameters()).dtype
 
 
 def _move(data: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

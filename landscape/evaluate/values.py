@@ -6,6 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+Point = tuple[float, float]
+"""Coordinates (alpha, beta) on a plane."""
+
 
 class Values(NamedTuple):
     """The values of one point.

@@ -1,0 +1,70 @@
+"""A plane as three vectors, so that a point costs one pass over memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from landscape.plane import Plane
+
+
+@dataclass(frozen=True, eq=False)
+class FlatPlane:
+    """The points of a plane, as views into one vector each.
+
+    Attributes:
+        center: θ*, shape (numbers,).
+        delta: δ, of the same shape, device and type.
+        eta: η, likewise.
+        places: Where each tensor lies: its first number, and its shape.
+        channels_last: Names of tensors of four dimensions that lie in channels-last order.
+    """
+
+    center: Tensor
+    delta: Tensor
+    eta: Tensor
+    places: Mapping[str, tuple[int, torch.Size]]
+    channels_last: frozenset[str]
+
+    @classmethod
+    def of(cls, plane: Plane, channels_last: frozenset[str] = frozenset()) -> "FlatPlane":
+        """Return the same plane, in the same type."""
+        places, start = {}, 0
+        for name, tensor in plane.center.items():
+            places[name] = (start, tensor.shape)
+            start += tensor.numel()
+        center, delta, eta = (
+            torch.cat([_line(tensors[name], name in channels_last) for name in places])
+            for tensors in (plane.center, plane.delta, plane.eta)
+        )
+        return cls(center, delta, eta, places, channels_last)
+
+    def at(self, alpha: float, beta: float, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return θ* + alpha δ + beta η, rounded to ``dtype`` at the end."""
+        vector = torch.add(self.center, self.delta, alpha=alpha)
+        return self._views(vector.add_(self.eta, alpha=beta).to(dtype))
+
+    def at_many(self, alphas: Tensor, betas: Tensor) -> dict[str, Tensor]:
+        """Return many points; every tensor has one more dimension in front, shape (points,)."""
+        vectors = torch.addmm(
+            self.center, torch.stack([alphas, betas], 1), torch.stack([self.delta, self.eta])
+        )
+        return self._views(vectors)
+
+    def _views(self, vectors: Tensor) -> dict[str, Tensor]:
+        many = vectors.shape[:-1]
+        views = {}
+        for name, (start, shape) in self.places.items():
+            part = vectors[..., start : start + shape.numel()]
+            if name in self.channels_last:
+                out, channels, height, width = shape
+                view = part.view(*many, out, height, width, channels).movedim(-1, len(many) + 1)
+            else:
+                view = part.view(*many, *shape)
+            views[name] = view
+        return views
+
+
+def _line(tensor: Tensor, channels_last: bool) -> Tensor:
+    return (tensor.permute(0, 2, 3, 1) if channels_last else tensor).reshape(-1)
