@@ -10,6 +10,7 @@ import hashlib
 import io
 import pickle
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -109,7 +110,7 @@ def _cifar_files(path: Path, names: set[str]) -> Iterator[tuple[str, bytes]]:
                 file = archive.extractfile(member) if name in names else None
                 if file is not None:
                     yield name, file.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path} is not a whole archive: {error}") from error
 
 
@@ -159,7 +160,7 @@ def _idx_array(path: Path, contents_md5: dict[str, str]) -> NDArray[Any]:
     """Read an array of bytes: magic 0x0000 08 DIMENSIONS, sizes in big-endian, values."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a whole file: {error}") from error
     md5 = contents_md5[path.name.removesuffix(".gz")]
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:

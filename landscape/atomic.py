@@ -1,5 +1,6 @@
 """Files that appear complete or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: It cannot be written there.
     """
+    path = path.resolve()  # a link stays, and points to the new content
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "there is something that is not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -23,5 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # The user knows the name that was asked for, not the temporary one.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

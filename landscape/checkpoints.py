@@ -19,6 +19,15 @@ from landscape.models import Net
 FORMAT = "landscape-checkpoint"
 VERSION = 1
 
+_KINDS: Mapping[str, Any] = {
+    "state_dict": Mapping,
+    "data": str | None,
+    "data_sha256": str | None,
+    "recipe": Mapping,
+    "epoch": int | None,
+    "history": Mapping,
+    "resume": Mapping,
+}
 _STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
 
 
@@ -30,6 +39,7 @@ class Checkpoint:
         state: All parameters and buffers by name.
         net: Which of our nets it is, if the file says so.
         data: Name of the data set it was trained on, if the file says so.
+        data_sha256: Of the training inputs and labels, if the file says so.
         preprocessing: What its inputs were trained with, if the file says so.
         recipe: How it was trained.
         epoch: How many epochs, if the file says so.
@@ -41,6 +51,7 @@ class Checkpoint:
     state: Mapping[str, Tensor]
     net: Net | None = None
     data: str | None = None
+    data_sha256: str | None = None
     preprocessing: Preprocessing | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     epoch: int | None = None
@@ -68,14 +79,16 @@ class Checkpoint:
             "state_dict": {name: tensor.detach().cpu() for name, tensor in self.state.items()},
             "net": asdict(self.net) if self.net else None,
             "data": self.data,
+            "data_sha256": self.data_sha256,
             "preprocessing": asdict(self.preprocessing) if self.preprocessing else None,
             "recipe": dict(self.recipe),
             "epoch": self.epoch,
             "history": dict(self.history),
             "resume": dict(self.resume),
         }
-        with replacing(path) as temporary:
-            torch.save(content, temporary)
+        # Through a file of our own: torch's writer reports a full disk as a RuntimeError.
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            torch.save(content, file)
 
     def load_into(self, model: nn.Module, what: str) -> None:
         """Put the weights into a model.
@@ -87,6 +100,8 @@ class Checkpoint:
         Raises:
             CheckpointError: Names or shapes differ.
         """
+        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
+            raise CheckpointError(f"{what} has lazy layers: run it once before it is returned")
         wanted = model.state_dict()
         state = self.state if wanted.keys() & self.state.keys() else self.unwrapped
         # Checkpoints from before torch 0.4.1 have no such counters; they are not used.
@@ -98,11 +113,17 @@ class Checkpoint:
             for name, tensor in wanted.items()
             if name in state and state[name].shape != tensor.shape
         ]
-        if missing or unexpected or shapes:
+        kinds = [
+            f"{name} is {state[name].dtype}, the net's {tensor.dtype}"
+            for name, tensor in wanted.items()
+            if name in state and state[name].is_floating_point() != tensor.is_floating_point()
+        ]
+        if missing or unexpected or shapes or kinds:
             problems = [
                 *([f"{len(missing)} missing ({missing[0]}, …)"] if missing else []),
                 *([f"{len(unexpected)} unexpected ({unexpected[0]}, …)"] if unexpected else []),
                 *shapes[:1],
+                *kinds[:1],
             ]
             raise CheckpointError(f"the checkpoint does not fit {what}: {'; '.join(problems)}")
         model.load_state_dict(state, strict=False)
@@ -121,13 +142,14 @@ def load(path: str | Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds more than data, or is damaged; nothing in it was run: save only "
             "`model.state_dict()` with torch.save"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # damaged files raise nearly anything
         raise CheckpointError(
             f"{path} is not a whole file of torch.save: {first_line(error)}"
         ) from error
@@ -139,6 +161,15 @@ def load(path: str | Path) -> Checkpoint:
         (content[key] for key in _STATE_KEYS if isinstance(content.get(key), Mapping)), content
     )
     return Checkpoint(_weights(state, path))
+
+
+def _check_sums(path: Path) -> None:
+    """Check the checksums inside a file of torch.save, which torch itself does not."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"{damaged} is damaged")
 
 
 def sha256(path: Path) -> str:
@@ -159,18 +190,29 @@ def _ours(content: Mapping[str, Any], path: Path) -> Checkpoint:
         )
     try:
         net, preprocessing = content["net"], content["preprocessing"]
+        for key, kind in _KINDS.items():
+            if not isinstance(content[key], kind):
+                raise TypeError(f"{key} is a {type(content[key]).__name__}")
+        for values in content["history"].values():
+            [float(value) for value in values]
         return Checkpoint(
             _weights(content["state_dict"], path),
-            net=Net(**net) if net else None,
+            net=_known(Net(**net)) if net else None,
             data=content["data"],
+            data_sha256=content["data_sha256"],
             preprocessing=Preprocessing(**preprocessing) if preprocessing else None,
             recipe=content["recipe"],
             epoch=content["epoch"],
             history=content["history"],
             resume=content["resume"],
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def _known(net: Net) -> Net:
+    net.parse()
+    return net
 
 
 def _weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
@@ -181,6 +223,8 @@ def _weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
                 f"{path} holds no state_dict: {key!r} is a {type(value).__name__}, expected "
                 "tensors by name"
             )
+        if value.layout != torch.strided or value.is_quantized or value.is_meta:
+            raise CheckpointError(f"{path}: {key} is no dense tensor of numbers")
         weights[key] = value
     if not weights:
         raise CheckpointError(f"{path} holds no weights")

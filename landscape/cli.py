@@ -1,5 +1,6 @@
 """The command line: lists the verbs, imports them on use, turns errors into one line."""
 
+import shlex
 import signal
 import sys
 from importlib import import_module
@@ -40,7 +41,7 @@ class _Verbs(click.Group):
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="landscape %(version)s")
 def group() -> None:
-    r"""See the loss landscape of a neural network.
+    """See the loss landscape of a neural network.
 
     \b
     Example:
@@ -54,9 +55,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0, 1 (error), 2 (usage), 130 (Ctrl-C), 143 (SIGTERM)."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        group(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        sys.exit(group(standalone_mode=False))
     except click.UsageError as error:
         error.show()
         sys.exit(2)
@@ -64,16 +63,14 @@ def main() -> NoReturn:
         _fail(error.format_message(), 1)
     except LandscapeError as error:
         _fail(str(error), 1)
-    except BrokenPipeError:
-        sys.stderr.close()  # else Python complains again at exit
-        sys.exit(1)
+    except MemoryError:
+        _fail("out of memory: take fewer points, images or images per batch", 1)
     except OSError as error:
-        _fail(f"{error.filename or 'file'}: {error.strerror or first_line(error)}", 1)
+        _fail(f"{error.filename or 'a file'}: {error.strerror or first_line(error)}", 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail(f"interrupted; what was done is saved, the same command goes on: {_command()}", 130)
+        _fail(f"interrupted{_how_to_go_on()}", 130)
     except _Terminated:
-        _fail(f"terminated; what was done is saved, the same command goes on: {_command()}", 143)
-    sys.exit(0)
+        _fail(f"terminated{_how_to_go_on()}", 143)
 
 
 class _Terminated(BaseException):
@@ -84,10 +81,12 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
 
 
-def _command() -> str:
-    import shlex
-
-    return shlex.join(["landscape", *sys.argv[1:]])
+def _how_to_go_on() -> str:
+    """Return how to go on with what a verb that saves its work has done."""
+    words = [word for word in sys.argv[1:] if word != "--overwrite"]
+    if words[:1] not in (["scan"], ["train"]):
+        return ""
+    return f"; go on from what is saved with: {shlex.join(['landscape', *words])}"
 
 
 def _fail(text: str, code: int) -> NoReturn:

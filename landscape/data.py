@@ -3,7 +3,6 @@
 import inspect
 import math
 import os
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -32,6 +31,10 @@ class Preprocessing:
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0:
+            raise ValueError("means must be finite, standard deviations finite and positive")
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Return inputs, float32, of the shape of ``pixels``: (images, channels, …).
@@ -65,14 +68,12 @@ class Preprocessing:
             return PREPROCESSINGS[text]
         try:
             mean, std = (tuple(map(float, part.split(","))) for part in text.split("/"))
+            return cls(mean, std)
         except ValueError:
-            mean, std = (), ()
-        if not std or not all(map(math.isfinite, mean + std)) or min(std) <= 0:
             raise ValueError(
                 f"preprocessing must be one of {', '.join(PREPROCESSINGS)}, or means and "
                 f"positive standard deviations as 0.5,0.5,0.5/0.2,0.2,0.2, not {text!r}"
-            )
-        return cls(mean, std)
+            ) from None
 
 
 def _of_255(mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
@@ -112,14 +113,15 @@ class Dataset:
         x: Pixels or other inputs, shape (examples, …); images as (examples, channels, h, w),
             uint8 from 0 to 255 or floating-point from 0 to 1.
         y: Targets, shape (examples, …).
-        preprocessing: What a net is trained with unless told otherwise.
+        preprocessing: What a net is trained with unless told otherwise; None for data of the
+            user's, which are taken as they are.
     """
 
     name: str
     split: str
     x: Tensor
     y: Tensor
-    preprocessing: Preprocessing = NO_PREPROCESSING
+    preprocessing: Preprocessing | None = None
 
     @property
     def num_classes(self) -> int:
@@ -131,7 +133,7 @@ class Dataset:
         if self.y.is_floating_point() or self.y.dim() != 1 or int(self.y.min()) < 0:
             raise DataError(
                 f"{self.name}: y must be labels 0, 1, …, one integer per example, not "
-                f"{self.y.dtype} of shape {tuple(self.y.shape)}"
+                f"{self.y.dtype} of shape {tuple(self.y.shape)} from {self.y.min():g}"
             )
         return int(self.y.max()) + 1
 
@@ -212,6 +214,8 @@ def as_tensors(x: Any, y: Any, what: str) -> tuple[Tensor, Tensor]:
             f"{what}: x and y must have one entry per example and one example or more, "
             f"they have shapes {tuple(x.shape)} and {tuple(y.shape)}"
         )
+    if x.is_complex() or y.is_complex():
+        raise DataError(f"{what}: x and y must be real numbers")
     if not y.is_floating_point():
         y = y.long()
     return x, y
@@ -227,7 +231,7 @@ def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["x"], arrays["y"]
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # damaged files raise nearly anything
         raise DataError(
             f"{path}: expected arrays x and y of numbers in an .npz file: {error}"
         ) from error

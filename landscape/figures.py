@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.atomic import replacing
+from landscape.errors import LandscapeError
 from landscape.grid import Grid
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
@@ -51,7 +52,8 @@ def plot(
 
     Raises:
         ValueError: No surfaces, an unknown kind or scale.
-        LandscapeError: There is nothing to draw.
+        LandscapeError: There is nothing to draw, or a surface is a line and the kind is not
+            ``heatmap``.
     """
     if not surfaces or kind not in KINDS:
         raise ValueError(f"expected one surface or more, and kind one of {', '.join(KINDS)}")
@@ -91,8 +93,7 @@ class _Picture:
 
     def draw_surface(self, axes: Any, surface: Surface) -> None:
         heights = self.scale.heights(surface.filled())
-        if min(heights.shape) < 2:
-            raise ValueError("a surface needs two points or more along both axes; use heatmap")
+        _need_both_axes(surface)
         alphas, betas = _finer(surface.grid.alphas), _finer(surface.grid.betas)
         # Rows are y from here on, as LightSource and plot_surface have it.
         x, y = np.meshgrid(alphas, betas)
@@ -131,30 +132,46 @@ class _Picture:
 
     def draw_contour(self, axes: Any, surface: Surface) -> None:
         height = np.ma.masked_invalid(self.scale.heights(surface.filled()).T)
-        if min(height.shape) < 2:
-            raise ValueError("contours need two points or more along both axes; use heatmap")
+        _need_both_axes(surface)
         _flat(axes, surface)
         where = surface.grid.alphas, surface.grid.betas, height
         shades = np.linspace(*self.scale.limits, 129)
         axes.contourf(*where, levels=shades, norm=self.norm, cmap=self.cmap)
-        at = self.scale.heights(self.lines)
+        lines = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
+        at = self.scale.heights(lines)
         drawn = axes.contour(
             *where, levels=at, colors="k", linewidths=0.6, alpha=0.8, linestyles="solid"
         )
-        axes.clabel(drawn, fmt=dict(zip(at, map(Scale.label, self.lines), strict=True)), fontsize=7)
-        axes.plot(0, 0, "+", color="white", markersize=8)
+        axes.clabel(drawn, fmt=dict(zip(at, map(Scale.label, lines), strict=True)), fontsize=7)
+        if surface.center_loss is not None:
+            axes.plot(0, 0, "+", color="white", markersize=8)
 
     def draw_heatmap(self, axes: Any, surface: Surface) -> None:
         _flat(axes, surface)
         axes.pcolormesh(
-            surface.grid.alphas,
-            surface.grid.betas,
+            _edges(surface.grid.alphas),
+            _edges(surface.grid.betas),
             np.ma.masked_invalid(self.scale.heights(surface.filled()).T),
             norm=self.norm,
             cmap=self.cmap,
-            shading="nearest",
             rasterized=True,
         )
+
+
+def _need_both_axes(surface: Surface) -> None:
+    if min(surface.grid.shape) < 2:
+        raise LandscapeError(
+            f"{surface.name} has {surface.grid}: a surface or contours need two points or more "
+            "along both axes; draw it as a heatmap"
+        )
+
+
+def _edges(axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the borders of the cells around points, shape (points + 1,)."""
+    if len(axis) == 1:
+        return np.array([axis[0] - 0.5, axis[0] + 0.5])
+    middles = (axis[1:] + axis[:-1]) / 2
+    return np.array([2 * axis[0] - middles[0], *middles, 2 * axis[-1] - middles[-1]])
 
 
 def _finer(axis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,7 +209,8 @@ def _title(surface: Surface) -> str:
     infinite = int((~np.isfinite(surface.losses[surface.evaluated])).sum())
     if infinite:
         notes.append(f"{infinite} points not finite")
-    return "\n".join([surface.name, ", ".join(notes)])
+    # A dollar sign would begin a formula.
+    return "\n".join([surface.name.replace("$", r"\$"), ", ".join(notes)])
 
 
 def _loss_ticks(axis: Any, scale: Scale, num: int = 8) -> None:

@@ -1,6 +1,7 @@
 """Where on the plane the loss is sampled: the one owner of axis order and visiting order."""
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Interval = tuple[float, float]
+
+_MOST_POINTS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +57,13 @@ class Grid:
             beta: First and last β; the range of α where it is not given.
 
         Raises:
-            ValueError: Fewer than one point, or a range that does not rise.
+            ValueError: Fewer than one point or absurdly many, or a range that does not rise.
         """
-        num_alphas, num_betas = (points, points) if isinstance(points, int) else points
+        num_alphas, num_betas = points if isinstance(points, Sequence) else (points, points)
         beta = alpha if beta is None else beta
         return cls(
-            _axis("alpha", alpha, num_alphas),
-            _axis("beta", beta, num_betas),
+            _axis("alpha", alpha, operator.index(num_alphas)),
+            _axis("beta", beta, operator.index(num_betas)),
         )
 
     @property
@@ -108,8 +111,8 @@ class Grid:
 
 def _axis(name: str, interval: Interval, num: int) -> NDArray[np.float64]:
     start, stop = interval
-    if num < 1:
-        raise ValueError(f"points must be 1 or more along {name}, not {num}")
+    if not 1 <= num <= _MOST_POINTS:
+        raise ValueError(f"points must be 1 or more along {name}, and at most {_MOST_POINTS:,}")
     if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
         raise ValueError(
             f"the range of {name} must rise from its first to its last value, "

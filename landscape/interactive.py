@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from landscape.atomic import replacing
+from landscape.errors import LandscapeError
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -87,6 +88,11 @@ def figure(
     """
     if not surfaces:
         raise ValueError("expected one surface or more")
+    lines = [surface.name for surface in surfaces if min(surface.grid.shape) < 2]
+    if lines:
+        raise LandscapeError(
+            f"{lines[0]} is a line, not a surface: draw it with `landscape plot --kind heatmap`"
+        )
     common = Scale.of(surfaces, scale, maximum)
     low, high = common.limits
     levels = common.levels(8)

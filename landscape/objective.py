@@ -1,20 +1,17 @@
 """What is averaged over which data: a deterministic function of the parameters."""
 
 import copy
-import inspect
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 
 from landscape.errors import DataError, LandscapeError, first_line
+from landscape.losses import ExampleLoss, Loss, is_cross_entropy
 from landscape.parameters import Parameters
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""``loss(outputs, targets)``: one value per example, shape (examples, …), or their mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,20 +22,23 @@ class Objective:
 
     Attributes:
         model: The copy, in eval mode, on the device of the data.
-        loss: Returns one value per example, or their mean (see ``per_example``).
-        per_example: Whether ``loss`` returns one value per example. If it returns the mean,
-            the standard error is not known, and is nan.
+        loss: Returns one value per example, or their mean, in which case the standard error
+            is not known.
         inputs: All inputs, shape (examples, …).
         targets: All targets, shape (examples, …).
+        class_dimension: Which dimension of the outputs counts classes, or None where there
+            are none: then there is no accuracy.
         images_per_batch: Examples in one forward pass; changes rounding only.
+        dtype: Floating-point type of the parameters, and of the loss.
     """
 
     model: nn.Module
-    loss: Loss
-    per_example: bool
+    loss: ExampleLoss
     inputs: Tensor
     targets: Tensor
+    class_dimension: int | None
     images_per_batch: int
+    dtype: torch.dtype
 
     @classmethod
     def of(
@@ -54,8 +54,6 @@ class Objective:
     ) -> "Objective":
         """Copy the model and move everything to one device and floating-point type.
 
-        Losses of torch that have a ``reduction`` are asked for one value per example.
-
         Args:
             model: Any module; called as ``model(inputs)``.
             loss: Called as ``loss(outputs, targets)``.
@@ -66,9 +64,10 @@ class Objective:
             images_per_batch: By default 256 on a CPU and 2,048 on a GPU.
 
         Raises:
-            DataError: No examples, or not one target per input, or the model refuses the
-                inputs, or the labels do not fit its outputs.
-            ValueError: The loss sums over examples, or weighs them unequally.
+            DataError: No examples, or not one target per input, or the model or the loss
+                refuses them, or the labels do not fit the model's outputs.
+            ValueError: The loss is not a mean over examples, or the model's output depends
+                on which examples are together.
         """
         if images_per_batch is not None and images_per_batch < 1:
             raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
@@ -77,16 +76,17 @@ class Objective:
                 f"expected one target per input and one example or more, "
                 f"came {len(inputs)} inputs and {len(targets)} targets"
             )
-        strange = [n for n, p in model.named_parameters() if not p.is_floating_point()]
-        if strange:
-            raise ValueError(f"only real parameters can be moved; {strange[0]} is not")
-        own = copy.deepcopy(model).to(device, dtype).eval().requires_grad_(False)
-        images_per_batch = images_per_batch or (256 if device.type == "cpu" else 2048)
+        own = _cast(copy.deepcopy(unwrapped(model)), device, dtype).eval().requires_grad_(False)
+        _check_model(own)
+        size = min(images_per_batch or (256 if device.type == "cpu" else 2048), len(inputs))
         inputs, targets = _move(inputs, device, dtype), _move(targets, device, dtype)
         if isinstance(loss, nn.Module):
-            loss = copy.deepcopy(loss).to(device, dtype).eval()
-        loss, per_example = _ask_per_example(own, loss, inputs, targets)
-        return cls(own, loss, per_example, inputs, targets, min(images_per_batch, len(inputs)))
+            loss = _cast(copy.deepcopy(loss), device, dtype).eval()
+        with torch.no_grad():
+            outputs = _outputs(own, inputs[:size], tuple(inputs.shape))
+            example_loss = ExampleLoss.of(loss, outputs, targets[:size], targets)
+        classes = _class_dimension(outputs, targets[:size], is_cross_entropy(loss))
+        return cls(own, example_loss, inputs, targets, classes, size, dtype)
 
     @property
     def center(self) -> Parameters:
@@ -98,152 +98,122 @@ class Objective:
         """How many examples the loss is averaged over."""
         return len(self.inputs)
 
-    @torch.no_grad()
-    def examples(self, parameters: Parameters) -> tuple[Tensor, Tensor]:
-        """Return the losses and hits of every example at ``parameters``.
-
-        Returns:
-            Losses, float64, shape (examples,); where the loss returns only means, every
-            example of a batch has the batch's mean. Hits, float64, shape (examples,): the
-            fraction of an example's labels that is the largest output; nan where outputs
-            and targets are not those of a classifier.
-        """
-        measured = [
-            self.measure(torch.func.functional_call(self.model, dict(parameters), (x,)), y)
-            for x, y in zip(
-                torch.split(self.inputs, self.images_per_batch),
-                torch.split(self.targets, self.images_per_batch),
-                strict=True,
-            )
-        ]
-        losses, hits = (torch.cat(parts) for parts in zip(*measured, strict=True))
-        return losses, hits
-
     def measure(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the losses and hits of some examples, as :meth:`examples` does.
+        """Return the losses and hits of some examples.
 
         Args:
             outputs: What the net returned, in any floating-point type.
             targets: Of the same examples.
+
+        Returns:
+            Losses, float64, shape (examples,); where the loss returns only means, every
+            example has the mean of all. Hits, float64, shape (examples,): the fraction of an
+            example's labels that is the largest output; nan where there are no classes.
         """
         outputs = outputs.to(self.dtype)
-        values = self.loss(outputs, targets).double()
-        values = values.flatten(1).mean(1) if values.dim() > 1 else values
-        return values.expand(len(targets)), _hits(outputs, targets)
+        losses = self.loss(outputs, targets)
+        if self.class_dimension is None:
+            return losses, torch.full_like(losses, math.nan)
+        largest, label = outputs.max(self.class_dimension)
+        hits = ((label == targets) & ~largest.isnan()).double()
+        return losses, hits.flatten(1).mean(1) if hits.dim() > 1 else hits
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """The floating-point type of the parameters, and of the loss."""
-        return next(self.model.parameters()).dtype
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the module inside ``torch.compile`` or ``DataParallel``, whose names differ."""
+    while True:
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+            model = inner
+        else:
+            return model
+
+
+def _cast(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Move a module in place; ``Module.to`` would make complex buffers real."""
+    complex_type = torch.complex128 if dtype == torch.float64 else torch.complex64
+
+    def move(tensor: Tensor) -> Tensor:
+        if tensor.is_complex():
+            return tensor.to(device, complex_type)
+        return _move(tensor, device, dtype)
+
+    moved: nn.Module = module._apply(move)  # type: ignore[no-untyped-call]
+    return moved
 
 
 def _move(data: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return data.to(device, dtype) if data.is_floating_point() else data.to(device)
 
 
-def _hits(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the fraction of right labels of every example, float64, shape (examples,)."""
-    classes = _class_dimension(outputs, targets)
-    if classes is None:
-        return torch.full((len(targets),), torch.nan, dtype=torch.float64, device=targets.device)
-    hits = (outputs.argmax(classes) == targets).double()
-    return hits.flatten(1).mean(1) if hits.dim() > 1 else hits
+def _check_model(model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if not parameter.is_floating_point() or parameter.layout != torch.strided:
+            raise ValueError(f"only dense, real parameters can be moved; {name} is not")
+    for name, module in model.named_modules():
+        if is_parametrized(module):
+            raise ValueError(
+                f"{name} computes its weights from others (weight_norm or the like), which are "
+                "not filters: torch.nn.utils.parametrize.remove_parametrizations makes them plain"
+            )
+        if isinstance(module, _BatchNorm) and module.running_mean is None:
+            raise ValueError(
+                f"{name} is a BatchNorm without running statistics: its output depends on "
+                "which examples are together, so the net has no loss surface"
+            )
 
 
-def _class_dimension(outputs: Tensor, targets: Tensor) -> int | None:
-    """Return which dimension of ``outputs`` counts classes: torch's 1, or the last, or none."""
-    if targets.is_floating_point() or outputs.dim() != targets.dim() + 1:
-        return None
-    if outputs.shape[:1] + outputs.shape[2:] == targets.shape:
-        return 1
-    return outputs.dim() - 1 if outputs.shape[:-1] == targets.shape else None
-
-
-@torch.no_grad()
-def _ask_per_example(
-    model: nn.Module, loss: Loss, inputs: Tensor, targets: Tensor
-) -> tuple[Loss, bool]:
-    """Return the loss in its per-example form, and whether it has one; check it on a few."""
-    few = slice(0, 3)
+def _outputs(model: nn.Module, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
+    probe = inputs.clone()
     try:
-        outputs = model(inputs[few])
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        outputs = model(probe)
+    except Exception as error:
         raise DataError(
-            f"the model does not take inputs of shape {tuple(inputs.shape)} "
-            f"and type {inputs.dtype}: {first_line(error)}"
+            f"the model does not take inputs of shape {shape} and type {inputs.dtype}: "
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
+    if not ((probe == inputs) | inputs.isnan()).all():
+        raise ValueError("the model changes its inputs (a first layer with inplace=True?)")
     if not isinstance(outputs, Tensor):
         raise DataError(
             f"the model must return one tensor, not {type(outputs).__name__}: wrap it in a "
             f"module whose forward returns what the loss needs"
         )
-    single = _per_example_form(loss)
-    if _is_cross_entropy(loss):
-        _check_labels(outputs, targets)
-    try:
-        value = single(outputs, targets[few]) if single else loss(outputs, targets[few])
-        mean = loss(outputs, targets[few]) if single else value.mean()
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    if outputs.dim() == 0 or len(outputs) != len(inputs):
         raise DataError(
-            f"the loss does not take outputs of shape {tuple(outputs.shape)} with targets of "
-            f"shape {tuple(targets[few].shape)}: {first_line(error)}"
-        ) from error
-    if value.dim() and len(value) != len(outputs):
-        raise ValueError(
-            f"the loss must return one value per example, shape ({len(outputs)}, …), or their "
-            f"mean; it returned shape {tuple(value.shape)}"
+            f"the model must return one output per example, shape ({len(inputs)}, …), not "
+            f"{tuple(outputs.shape)}"
         )
-    if single and mean.dim() == 0 and not torch.allclose(value.mean(), mean, equal_nan=True):
-        raise ValueError(
-            "the loss is not the plain mean of its values per example (a sum, class weights "
-            "or ignored labels?): give a function that returns one value per example"
-        )
-    return single or loss, value.dim() > 0
+    return outputs
 
 
-def _per_example_form(loss: Loss) -> Loss | None:
-    """Return a torch loss with ``reduction="none"``, or None where there is no such option."""
-    if isinstance(loss, nn.Module):
-        if not hasattr(loss, "reduction"):
-            return None
-        single: Any = copy.deepcopy(loss)
-        single.reduction = "none"
-        return single  # type: ignore[no-any-return]
-    try:
-        has_reduction = "reduction" in inspect.signature(loss).parameters
-    except (TypeError, ValueError):
+def _class_dimension(outputs: Tensor, targets: Tensor, torchs_order: bool) -> int | None:
+    """Return which dimension of ``outputs`` counts classes: torch's 1, or the last, or none.
+
+    Where both fit, torch's cross entropy decides; without it nobody knows.
+    """
+    if targets.is_floating_point() or outputs.dim() != targets.dim() + 1:
         return None
-    if not has_reduction:
+    second = outputs.shape[:1] + outputs.shape[2:] == targets.shape
+    last = outputs.shape[:-1] == targets.shape
+    if second and last and outputs.dim() > 2 and not torchs_order:
         return None
-    function: Any = loss
-    return lambda outputs, targets: function(outputs, targets, reduction="none")
+    dimension = 1 if second else outputs.dim() - 1 if last else None
+    return dimension if dimension is not None and outputs.shape[dimension] > 1 else None
 
 
-def _is_cross_entropy(loss: Loss) -> bool:
-    return loss is nn.functional.cross_entropy or isinstance(loss, nn.CrossEntropyLoss)
+def check_same_loss(first: float, again: float, text: str) -> None:
+    """Check that a point has the same loss twice, up to rounding.
 
-
-def _check_labels(outputs: Tensor, targets: Tensor) -> None:
-    """Refuse labels without an output: on a GPU they would end the process."""
-    if targets.is_floating_point() or outputs.dim() < 2:
-        return
-    low, high = int(targets.min()), int(targets.max())
-    if low < 0 or high >= outputs.shape[1]:
-        raise DataError(
-            f"labels must be 0 … {outputs.shape[1] - 1} for a net with {outputs.shape[1]} "
-            f"outputs; the data has {low} … {high}"
-        )
-
-
-def check_deterministic(first: float, again: float, what: str) -> None:
-    """Check that the same point has the same loss twice, up to rounding.
+    Args:
+        first: One loss; may be inf or nan.
+        again: The other.
+        text: What it means that they differ; gets both appended.
 
     Raises:
-        LandscapeError: It has not: a layer is random or keeps state in evaluation mode.
+        LandscapeError: They differ.
     """
     both_nan = math.isnan(first) and math.isnan(again)
-    if not both_nan and not math.isclose(first, again, rel_tol=1e-4):
-        raise LandscapeError(
-            f"{what} has loss {first:.6g} and, computed again, {again:.6g}: the net or the loss "
-            "is random, or keeps state, in evaluation mode, so it has no surface"
-        )
+    if not both_nan and not math.isclose(first, again, rel_tol=1e-3, abs_tol=1e-6):
+        raise LandscapeError(f"{text} ({first:.6g} and {again:.6g})")

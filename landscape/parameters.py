@@ -50,7 +50,7 @@ def filters(tensor: Tensor) -> Tensor:
     A filter is one index of the first dimension: an output channel of a convolution, a row
     of a linear layer.
     """
-    return tensor.reshape(tensor.shape[0], -1)
+    return tensor.flatten(1)
 
 
 def inner_product(a: Parameters, b: Parameters) -> float:

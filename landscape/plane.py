@@ -42,8 +42,8 @@ class Plane:
             ValueError: The seed is negative, or no parameter has two or more dimensions,
                 so that both directions would be zero.
         """
-        if seed < 0:
-            raise ValueError(f"seed must be 0 or more, not {seed}")
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seed must be 0 or more and below 2^63, not {seed}")
         if not any(tensor.dim() > 1 for tensor in center.values()):
             raise ValueError(
                 "no parameter has two or more dimensions, so random directions are zero "
@@ -86,3 +86,9 @@ class Plane:
             return {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
 
         return Plane(move(self.center), move(self.delta), move(self.eta))
+
+
+def still(center: Parameters) -> Plane:
+    """Return the plane whose directions are zero: the center alone."""
+    zero = {name: torch.zeros_like(tensor) for name, tensor in center.items()}
+    return Plane(center, zero, zero)

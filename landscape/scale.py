@@ -51,6 +51,8 @@ class Scale:
             LandscapeError: No surface has a finite loss, or for ``log`` no positive one, or
                 all lie above the maximum.
         """
+        if kind not in SCALE_KINDS:
+            raise ValueError(f"scale must be one of {', '.join(SCALE_KINDS)}, not {kind!r}")
         all_values = np.concatenate([s.losses[s.evaluated] for s in surfaces])
         values = all_values[np.isfinite(all_values)]
         if not values.size:
@@ -63,11 +65,12 @@ class Scale:
         low = float(positive.min() if log else values.min())
         high = float(values.max())
         if maximum is not None:
-            if maximum <= low:
+            if not maximum > low:
                 raise LandscapeError(f"the maximum must be above the lowest loss {low:.3g}")
             high = min(high, maximum)
-        if not high > low:
-            low, high = (low / 2, low * 2) if log else (low - 0.5, high + 0.5)
+        if not high - low > 1e-9 * max(abs(low), abs(high)):  # flat up to rounding
+            margin = max(0.5, 0.5 * abs(low))
+            low, high = (low / 2, low * 2) if log else (low - margin, high + margin)
         return cls(low, high, log, clipped=bool(values.max() > high))
 
     def heights(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,7 +88,7 @@ class Scale:
     def levels(self, num: int = 12) -> NDArray[np.float64]:
         """Return about ``num`` round losses from low to high, for contours and ticks."""
         if not self.log or self.high < 10 * self.low:
-            step = _round_up((self.high - self.low) / num)
+            step = _round_up(self.high / num - self.low / num)
             multiples = np.arange(math.ceil(self.low / step), math.floor(self.high / step) + 1)
             return (multiples * step).astype(np.float64)
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
@@ -106,6 +109,8 @@ class Scale:
     def label(loss: float) -> str:
         """Return a short text for a loss, like ``0.05``, ``30`` or ``1e4``."""
         text = f"{loss:.3g}"
+        if not math.isfinite(loss):
+            return text
         if 0.001 <= abs(loss) < 10_000 or loss == 0:
             return f"{loss:.10g}" if len(f"{loss:.10g}") <= 6 else text
         mantissa, exponent = f"{loss:.2e}".split("e")

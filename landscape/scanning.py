@@ -1,8 +1,10 @@
 """One scan from start to end: where plane, evaluation and storage meet."""
 
 import platform
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,10 +18,12 @@ import landscape
 from landscape import store
 from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
-from landscape.evaluate import evaluate
+from landscape.errors import DataError
+from landscape.evaluate import choose, run, slow_way
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
-from landscape.objective import Loss, Objective, check_deterministic
+from landscape.losses import Loss
+from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
 from landscape.progress import Progress, Silent, duration
@@ -106,7 +110,10 @@ def scan(
     if store_directions and path is None:
         raise ValueError("store_directions needs a path to store them at")
 
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise DataError(f"data must be a pair (x, y) of arrays, not {type(data).__name__}")
     x, y = as_tensors(*data, "the data")
+    data_sha256 = fingerprint({"x": x, "y": y})
     objective = Objective.of(
         model, loss, x, y, device=place, dtype=dtype, images_per_batch=images_per_batch
     )
@@ -129,8 +136,13 @@ def scan(
             **origin,
             "precision": precision,
             "loss": _loss_name(loss),
-            "data_sha256": fingerprint({"x": x, "y": y}),
-            "weights_sha256": fingerprint(model.state_dict()),
+            "data_sha256": data_sha256,
+            "weights_sha256": fingerprint(
+                {
+                    **dict(objective.model.named_parameters()),
+                    **dict(objective.model.named_buffers()),
+                }
+            ),
         },
         {
             "name": name or type(model).__name__,
@@ -139,9 +151,32 @@ def scan(
             **(provenance or {}),
         },
     )
-    if path is not None:
+    with computing(precision):
+        if path is None:
+            return _fill(surface, objective, plane, None, images_per_batch, progress)
         surface = _open(path, surface, plane if store_directions else None, overwrite)
-    return surface if surface.is_complete else _fill(surface, objective, plane, path, progress)
+        writer = store.Writer(path)
+        try:
+            # Only now, when nobody else can write it, is it known to be this scan's.
+            store.check_same_scan(store.load(path), surface, path)
+            _check_same_loss(surface, objective, plane, path)
+            return _fill(surface, objective, plane, writer, images_per_batch, progress)
+        finally:
+            writer.close()
+
+
+@contextmanager
+def computing(precision: Precision) -> Iterator[None]:
+    """Compute float32 as float32: on GPUs, torch lets convolutions round their inputs to TF32."""
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    if not torch.cuda.is_available() or precision != "float32":
+        yield
+        return
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -156,6 +191,8 @@ def choose_device(name: str | torch.device) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}") from None
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {name!r}")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
@@ -164,7 +201,12 @@ def choose_device(name: str | torch.device) -> torch.device:
 
 
 def _fill(
-    surface: Surface, objective: Objective, plane: Plane, path: Path | None, progress: Progress
+    surface: Surface,
+    objective: Objective,
+    plane: Plane,
+    writer: store.Writer | None,
+    images_per_batch: int | None,
+    progress: Progress,
 ) -> Surface:
     """Evaluate what is missing, into the file as well, and return the whole."""
     losses, accuracies, errors = (
@@ -173,32 +215,31 @@ def _fill(
     evaluated = np.array(surface.evaluated)
     order = [int(k) for k in surface.grid.order() if not evaluated.ravel()[k]]
     total, done = surface.grid.size, surface.grid.size - len(order)
-    seconds_per_point = _probe(objective, plane)
+    if not order:
+        return surface
+    choice = choose(objective, plane, len(order), images_per_batch, progress.note)
     resumed = f", {done} of them done before" if done else ""
     progress.note(
         f"{surface.name}: {total} points{resumed} × {objective.num_images} images, "
-        f"about {duration(seconds_per_point * len(order))}"
+        f"about {duration(choice.seconds_per_point * len(order))} ({choice.way})"
     )
-    writer = store.Writer(path) if path is not None else None
     began = committed = time.monotonic()
-    spent = surface.seconds
     progress.start(surface.name, total, done)
     try:
-        points = (surface.grid.point(k) for k in order)
-        for index, values in zip(order, evaluate(objective, plane, points), strict=True):
+        points = [surface.grid.point(k) for k in order]
+        all_values = run(choice.way, objective, points, progress.note)
+        for index, values in zip(order, all_values, strict=True):
             losses.flat[index], accuracies.flat[index], errors.flat[index] = values
             evaluated.flat[index] = True
             done += 1
             now = time.monotonic()
             if writer is not None:
-                writer.put(index, values, spent + now - began)
+                writer.put(index, values, surface.seconds + now - began)
                 if now - committed >= _SECONDS_PER_COMMIT:
                     writer.commit()
                     committed = time.monotonic()
             progress.update(done, f"loss {values.loss:.4g}")
     finally:
-        if writer is not None:
-            writer.close()
         progress.stop()
     return replace(
         surface,
@@ -206,19 +247,22 @@ def _fill(
         accuracies=accuracies,
         standard_errors=errors,
         evaluated=evaluated,
-        seconds=spent + time.monotonic() - began,
+        seconds=surface.seconds + time.monotonic() - began,
     )
 
 
-def _probe(objective: Objective, plane: Plane) -> float:
-    """Return the seconds that a point takes, from one batch that is computed twice."""
-    num = objective.images_per_batch
-    part = replace(objective, inputs=objective.inputs[:num], targets=objective.targets[:num])
-    first, again = (next(evaluate(part, plane, [(0.0, 0.0)])) for _ in range(2))
-    check_deterministic(first.loss, again.loss, "the first batch at the center")
-    began = time.monotonic()
-    next(evaluate(part, plane, [(0.0, 0.0)]))
-    return (time.monotonic() - began) * objective.num_images / num
+def _check_same_loss(surface: Surface, objective: Objective, plane: Plane, path: Path) -> None:
+    """Compute a point of a file again: the code of a net or a loss may be another than it was."""
+    done = [int(k) for k in surface.grid.order() if surface.evaluated.flat[k]]
+    for index in done[-1:]:
+        way = slow_way(objective, plane)
+        values = next(way.on(objective)([surface.grid.point(index)]))
+        check_same_loss(
+            float(surface.losses.flat[index]),
+            values.loss,
+            f"{path} was made with another net or loss: choose another --out, or --overwrite it; "
+            "a point's loss there and now",
+        )
 
 
 def _open(path: Path, surface: Surface, directions: Plane | None, overwrite: bool) -> Surface:
@@ -226,6 +270,8 @@ def _open(path: Path, surface: Surface, directions: Plane | None, overwrite: boo
     if path.exists() and not overwrite:
         found = store.load(path)
         store.check_same_scan(found, surface, path)
+        if directions is not None and not store.stores_directions(path):
+            store.save(found, path, directions=directions, overwrite=True)
         return found
     store.save(surface, path, directions=directions, overwrite=True)
     return surface
@@ -243,7 +289,8 @@ def _given_plane(
 
 
 def _loss_name(loss: Loss) -> str:
-    return str(getattr(loss, "__qualname__", None) or loss)
+    """Return a name that is the same in every process (an address is not)."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(getattr(loss, "__qualname__", None) or loss))
 
 
 def _environment(device: torch.device) -> Mapping[str, str | int]:

@@ -5,23 +5,31 @@ then on only numbers change in place: the HDF5 library never writes to it again,
 a killed scan nor a reader can harm it.
 """
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 import torch
 
 from landscape.atomic import replacing
-from landscape.errors import SurfaceFileError
+from landscape.errors import SurfaceFileError, first_line
 from landscape.evaluate.values import Values
 from landscape.grid import Grid
 from landscape.parameters import Parameters
 from landscape.plane import Plane
 from landscape.surface import Facts, Surface
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 FORMAT = "landscape-surface"
 VERSION = 1
@@ -46,20 +54,31 @@ def save(
     """
     if path.exists() and not overwrite:
         raise SurfaceFileError(f"{path} exists: choose another name, or overwrite it")
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["format_version"] = VERSION
-        file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
-        file.create_dataset("betas", data=surface.grid.betas.astype("<f8"))
-        for name in _ARRAYS:
-            file.create_dataset(name, data=getattr(surface, name).astype("<f8"))
-        file.create_dataset("evaluated", data=surface.evaluated.astype("u1"))
-        file.create_dataset("seconds", data=np.array([surface.seconds], dtype="<f8"))
-        for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
-            file.create_group(group).attrs.update(facts)
-        if directions is not None:
-            _write_direction(file.create_group("directions/delta"), directions.delta)
-            _write_direction(file.create_group("directions/eta"), directions.eta)
+    # In memory first: on a full disk the HDF5 library brings the process down.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        _write(file, surface, directions)
+    if path.is_file():
+        with path.open("r+b") as old:
+            _claim(old, path)  # no other process is writing it
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def _write(file: Any, surface: Surface, directions: Plane | None) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = VERSION
+    file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
+    file.create_dataset("betas", data=surface.grid.betas.astype("<f8"))
+    for name in _ARRAYS:
+        file.create_dataset(name, data=getattr(surface, name).astype("<f8"))
+    file.create_dataset("evaluated", data=surface.evaluated.astype("u1"))
+    file.create_dataset("seconds", data=np.array([surface.seconds], dtype="<f8"))
+    for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
+        file.create_group(group).attrs.update(facts)
+    if directions is not None:
+        _write_direction(file.create_group("directions/delta"), directions.delta)
+        _write_direction(file.create_group("directions/eta"), directions.eta)
 
 
 def load(path: str | Path) -> Surface:
@@ -82,8 +101,8 @@ def load(path: str | Path) -> Surface:
                 provenance=_facts(file["provenance"].attrs),
                 seconds=float(file["seconds"][0]),
             )
-        except (KeyError, ValueError, IndexError, OSError) as error:
-            raise SurfaceFileError(f"{path} is damaged: {error}") from error
+        except Exception as error:  # damaged files raise nearly anything
+            raise SurfaceFileError(f"{path} is damaged: {first_line(error)}") from error
 
 
 def check_same_scan(found: Surface, wanted: Surface, path: Path) -> None:
@@ -114,17 +133,19 @@ class Writer:
 
     Args:
         path: A file made by :func:`save`.
+
+    Raises:
+        SurfaceFileError: It is no such file, or another process is writing it.
     """
 
     def __init__(self, path: Path) -> None:
-        with open_surface(path) as file:
-            offsets = {
-                name: file[name].id.get_offset() for name in (*_ARRAYS, "evaluated", "seconds")
-            }
-        if None in offsets.values():
-            raise SurfaceFileError(f"{path} is not contiguous: copy it anew with Surface.save")
-        self._offsets: Mapping[str, int] = offsets
+        self._offsets = _offsets(path)
         self._file = path.open("r+b", buffering=0)
+        try:
+            _claim(self._file, path)
+        except SurfaceFileError:
+            self._file.close()
+            raise
         self._pending: list[tuple[int, Values]] = []
         self._seconds = 0.0
 
@@ -166,6 +187,28 @@ class Writer:
             self._file.close()
 
 
+def _offsets(path: Path) -> Mapping[str, int]:
+    with open_surface(path) as file:
+        offsets = {name: file[name].id.get_offset() for name in (*_ARRAYS, "evaluated", "seconds")}
+    if None in offsets.values():
+        raise SurfaceFileError(f"{path} is not contiguous: copy it anew with Surface.save")
+    return offsets
+
+
+def _claim(file: BinaryIO, path: Path) -> None:
+    """Let no other process write the file; readers do not notice (the lock is not flock's)."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SurfaceFileError(
+            f"{path} is being written by another process: wait for it, or choose another --out"
+        ) from None
+    except OSError:
+        pass  # a file system without locks
+
+
 @contextmanager
 def open_surface(path: Path) -> Iterator[Any]:
     """Open one of our files for reading, without locks, and check that it is ours.
@@ -199,7 +242,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         SurfaceFileError: It is missing, or not a whole HDF5 file.
     """
     if not path.is_file():
-        raise SurfaceFileError(f"{path}: no such file")
+        raise SurfaceFileError(f"{path}: {'not a' if path.exists() else 'no such'} file")
     try:
         file = _open_unlocked(path)
     except OSError as error:
@@ -216,6 +259,12 @@ def _open_unlocked(path: Path) -> Any:
         if "locking flag" not in str(error):
             raise
         return h5py.File(path, "r")
+
+
+def stores_directions(path: Path) -> bool:
+    """Return whether a file of ours stores δ and η as arrays."""
+    with open_surface(path) as file:
+        return "directions" in file
 
 
 def load_stored_directions(path: Path) -> tuple[Parameters, Parameters]:

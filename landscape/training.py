@@ -1,5 +1,6 @@
 """The trainer: our nets on image data, the same from the same seed, resumable."""
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 
 from landscape import checkpoints
 from landscape.checkpoints import Checkpoint
-from landscape.data import Dataset, Preprocessing
+from landscape.data import NO_PREPROCESSING, Dataset, Preprocessing
 from landscape.errors import CheckpointError, DataError
-from landscape.evaluate import Values
+from landscape.evaluate import slow_way
 from landscape.models import Net
 from landscape.objective import Objective
+from landscape.parameters import fingerprint
+from landscape.plane import still
 from landscape.progress import Progress, Silent
 
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -25,6 +28,13 @@ TrainingPrecision = Literal["auto", "float32", "bfloat16"]
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 TRAINING_PRECISIONS: tuple[str, ...] = get_args(TrainingPrecision)
+
+
+_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "precision": TRAINING_PRECISIONS,
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,9 @@ class Recipe:
         augment: Random crops of images padded by 1/8 of their size, and random flips.
         precision: ``bfloat16`` is mixed precision; ``auto`` takes it on GPUs that have it.
         seed: Of the initial weights, the order of images and the augmentation.
+
+    Raises:
+        ValueError: A value is out of its range.
     """
 
     epochs: int = 30
@@ -59,6 +72,9 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be {', '.join(known)}, not {getattr(self, name)!r}")
         for name, low in (
             ("epochs", 1),
             ("images_per_batch", 1),
@@ -102,7 +118,7 @@ def train(
 
     Writes ``initial.pt`` before the first epoch, ``last.pt`` after every epoch, and
     ``epoch-K.pt`` as asked. On one machine, an interrupted and resumed run ends with the
-    same bits as one that was not interrupted.
+    same bits as one that was not interrupted (on a GPU as far as its kernels allow).
 
     Args:
         net: What to train.
@@ -135,6 +151,8 @@ def train(
             return found
         run.restore(found)
     else:
+        for old in (last, *folder.glob("epoch-*.pt")):
+            old.unlink(missing_ok=True)
         run.snapshot().save(folder / "initial.pt")
     progress.start(net.name, recipe.epochs * run.steps_per_epoch, run.epoch * run.steps_per_epoch)
     try:
@@ -144,9 +162,9 @@ def train(
                 if step < run.steps_per_epoch and step % 5 == 0:
                     progress.update(done, f"loss {float(loss):.3g}, {run.summary()}")
             run.finish_epoch()
-            run.snapshot(resumable=run.epoch < recipe.epochs).save(last)
             if save_every and run.epoch % save_every == 0:
                 run.snapshot().save(folder / f"epoch-{run.epoch:03d}.pt")
+            run.snapshot(resumable=run.epoch < recipe.epochs).save(last)
             progress.update(run.epoch * run.steps_per_epoch, run.summary())
     finally:
         progress.stop()
@@ -167,32 +185,38 @@ class _Run:
     ) -> None:
         self.net, self.recipe, self.device = net, recipe, device
         self.data = training_set.name
-        self.preprocessing = preprocessing or training_set.preprocessing
-        if training_set.x.dim() != 4:
+        self.preprocessing = preprocessing or training_set.preprocessing or NO_PREPROCESSING
+        shape = tuple(training_set.x.shape)
+        if len(shape) != 4 or 0 in shape or (shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4)):
             raise DataError(
                 f"{training_set.name}: our nets take images of shape (n, channels, height, "
-                f"width), not {tuple(training_set.x.shape)}"
+                f"width), not {shape}"
             )
-        self.x = self.preprocessing(training_set.x).to(device)
-        self.y = training_set.y.to(device)
+        self.x, self.y = self.preprocessing(training_set.x).to(device), training_set.y.to(device)
+        self.test: tuple[Tensor, Tensor] | None = None
+        if test_set is not None:
+            self.test = self.preprocessing(test_set.x).to(device), test_set.y.to(device)
+        _check_labels(net, training_set, test_set)
+        self.data_sha256 = fingerprint({"x": self.x, "y": self.y})
         # What the padding of the augmentation shows: black, as in the paper's program.
         self.black = self.preprocessing(torch.zeros(1, self.x.shape[1], 1, 1)).to(device)
         self.images_per_batch = min(recipe.images_per_batch, len(self.x))
         self.steps_per_epoch = len(self.x) // self.images_per_batch
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
+            # The CPU's stream alone: those of GPUs are the caller's.
+            torch.default_generator.manual_seed(recipe.seed)
             self.model = net.build().to(device)
         self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, recipe)
         self.precision = _precision(recipe.precision, device)
-        self.test_set = test_set
         self.epoch = 0
         self.history: dict[str, list[float]] = {}
 
     def steps(self) -> Iterator[Tensor]:
         """Train for one epoch; yield the loss of every step, which stays on the device."""
         # Streams made from (seed, epoch) need not be stored to resume.
-        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch)
+        key = hashlib.sha256(f"{self.recipe.seed} {self.epoch}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(key[:7], "little"))
         self.model.train()
         self._losses, self._hits = [], []
         order = torch.randperm(len(self.x), generator=generator).to(self.device)
@@ -224,12 +248,10 @@ class _Run:
             "train_loss": float(torch.stack(self._losses).mean()),
             "train_accuracy": float(torch.stack(self._hits).mean()),
         }
-        if self.test_set is not None:
-            x, y = self.preprocessing(self.test_set.x), self.test_set.y
-            objective = Objective.of(self.model, F.cross_entropy, x, y, device=self.device)
-            values = Values.of_examples(
-                *objective.examples(objective.center), per_example=objective.per_example
-            )
+        if self.test is not None:
+            objective = Objective.of(self.model, F.cross_entropy, *self.test, device=self.device)
+            way = slow_way(objective, still(objective.center))
+            values = next(way.on(objective)([(0.0, 0.0)]))
             measured |= {"test_loss": values.loss, "test_accuracy": values.accuracy}
         for key, value in measured.items():
             self.history.setdefault(key, []).append(value)
@@ -249,6 +271,7 @@ class _Run:
             {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()},
             self.net,
             self.data,
+            self.data_sha256,
             self.preprocessing,
             asdict(self.recipe),
             self.epoch,
@@ -269,7 +292,12 @@ class _Run:
         Raises:
             CheckpointError: It is another's; the text names what differs, with both values.
         """
-        mine = {"net": self.net, "data": self.data, "preprocessing": self.preprocessing}
+        mine = {
+            "net": self.net,
+            "data": self.data,
+            "preprocessing": self.preprocessing,
+            "data_sha256": self.data_sha256,
+        }
         theirs: dict[str, Any] = {key: getattr(found, key) for key in mine}
         differences = [
             f"{key} {there} there, {now} now"
@@ -306,6 +334,15 @@ def augment(images: Tensor, fill: Tensor, generator: torch.Generator) -> Tensor:
     index = torch.arange(num)[:, None, None], rows[:, :, None], columns[:, None, :]
     n, r, c = (part.to(images.device) for part in index)
     return padded.permute(0, 2, 3, 1)[n, r, c].permute(0, 3, 1, 2)
+
+
+def _check_labels(net: Net, *sets: Dataset | None) -> None:
+    for part in sets:
+        if part is not None and part.num_classes > net.num_classes:
+            raise DataError(
+                f"{part.name} ({part.split}) has label {part.num_classes - 1}, the net has "
+                f"{net.num_classes} outputs"
+            )
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import traceback
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ class UserCallable:
         """
         try:
             return self.call(**arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserCodeError(f"{self.reference} failed: {_where(error)}") from error
 
 
@@ -56,7 +57,7 @@ def load_callable(reference: str) -> UserCallable:
 
 
 def _module(path: Path) -> ModuleType:
-    key = f"landscape_user_{path.stem}_{abs(hash(str(path))):x}"
+    key = f"landscape_user_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     if key in sys.modules:
         return sys.modules[key]
     spec = importlib.util.spec_from_file_location(key, path)
@@ -68,7 +69,7 @@ def _module(path: Path) -> ModuleType:
         sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[key]
         raise UserCodeError(f"{path} cannot be imported: {_where(error)}") from error
     return module

@@ -36,8 +36,8 @@ class Net:
         Raises:
             ValueError: The name is not one of ours.
         """
-        match = re.fullmatch(r"(resnet|plain)(\d+)(?:x(\d+))?", self.name)
-        if match is None or int(match[2]) % 6 != 2 or int(match[2]) < 8 or match[3] == "0":
+        match = re.fullmatch(r"(resnet|plain)([1-9][0-9]{0,3})(?:x([1-9][0-9]?))?", self.name)
+        if match is None or int(match[2]) % 6 != 2 or int(match[2]) < 8:
             raise ValueError(f"no net is named {self.name!r}; known are {FORMS}")
         return match[1], int(match[2]), int(match[3] or 1)
 

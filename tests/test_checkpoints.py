@@ -24,6 +24,7 @@ def test_ours_comes_back_as_it_was(state: dict[str, torch.Tensor], tmp_path: Pat
         state,
         NET,
         "digits",
+        "abc",
         Preprocessing((0.5,), (0.25,)),
         {"epochs": 3},
         2,
@@ -138,3 +139,44 @@ def test_a_net_that_does_not_match_is_refused(state: dict[str, torch.Tensor]) ->
         net = Net(name, in_channels=1, shortcut="B").build()
         with pytest.raises(CheckpointError, match=text):
             Checkpoint(state).load_into(net, name)
+
+
+def test_a_flipped_bit_is_noticed(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    """torch does not look at the checksums in its files."""
+    torch.save(state, tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    place = content.find(state["conv1.weight"].numpy().tobytes())
+    assert place > 0
+    content[place] ^= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        checkpoints.load(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"history": 3},
+        {"history": {"a": "b"}},
+        {"recipe": None},
+        {"net": {"name": 3}},
+        {"data": 7},
+        {"preprocessing": {"mean": (0.0,), "std": (0.0,)}},
+        {"epoch": "x"},
+        {"state_dict": [1]},
+    ],
+)
+def test_fields_of_a_wrong_kind_are_refused(
+    state: dict[str, torch.Tensor], tmp_path: Path, change: dict[str, object]
+) -> None:
+    Checkpoint(state, NET).save(tmp_path / "a.pt")
+    content = torch.load(tmp_path / "a.pt", weights_only=True)
+    torch.save({**content, **change}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        checkpoints.load(tmp_path / "a.pt")
+
+
+def test_weights_of_another_kind_are_refused(state: dict[str, torch.Tensor]) -> None:
+    whole = {name: tensor.long() for name, tensor in state.items()}
+    with pytest.raises(CheckpointError, match="is torch.int64, the net's torch.float32"):
+        Checkpoint(whole).load_into(NET.build(), "resnet8")

@@ -246,7 +246,16 @@ def bad(tmp_path: Path, runs: Path) -> Path:
     torch.save(landscape.models.Net("resnet14").build().state_dict(), tmp_path / "bare.pt")
     np.savez(tmp_path / "shape.npz", x=np.zeros((9, 3, 8, 8), np.float32), y=np.zeros(9, int))
     np.savez(tmp_path / "labels.npz", x=np.zeros((9, 1, 8, 8), np.float32), y=np.arange(9) + 2)
-    (tmp_path / "broken.py").write_text("def make():\n    return 1 / 0\nx = 3\n")
+    (tmp_path / "broken.py").write_text(
+        "from torch.nn.functional import cross_entropy\n"
+        "def make():\n    return 1 / 0\n"
+        "def total(o, t):\n    return cross_entropy(o, t, reduction='sum')\n"
+        "class leave:\n    def __init__(self):\n        raise SystemExit(0)\n"
+        "x = 3\n"
+    )
+    content = torch.load(tmp_path / "good.pt", weights_only=True)
+    torch.save({**content, "data": "broken.py:make"}, tmp_path / "evil.pt")
+    (tmp_path / "folder.h5").mkdir()
     (tmp_path / "file").write_text("not a folder")
     with h5py.File(tmp_path / "original.h5", "w") as file:
         file["xcoordinates"] = np.zeros(3)
@@ -286,7 +295,18 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("scan good.pt --directions original.h5", 1, "not a surface of landscape"),
         ("scan good.pt --out file/a.h5", 1, "file"),
         ("scan good.pt --out /proc/a.h5", 1, "/proc"),
-        ("scan good.pt good.pt --out a.h5", 2, "is for one checkpoint"),
+        ("scan good.pt truncated.pt --out a.h5", 2, "is for one checkpoint"),
+        ("scan good.pt good.pt", 2, "given twice"),
+        ("scan good.pt truncated.pt", 1, "truncated.pt"),
+        ("scan good.pt --net resnet8", 1, "is a plain8, not a resnet8"),
+        ("scan evil.pt", 1, "would run code"),
+        ("scan good.pt --loss broken.py:total", 2, "not the plain mean"),
+        ("scan good.pt --loss broken.py:leave", 1, "SystemExit"),
+        ("scan good.pt --directions original.h5 --seed 3", 2, "leaves nothing to --seed"),
+        ("scan good.pt --data shape.npz --split test", 2, "has no splits"),
+        ("scan good.pt --device meta", 2, "device must be"),
+        ("scan good.pt --points 99999", 2, "at most 10,000"),
+        ("scan good.pt --out folder.h5", 1, "folder.h5: not a file"),
         ("scan good.pt --point 3", 2, "--points"),
         ("train resnet9", 2, "no net is named 'resnet9'"),
         ("train plain8 --epochs 0", 2, "epochs must be 1 or more"),
@@ -323,5 +343,7 @@ def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
     for flag in ("-h", "--help"):
         result = run(verb, flag)
         assert result.returncode == 0
-        assert "Example:" in result.stdout
-        assert f"landscape {verb}" in result.stdout
+        lines = result.stdout.splitlines()
+        example = lines.index("  Example:")
+        assert lines[example + 1].startswith(f"    landscape {verb} ")
+        assert "\\b" not in result.stdout

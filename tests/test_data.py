@@ -33,6 +33,7 @@ def test_digits_are_scikit_learns() -> None:
 
 def test_digits_are_standardized() -> None:
     digits = data.load("digits")
+    assert digits.preprocessing is not None
     x = digits.preprocessing(digits.x)
     assert abs(x.mean()) < 1e-3
     assert abs(x.std() - 1) < 1e-3

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
 from landscape import figures
+from landscape.errors import LandscapeError
 from landscape.grid import Grid
 from landscape.surface import Surface
 
@@ -110,13 +111,40 @@ def test_a_cut_is_told(slope: Surface) -> None:
     assert "cut at 2.5" in figure.axes[1].get_ylabel()
 
 
-def test_a_line_has_no_surface(slope: Surface) -> None:
-    line = Surface.empty(Grid.regular((4, 1)), {}, {})
-    line.losses[:], line.evaluated[:] = np.arange(4.0)[:, None], True
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (1, 1)])
+def test_a_line_is_drawn_as_a_heat_map_only(shape: tuple[int, int]) -> None:
+    line = Surface.empty(Grid.regular(shape), {}, {})
+    line.losses.flat[:], line.evaluated[:] = np.arange(line.losses.size) + 1.0, True
     for kind in ("surface", "contour"):
-        with pytest.raises(ValueError, match="two points or more along both axes"):
+        with pytest.raises(LandscapeError, match="two points or more along both axes"):
             line.plot(kind=kind)
-    drawn(line.plot(kind="heatmap"))
+    mesh = drawn(line.plot(kind="heatmap")).collections[0]
+    np.testing.assert_array_equal(mesh.get_array(), line.losses.T)
+    assert np.ptp(mesh.get_coordinates()[..., 0]) > 0
+    assert np.ptp(mesh.get_coordinates()[..., 1]) > 0
+
+
+def test_levels_outside_the_losses_are_left_out(slope: Surface) -> None:
+    axes = drawn(slope.plot(kind="contour", levels=[0.1, 0.5, 2.5, 99, 1000]))
+    assert [text.get_text() for text in axes.texts] == ["2.5"]
+    drawn(slope.plot(kind="contour", levels=[77, 99]))
+
+
+def test_a_range_without_the_center_is_not_stretched_to_it(slope: Surface) -> None:
+    away = Surface.empty(Grid.regular(3, (2, 3)), {}, {})
+    away.losses[:], away.evaluated[:] = np.arange(9.0).reshape(3, 3), True
+    assert drawn(away.plot(kind="contour")).get_xlim() == (2, 3)
+
+
+def test_names_and_losses_of_all_kinds_are_drawn(slope: Surface) -> None:
+    odd = Surface.empty(Grid.regular(3), {}, {"name": r"a$\x$b costs $5"})
+    odd.losses[:], odd.evaluated[:] = np.arange(9.0).reshape(3, 3) + 1, True
+    odd.losses[1, 1] = np.nan
+    for kind in figures.KINDS:
+        assert "costs" in drawn(odd.plot(kind=kind)).get_title()
+    for loss in (1e20, 1e-300, 0.0):
+        odd.losses[:] = loss
+        drawn(odd.plot(kind="heatmap"))
 
 
 @pytest.mark.parametrize("kind", figures.KINDS)

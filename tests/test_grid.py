@@ -42,14 +42,15 @@ def test_order_visits_every_point_once_the_middle_first(n: int, m: int) -> None:
     assert order[0] == (n // 2) * m + m // 2
 
 
-@given(st.integers(5, 60), st.integers(5, 60))
-def test_order_is_coarse_to_fine(n: int, m: int) -> None:
-    """After a quarter of the points no gap along an axis is wider than a third of it."""
-    first = Grid.regular((n, m)).order()[: n * m // 4 + 5]
+@given(sizes, sizes, st.integers(0, 6))
+def test_order_is_coarse_to_fine(n: int, m: int, level: int) -> None:
+    """After (2^k + 1)² points no gap along an axis is wider than 1/2^k of it."""
+    pieces = 2**level
+    first = Grid.regular((n, m)).order()[: min(n, pieces + 1) * min(m, pieces + 1) + 1]
     for size, seen in ((n, np.unique(first // m)), (m, np.unique(first % m))):
         assert seen[0] == 0
         assert seen[-1] == size - 1
-        assert np.diff(seen).max() <= size / 3 + 1
+        assert np.diff(seen).max(initial=0) <= -(-(size - 1) // pieces)
 
 
 @pytest.mark.parametrize(

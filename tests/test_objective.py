@@ -1,5 +1,6 @@
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.errors import DataError, LandscapeError
-from landscape.evaluate import Values
-from landscape.objective import Loss, Objective, check_deterministic
+from landscape.evaluate import Values, slow_way
+from landscape.losses import Loss
+from landscape.objective import Objective, check_same_loss
+from landscape.plane import Plane, still
 
 Data = tuple[Tensor, Tensor]
 CPU = torch.device("cpu")
@@ -18,9 +21,8 @@ CPU = torch.device("cpu")
 def values(model: nn.Module, loss: Loss, data: Data, **options: object) -> Values:
     arguments = {"device": CPU, "dtype": torch.float64, **options}
     objective = Objective.of(model, loss, *data, **arguments)  # type: ignore[arg-type]
-    return Values.of_examples(
-        *objective.examples(objective.center), per_example=objective.per_example
-    )
+    plane = still(objective.center)
+    return next(slow_way(objective, plane).on(objective)([(0.0, 0.0)]))
 
 
 def test_values_are_those_of_plain_torch(conv_net: nn.Module, images: Data) -> None:
@@ -75,18 +77,99 @@ def test_values_per_example_may_have_further_dimensions(vectors: Data) -> None:
     assert math.isnan(result.accuracy)
 
 
+def broadcast(outputs: Tensor, targets: Tensor) -> Tensor:
+    return ((outputs[:, :1] - targets) ** 2).mean()
+
+
 @pytest.mark.parametrize(
     "loss",
     [
         nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.1])),
         nn.CrossEntropyLoss(reduction="sum"),
         nn.CrossEntropyLoss(ignore_index=1),
+        nn.CrossEntropyLoss(ignore_index=2),
+        lambda o, t: F.cross_entropy(o, t, reduction="sum"),
+        lambda o, t: F.cross_entropy(o, t).sqrt(),
+        lambda o, t: o.var(),
+        broadcast,
     ],
 )
-def test_a_loss_that_is_no_plain_mean_is_refused(mlp: nn.Module, loss: nn.Module) -> None:
-    data = torch.randn(6, 7), torch.tensor([0, 1, 2, 0, 1, 2])
+@pytest.mark.parametrize("labels", [[0, 1, 2, 0, 1, 2], [0, 0, 0, 1, 2, 1]])
+def test_a_loss_that_is_no_plain_mean_is_refused(
+    mlp: nn.Module, loss: Loss, labels: list[int]
+) -> None:
+    """Also where the first few examples do not show it."""
     with pytest.raises(ValueError, match="not the plain mean"):
-        values(mlp, loss, data)
+        values(mlp, loss, (torch.randn(6, 7), torch.tensor(labels)))
+
+
+def test_comparing_every_example_with_every_other_is_refused(vectors: Data) -> None:
+    """Outputs (n, 1) against targets (n,): torch only warns."""
+    with (
+        pytest.warns(UserWarning, match="target size"),
+        pytest.raises(DataError, match="every example with every other"),
+    ):
+        values(nn.Linear(7, 1), F.mse_loss, (vectors[0], torch.randn(23)))
+
+
+def test_one_output_has_no_accuracy(vectors: Data) -> None:
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), targets.double())
+
+    assert math.isnan(values(nn.Linear(7, 1), loss, (vectors[0], vectors[1] % 2)).accuracy)
+
+
+def test_nan_outputs_are_no_hits(vectors: Data) -> None:
+    model = nn.Linear(7, 3)
+    with torch.no_grad():
+        model.bias.fill_(torch.nan)
+    assert values(model, F.cross_entropy, (vectors[0], vectors[1] * 0)).accuracy == 0
+
+
+def test_an_output_that_depends_on_its_neighbors_is_refused(images: Data) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 3, 6), nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten()
+    )
+    with pytest.raises(ValueError, match="1 is a BatchNorm without running statistics"):
+        values(model, F.cross_entropy, images)
+
+
+def test_weights_made_from_others_are_refused(vectors: Data) -> None:
+    model = torch.nn.utils.parametrizations.weight_norm(nn.Linear(7, 3))
+    with pytest.raises(ValueError, match="remove_parametrizations"):
+        values(model, F.cross_entropy, vectors)
+
+
+def test_the_data_are_left_as_they_were(mlp: nn.Module, vectors: Data) -> None:
+    before = vectors[0].clone()
+    with pytest.raises(ValueError, match="changes its inputs"):
+        values(
+            nn.Sequential(nn.ReLU(inplace=True), mlp), F.cross_entropy, vectors, dtype=torch.float32
+        )
+    assert torch.equal(vectors[0], before)
+
+
+def test_complex_buffers_stay_complex(vectors: Data) -> None:
+    class Rotated(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(7, 3)
+            self.register_buffer("turn", torch.tensor(1j))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return -(super().forward(x) * self.turn * self.turn).real  # type: ignore[operator]
+
+    model = Rotated()
+    expected = F.cross_entropy(model(vectors[0]), vectors[1]).item()
+    assert values(model, F.cross_entropy, vectors).loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own compiler
+def test_wrapped_models_are_unwrapped(mlp: nn.Module, vectors: Data) -> None:
+    expected = values(mlp, F.cross_entropy, vectors)
+    wrapped = nn.DataParallel(mlp)
+    compiled: Any = torch.compile(mlp)
+    assert values(wrapped, F.cross_entropy, vectors) == expected
+    assert values(compiled, F.cross_entropy, vectors) == expected
 
 
 def test_accuracy_of_sequences_in_both_layouts() -> None:
@@ -116,7 +199,8 @@ def test_the_model_is_left_exactly_as_it_was(conv_net: nn.Module, images: Data) 
     before = copy.deepcopy(conv_net.state_dict())
     random_state = torch.get_rng_state()
     objective = Objective.of(conv_net, F.cross_entropy, *images, device=CPU, dtype=torch.float64)
-    objective.examples({name: p + 1 for name, p in objective.center.items()})
+    plane = Plane(objective.center, objective.center, objective.center)
+    list(slow_way(objective, plane).on(objective)([(1.0, 1.0)]))
     assert conv_net.training
     assert conv_net.bn.training  # type: ignore[union-attr]
     assert [p.requires_grad for p in conv_net.parameters()] == [True, True, True, False, False]
@@ -170,12 +254,11 @@ def test_shape_of_the_loss_is_checked(mlp: nn.Module, vectors: Data) -> None:
 
 
 def test_the_same_point_twice_has_one_loss() -> None:
-    check_deterministic(1.0, 1.0 + 1e-6, "it")
-    check_deterministic(math.nan, math.nan, "it")
-    check_deterministic(math.inf, math.inf, "it")
+    for pair in ((1.0, 1.0 + 1e-6), (math.nan, math.nan), (math.inf, math.inf), (1e-9, 2e-9)):
+        check_same_loss(*pair, "it")
     for pair in ((1.0, 1.01), (1.0, math.nan), (math.inf, 1.0)):
-        with pytest.raises(LandscapeError, match="random, or keeps state"):
-            check_deterministic(*pair, "it")
+        with pytest.raises(LandscapeError, match="it "):
+            check_same_loss(*pair, "it")
 
 
 def test_values_of_one_example_and_of_infinite_losses() -> None:

@@ -172,6 +172,27 @@ def test_readers_and_the_writer_do_not_disturb_each_other(large: Path) -> None:
     assert landscape.load(large).evaluated[:99].all()
 
 
+def test_two_processes_do_not_write_one_file(large: Path, surface: Surface) -> None:
+    process = start_writer(large)
+    assert process.stdout is not None
+    process.stdout.readline()
+    with pytest.raises(SurfaceFileError, match="being written by another process"):
+        store.Writer(large)
+    with pytest.raises(SurfaceFileError, match="being written by another process"):
+        surface.save(large, overwrite=True)
+    process.kill()
+    process.stdout.close()
+    process.wait()
+    store.Writer(large).close()
+
+
+def test_a_link_stays_a_link(surface: Surface, tmp_path: Path) -> None:
+    (tmp_path / "link.h5").symlink_to(tmp_path / "target.h5")
+    surface.save(tmp_path / "link.h5")
+    assert (tmp_path / "link.h5").is_symlink()
+    assert (tmp_path / "target.h5").is_file()
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [

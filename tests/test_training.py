@@ -144,9 +144,12 @@ def test_schedules() -> None:
         {"learning_rate": float("nan")},
         {"label_smoothing": 1.0},
         {"weight_decay": -1.0},
+        {"optimizer": "sdg"},
+        {"schedule": "cosin"},
+        {"precision": "fp16"},
     ],
 )
-def test_wrong_recipes_are_refused(wrong: dict[str, float]) -> None:
+def test_wrong_recipes_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Recipe(**wrong)  # type: ignore[arg-type]
 
@@ -177,7 +180,20 @@ def test_data_that_are_no_images_are_refused(tmp_path: Path) -> None:
     vectors = Dataset("mine", "all", torch.zeros(4, 7), torch.zeros(4, dtype=torch.int64))
     with pytest.raises(DataError, match=r"images of shape \(n, channels, height, width\)"):
         train(NET, vectors, None, RECIPE, tmp_path)
+    upright = Dataset("mine", "all", torch.zeros(4, 32, 32, 3), torch.zeros(4, dtype=torch.int64))
+    with pytest.raises(DataError, match=r"not \(4, 32, 32, 3\)"):
+        train(NET, upright, None, RECIPE, tmp_path)
+    few = replace(upright, x=torch.zeros(4, 1, 8, 8), y=torch.tensor([0, 1, 2, 77]))
+    with pytest.raises(DataError, match="label 77, the net has 10 outputs"):
+        train(NET, few, None, RECIPE, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_on_other_images_is_another_run(digits: Dataset, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1)
+    train(NET, digits, None, recipe, tmp_path)
+    with pytest.raises(CheckpointError, match="data_sha256"):
+        train(NET, replace(digits, x=digits.x.flip(3)), None, recipe, tmp_path)
 
 
 def test_mixed_precision_trains_nearly_the_same(digits: Dataset, tmp_path: Path) -> None:

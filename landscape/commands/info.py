@@ -21,7 +21,7 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 @click.argument("path", metavar="FILE", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def command(path: Path, as_json: bool) -> None:
-    r"""Say what a checkpoint or a surface holds.
+    """Say what a checkpoint or a surface holds.
 
     \b
     Example:

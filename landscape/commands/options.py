@@ -1,5 +1,6 @@
 """Options and types that several verbs share."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +37,7 @@ class Converted(click.ParamType):  # type: ignore[type-arg]  # generic from clic
 
 
 def _points(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    match = re.fullmatch("([0-9]+)(?:x([0-9]+))?", text)
     pair = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if min(pair) < 1:
         raise ValueError(f"expected N or NxM points with N and M of 1 or more, not {text!r}")
@@ -56,7 +57,7 @@ def _interval(text: str) -> tuple[float, float]:
 def _count_or_all(text: str) -> int | None:
     if text == "all":
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[0-9]+", text) or int(text) < 1:
         raise ValueError(f"expected a number of 1 or more, or 'all', not {text!r}")
     return int(text)
 
@@ -65,13 +66,16 @@ def _levels(text: str) -> list[float]:
     try:
         if ":" in text:
             start, stop, step = map(float, text.split(":"))
-            levels = [start + k * step for k in range(int((stop - start) / step + 1.001))]
+            count = int((stop - start) / step + 1.001)
+            levels = [start + k * step for k in range(min(count, 1001))]
         else:
             levels = [float(part) for part in text.split(",")]
     except (ValueError, ZeroDivisionError, OverflowError):
         levels = []
-    if not levels or levels != sorted(set(levels)):
-        raise ValueError(f"expected rising losses as 0.1,1,10 or START:STOP:STEP, not {text!r}")
+    if not 1 <= len(levels) <= 1000 or levels != sorted(set(levels)) or levels[-1] == math.inf:
+        raise ValueError(
+            f"expected rising losses, at most 1000, as 0.1,1,10 or START:STOP:STEP, not {text!r}"
+        )
     return levels
 
 

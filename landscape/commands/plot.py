@@ -29,7 +29,7 @@ from landscape.commands.options import LEVELS, PATH, SURFACES, scale_options
     "--out", type=PATH, help="FILE.png, .pdf or .svg.  [default: the surfaces' names, joined, .png]"
 )
 def command(surfaces: tuple[Path, ...], out: Path | None, dpi: int, **options: Any) -> None:
-    r"""Draw surfaces side by side, on one color scale, as PNG, PDF or SVG.
+    """Draw surfaces side by side, on one color scale, as PNG, PDF or SVG.
 
     \b
     Example:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from torch import nn
 
 from landscape import checkpoints, data, progress
@@ -20,8 +21,8 @@ from landscape.commands.options import (
 )
 from landscape.directions import NORMALIZATIONS
 from landscape.errors import CheckpointError, UserCodeError
+from landscape.losses import Loss
 from landscape.models import FORMS, Net
-from landscape.objective import Loss
 from landscape.scanning import PRECISIONS, scan
 from landscape.usercode import load_callable
 
@@ -77,7 +78,7 @@ _LOSSES: dict[str, Loss] = {
 @click.option("--beta", type=INTERVAL, help="Of beta alone.")
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
     help="Determines the directions, the same for matched nets.",
@@ -124,10 +125,11 @@ def command(
     both: tuple[float, float],
     alpha: tuple[float, float] | None,
     beta: tuple[float, float] | None,
+    directions: Path | None,
     out: Path,
     **options: Any,
 ) -> None:
-    r"""Sample the loss over a plane through trained weights, and write an HDF5 file.
+    """Sample the loss over a plane through trained weights, and write an HDF5 file.
 
     The plane is θ* + α δ + β η with random directions δ, η, normalized filter by filter (Li
     et al. 2018). A scan that was interrupted goes on when the command is given again.
@@ -139,51 +141,69 @@ def command(
     """
     if net_name and model_reference:
         raise click.UsageError("give --net or --model, not both")
+    if directions is not None and (_given("seed") or _given("normalize")):
+        raise click.UsageError("--directions leaves nothing to --seed and --normalize")
     targets = _targets(checkpoint_paths, out)
-    report = progress.for_terminal()
     loss = _loss(loss_reference)
+    for path in targets:  # a mistake in the last should not cost the time of the others
+        _model(path, net_name, model_reference)
+    report = progress.for_terminal()
     for path, target in targets.items():
-        checkpoint = checkpoints.load(path)
-        model, model_name = _model(checkpoint, path, net_name, model_reference)
+        checkpoint, model, model_name = _model(path, net_name, model_reference)
         source = data_name or checkpoint.data
         if source is None:
             raise CheckpointError(f"{path} does not say what it was trained on: give --data")
+        if not data_name and ".py:" in source:
+            raise CheckpointError(
+                f"{path} was trained on {source}, which would run code: give it as --data yourself"
+            )
         dataset = data.load(source, split, data_dir).first(images)
+        if dataset.split != split and _given("split"):
+            raise click.UsageError(f"{source} has no splits: --split changes nothing")
         prepared = preprocessing or checkpoint.preprocessing or dataset.preprocessing
-        if preprocessing is None and checkpoint.preprocessing is None:
+        if prepared is not None and preprocessing is None and checkpoint.preprocessing is None:
             report.note(f"{path}: preprocessing {prepared} (of {source}; the checkpoint says none)")
-        is_image = dataset.x.dim() > 1
-        x = prepared(dataset.x) if is_image and prepared != data.NO_PREPROCESSING else dataset.x
-        surface = scan(
-            model,
-            loss,
-            (x, dataset.y),
-            alpha=alpha or both,
-            beta=beta or both,
-            path=target,
-            name=target.stem,
-            settings={
-                "net": model_name,
-                "data": source,
-                "split": dataset.split,
-                "preprocessing": str(prepared),
-            },
-            provenance={
-                "command": shlex.join(["landscape", *sys.argv[1:]]),
-                "checkpoint": str(path),
-                "checkpoint_sha256": checkpoints.sha256(path),
-            },
-            progress=report,
-            **options,
-        )
+        try:
+            surface = scan(
+                model,
+                loss,
+                (dataset.x if prepared is None else prepared(dataset.x), dataset.y),
+                alpha=alpha or both,
+                beta=beta or both,
+                directions=directions,
+                path=target,
+                name=target.stem,
+                settings={
+                    "net": model_name,
+                    "data": source,
+                    "split": dataset.split,
+                    "preprocessing": "as it is" if prepared is None else str(prepared),
+                },
+                provenance={
+                    "command": shlex.join(["landscape", *sys.argv[1:]]),
+                    "checkpoint": str(path),
+                    "checkpoint_sha256": checkpoints.sha256(path),
+                },
+                progress=report,
+                **options,
+            )
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
         if surface.center_loss is not None:
             report.note(f"{surface.name}: loss {surface.center_loss:.6g} at the center")
         click.echo(target)
 
 
+def _given(option: str) -> bool:
+    """Return whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) == ParameterSource.COMMANDLINE
+
+
 def _targets(paths: tuple[Path, ...], out: Path) -> dict[Path, Path]:
     """Return which file each checkpoint's surface goes to."""
-    if out.suffix == ".h5":
+    if len(set(paths)) < len(paths):
+        raise click.UsageError("the same checkpoint is given twice")
+    if out.suffix in (".h5", ".hdf5"):
         if len(paths) > 1:
             raise click.UsageError("--out FILE.h5 is for one checkpoint; give a folder")
         return {paths[0]: out}
@@ -202,26 +222,33 @@ def _name(path: Path) -> str:
 
 
 def _model(
-    checkpoint: Checkpoint, path: Path, net_name: str | None, reference: str | None
-) -> tuple[nn.Module, str]:
-    """Return the net with its weights, and its name."""
+    path: Path, net_name: str | None, reference: str | None
+) -> tuple[Checkpoint, nn.Module, str]:
+    """Return a checkpoint, the net with its weights, and the net's name."""
+    checkpoint = checkpoints.load(path)
     if reference:
         model = load_callable(reference)()
         if not isinstance(model, nn.Module):
             raise UserCodeError(f"{reference} returned a {type(model).__name__}, not an nn.Module")
-        name = reference
-    else:
-        net = Net.recognize(net_name, checkpoint.unwrapped) if net_name else checkpoint.net
-        if net is None:
+        checkpoint.load_into(model, reference)
+        return checkpoint, model, reference
+    net = checkpoint.net
+    if net is not None and net_name not in (None, net.name):
+        raise CheckpointError(f"{path} is a {net.name}, not a {net_name}: leave out --net")
+    if net is None:
+        if net_name is None:
             raise CheckpointError(
                 f"{path} does not say which net it is: give --net NAME or --model FILE.py:CALLABLE"
             )
-        try:
-            model, name = net.build(), net.name
-        except ValueError as error:
+        net = Net.recognize(net_name, checkpoint.unwrapped)
+    try:
+        model = net.build()
+    except ValueError as error:
+        if net_name:
             raise click.UsageError(str(error)) from error
-    checkpoint.load_into(model, name)
-    return model, name
+        raise CheckpointError(f"{path}: {error}") from error
+    checkpoint.load_into(model, net.name)
+    return checkpoint, model, net.name
 
 
 def _loss(reference: str) -> Loss:
@@ -232,5 +259,7 @@ def _loss(reference: str) -> Loss:
             f"--loss must be {', '.join(_LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
         )
     user = load_callable(reference)
-    loss: Loss = user.call() if isinstance(user.call, type) else user.call
+    loss: Loss = user() if isinstance(user.call, type) else user.call
+    if not callable(loss):
+        raise UserCodeError(f"{reference} made a {type(loss).__name__}, which cannot be called")
     return loss

@@ -60,7 +60,13 @@ _AUGMENTED = ("cifar10", "cifar100")
     show_default=True,
     help="Where residual nets change shape: A without, B with parameters.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of weights, order and crops.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of weights, order and crops.",
+)
 @click.option(
     "--precision",
     type=click.Choice(training.TRAINING_PRECISIONS),
@@ -86,7 +92,7 @@ def command(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    r"""Train nets on images, all with one recipe.
+    """Train nets on images, all with one recipe.
 
     NET is resnetD or plainD with depth D = 20, 32, 44, 56, 110 (any 6n+2); resnet56x4 is
     four times as wide. Plain and residual nets of one depth start from the same weights.

@@ -21,7 +21,7 @@ from landscape.commands.options import PATH, SURFACES, scale_options
 )
 @scale_options
 def command(surfaces: tuple[Path, ...], **options: Any) -> None:
-    r"""Open a page with surfaces side by side; it is one file that works offline.
+    """Open a page with surfaces side by side; it is one file that works offline.
 
     \b
     Example:

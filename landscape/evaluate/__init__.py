@@ -1,6 +1,6 @@
 """How the loss is computed at many points of a plane."""
 
-from landscape.evaluate.sequential import evaluate
+from landscape.evaluate.chooser import choose, run, slow_way
 from landscape.evaluate.values import Values
 
-__all__ = ["Values", "evaluate"]
+__all__ = ["Values", "choose", "run", "slow_way"]

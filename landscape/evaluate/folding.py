@@ -65,13 +65,23 @@ def _fuse(traced: fx.GraphModule, plane: Plane) -> list[_Fold]:
     """Rewrite a traced net in place; return what was folded."""
     graph, modules = traced.graph, dict(traced.named_modules())
     called = Counter(node.target for node in graph.nodes if node.op == "call_module")
+    # A tensor that is read directly, or belongs to two modules, has to stay as it is.
+    direct = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
+    owners = Counter(id(p) for _, p in traced.named_parameters(remove_duplicate=False))
+    alone = {
+        name
+        for name, p in traced.named_parameters(remove_duplicate=False)
+        if owners[id(p)] == 1 and name not in direct
+    }
     inputs = next(node for node in graph.nodes if node.op == "placeholder")
     with graph.inserting_after(inputs):
         parameters = graph.placeholder("parameters")
     folds = []
     for norm in list(graph.nodes):
         conv = norm.args[0] if norm.op == "call_module" and norm.args else None
-        if not isinstance(conv, fx.Node) or not _foldable(conv, norm, modules, called, plane):
+        if not isinstance(conv, fx.Node) or not _foldable(
+            conv, norm, modules, called, alone, plane
+        ):
             continue
         module: Any = modules[str(conv.target)]
         chain = [conv, norm]
@@ -107,6 +117,7 @@ def _foldable(
     norm: fx.Node,
     modules: Mapping[str, nn.Module],
     called: Mapping[Any, int],
+    alone: set[str],
     plane: Plane,
 ) -> bool:
     first, second = modules.get(str(conv.target)), modules.get(str(norm.target))
@@ -120,7 +131,11 @@ def _foldable(
         and not second.training
         and len(conv.users) == 1
         and called[conv.target] == called[norm.target] == 1
-        and f"{conv.target}.weight" in plane.center
+        and all(
+            f"{part}.{name}" in alone
+            for part, module in ((conv.target, first), (norm.target, second))
+            for name, _ in module.named_parameters()
+        )
         and not any(
             direction[name].any()
             for name in (f"{norm.target}.weight", f"{norm.target}.bias")

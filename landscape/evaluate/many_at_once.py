@@ -55,7 +55,9 @@ class ManyAtOnce:
             measured = [measure(parameters, x, y) for x, y in self._batches]
             losses, hits = (torch.cat(parts, 1) for parts in zip(*measured, strict=True))
             for one in range(len(chunk)):
-                yield Values.of_examples(losses[one], hits[one], per_example=objective.per_example)
+                yield Values.of_examples(
+                    losses[one], hits[one], per_example=objective.loss.per_example
+                )
 
     def _measure(
         self, parameters: dict[str, Tensor], x: Tensor, y: Tensor

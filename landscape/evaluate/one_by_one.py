@@ -62,4 +62,4 @@ class OneByOne:
                 objective.measure(self._network.forward(parameters, x), y) for x, y in self._batches
             ]
             losses, hits = (torch.cat(parts) for parts in zip(*measured, strict=True))
-            yield Values.of_examples(losses, hits, per_example=objective.per_example)
+            yield Values.of_examples(losses, hits, per_example=objective.loss.per_example)

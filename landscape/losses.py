@@ -1,0 +1,153 @@
+"""A user's loss as values per example, checked to be a mean over examples."""
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.errors import DataError, first_line
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""``loss(outputs, targets)``: one value per example, shape (examples, …), or their mean."""
+
+_NO_MEAN = (
+    "the loss is not the plain mean of its values per example (a sum, class weights, ignored "
+    "labels?): give a function that returns one value per example"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleLoss:
+    """A loss that is known to be a mean over examples.
+
+    Attributes:
+        call: Returns one value per example, or the mean over the examples it is given.
+        per_example: Which of the two.
+    """
+
+    call: Loss
+    per_example: bool
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return float64 losses, shape (examples,); their mean in every place if there is but that.
+
+        Values per example with further dimensions are averaged over these.
+        """
+        values = self.call(outputs, targets).double()
+        values = values.flatten(1).mean(1) if values.dim() > 1 else values
+        return values.expand(len(targets))
+
+    @classmethod
+    def of(cls, loss: Loss, outputs: Tensor, targets: Tensor, all_targets: Tensor) -> "ExampleLoss":
+        """Return a loss in its per-example form where it has one, and check it.
+
+        Losses of torch that have a ``reduction`` are asked for one value per example.
+
+        Args:
+            loss: The user's.
+            outputs: Of some examples, the more the better.
+            targets: Of the same examples.
+            all_targets: Of all examples.
+
+        Raises:
+            DataError: It does not take these outputs and targets, or fails.
+            ValueError: It is no mean over examples, or returns another shape.
+        """
+        if is_cross_entropy(loss):
+            _check_labels(outputs, all_targets)
+        single = _per_example_form(loss)
+        if single is not None and _weighs(loss, all_targets):
+            raise ValueError(_NO_MEAN)
+        try:
+            values = (single or loss)(outputs, targets)
+            _check_shape(values, outputs, targets)
+            if single is not None:
+                mean = loss(outputs, targets)
+                right = mean.dim() > 0 or _close(values.mean(), mean)
+            else:
+                right = values.dim() > 0 or _is_mean(loss, values, outputs, targets)
+        except (DataError, ValueError):
+            raise
+        except Exception as error:
+            raise DataError(
+                f"the loss does not take outputs of shape {tuple(outputs.shape)} with targets of "
+                f"shape {tuple(targets.shape)}: {type(error).__name__}: {first_line(error)}"
+            ) from error
+        if not right:
+            raise ValueError(_NO_MEAN)
+        return cls(single or loss, values.dim() > 0)
+
+
+def is_cross_entropy(loss: Loss) -> bool:
+    """Return whether it is torch's cross entropy, whose classes are the second dimension."""
+    return loss is nn.functional.cross_entropy or isinstance(loss, nn.CrossEntropyLoss)
+
+
+def _per_example_form(loss: Loss) -> Loss | None:
+    """Return a torch loss with ``reduction="none"``, or None where there is no such option."""
+    if isinstance(loss, nn.Module):
+        if not hasattr(loss, "reduction"):
+            return None
+        single: Any = copy.deepcopy(loss)
+        single.reduction = "none"
+        return single  # type: ignore[no-any-return]
+    try:
+        has_reduction = "reduction" in inspect.signature(loss).parameters
+    except (TypeError, ValueError):
+        return None
+    if not has_reduction:
+        return None
+    function: Any = loss
+    return lambda outputs, targets: function(outputs, targets, reduction="none")
+
+
+def _weighs(loss: Loss, targets: Tensor) -> bool:
+    """Return whether a torch loss weighs examples unequally or leaves some out."""
+    ignored: Any = getattr(loss, "ignore_index", None)
+    leaves_out = ignored is not None and bool(torch.any(torch.eq(targets, ignored)))
+    return leaves_out or getattr(loss, "weight", None) is not None
+
+
+def _check_shape(values: Tensor, outputs: Tensor, targets: Tensor) -> None:
+    if not isinstance(values, Tensor) or (values.dim() and len(values) != len(outputs)):
+        came = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise ValueError(
+            f"the loss must return one value per example, shape ({len(outputs)}, …), or their "
+            f"mean; it returned {came}"
+        )
+    if values.numel() > max(outputs.numel(), targets.numel()):
+        raise DataError(
+            f"the loss compares every example with every other: outputs have shape "
+            f"{tuple(outputs.shape)}, targets {tuple(targets.shape)}"
+        )
+
+
+def _is_mean(loss: Loss, whole: Tensor, outputs: Tensor, targets: Tensor) -> bool:
+    """Return whether uneven parts of the examples have the mean of the whole."""
+    num, first = len(outputs), len(outputs) // 3
+    if first == 0:
+        return True
+    a = loss(outputs[:first], targets[:first])
+    b = loss(outputs[first:], targets[first:])
+    return _close((first * a + (num - first) * b) / num, whole)
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return torch.allclose(a.double(), b.double(), rtol=1e-4, atol=1e-7, equal_nan=True)
+
+
+def _check_labels(outputs: Tensor, targets: Tensor) -> None:
+    """Refuse labels without an output: on a GPU they would end the process."""
+    if targets.is_floating_point() or outputs.dim() < 2:
+        return
+    low, high = int(targets.min()), int(targets.max())
+    if low < 0 or high >= outputs.shape[1]:
+        raise DataError(
+            f"labels must be 0 … {outputs.shape[1] - 1} for a net with {outputs.shape[1]} "
+            f"outputs; the data has {low} … {high} (to leave labels out, give a loss that "
+            "returns one value per example)"
+        )
