@@ -1,0 +1,269 @@
+"""Every way to compute a surface gives the same surface."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landscape.evaluate import choose, run, slow_way
+from landscape.evaluate.chooser import Way
+from landscape.evaluate.flat import FlatPlane
+from landscape.evaluate.folding import folded
+from landscape.evaluate.network import Network, as_it_is
+from landscape.grid import Grid
+from landscape.models import Net
+from landscape.objective import Objective
+from landscape.plane import Plane
+from tests import oracles
+
+GRID = Grid.regular((3, 2), (-0.5, 1.0), (-0.25, 0.75))
+POINTS = [GRID.point(k) for k in range(GRID.size)]
+NETS = ("resnet8 A", "resnet8 B", "plain8 A", "conv_net", "mlp")
+
+
+def make(name: str, request: pytest.FixtureRequest, seed: int = 0) -> tuple[nn.Module, Any]:
+    torch.manual_seed(seed)
+    if name == "conv_net":
+        return request.getfixturevalue("conv_net"), request.getfixturevalue("images")
+    if name == "mlp":
+        return request.getfixturevalue("mlp"), request.getfixturevalue("vectors")
+    net, shortcut = name.split()
+    model = Net(net, 1, 3, shortcut).build()  # type: ignore[arg-type]
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_()
+    model.train()(torch.randn(30, 1, 8, 8))  # moves the running statistics
+    return model, (torch.randn(13, 1, 8, 8), torch.randint(3, (13,)))
+
+
+def objective_of(model: nn.Module, data: Any, device: str, dtype: torch.dtype) -> Objective:
+    return Objective.of(
+        model, F.cross_entropy, *data, device=torch.device(device), dtype=dtype, images_per_batch=5
+    )
+
+
+def ways(objective: Objective, plane: Plane) -> Iterator[Way]:
+    base = slow_way(objective, plane)
+    yield base
+    yield replace(base, points_per_batch=2)
+    yield replace(base, points_per_batch=4, images_per_batch=100)
+    rewritten = folded(objective, plane)
+    if rewritten is not None:
+        yield replace(base, network=rewritten)
+        yield replace(base, network=rewritten, images_per_batch=100)
+        yield replace(base, network=rewritten, points_per_batch=4)
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+def test_every_way_agrees_with_the_oracle(
+    name: str, dtype: torch.dtype, tolerance: float, device: str, request: pytest.FixtureRequest
+) -> None:
+    model, data = make(name, request)
+    objective = objective_of(model, data, device, dtype)
+    plane = Plane.random(objective.center, seed=1)
+    delta, eta = ({n: t.cpu().double() for n, t in d.items()} for d in (plane.delta, plane.eta))
+    losses, accuracies = oracles.naive_surface(
+        model,
+        F.cross_entropy,
+        data[0],
+        data[1],
+        delta,
+        eta,
+        GRID.alphas.tolist(),
+        GRID.betas.tolist(),
+    )
+    tried = list(ways(objective, plane))
+    assert len(tried) == (3 if name == "mlp" else 6)
+    for way in tried:
+        values = list(way.on(objective)(POINTS))
+        np.testing.assert_allclose(
+            [v.loss for v in values], losses.ravel(), rtol=tolerance, err_msg=str(way)
+        )
+        np.testing.assert_allclose([v.accuracy for v in values], accuracies.ravel(), atol=1e-12)
+        assert all(v.standard_error > 0 for v in values)
+
+
+@pytest.mark.parametrize("name", ["resnet8 A", "resnet8 B", "plain8 A"])
+@pytest.mark.parametrize("seed", range(10))
+def test_folding_is_exact_over_seeds(name: str, seed: int, request: pytest.FixtureRequest) -> None:
+    model, data = make(name, request, seed)
+    objective = objective_of(model, data, "cpu", torch.float64)
+    plane = Plane.random(objective.center, seed)
+    network = folded(objective, plane)
+    assert network is not None
+    assert not any("bn" in key for key in network.plane.center)  # every BatchNorm is gone
+    for point in ((0.0, 0.0), (0.7, -0.4), (-1.0, 1.0)):
+        expected = as_it_is(objective, plane).forward(plane.at(*point), objective.inputs)
+        outputs = network.forward(network.plane.at(*point), objective.inputs)
+        torch.testing.assert_close(outputs, expected, rtol=1e-12, atol=1e-12)
+
+
+class TwoUses(nn.Module):
+    """Uses the weight of a convolution a second time, which must not be the folded one."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.conv = nn.Conv2d(2, 2, 3, padding=1)
+        self.norm = nn.BatchNorm2d(2)
+        self.other = nn.Conv2d(2, 2, 3, padding=1)
+        self.norm2 = nn.BatchNorm2d(2)
+        self.head = nn.Linear(2, 3)
+        if how == "tied":
+            self.other.weight = self.conv.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        if self.how == "read":
+            y = y + F.conv2d(y, self.conv.weight, padding=1)
+        elif self.how == "called twice":
+            y = self.norm(self.conv(torch.relu(y)))
+        elif self.how == "seen by two":
+            z = self.conv(x)
+            y = self.norm(z) + z
+        elif self.how == "scaled sum":
+            y = torch.add(y, x, alpha=3)
+        elif self.how == "broadcast sum":
+            y = y + x.mean((2, 3), keepdim=True)
+        y = torch.relu(self.norm2(self.other(y)))
+        out: Tensor = self.head(y.mean((2, 3)))
+        return out
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["tied", "read", "called twice", "seen by two", "scaled sum", "broadcast sum", "plain"],
+)
+def test_odd_nets_are_folded_right_or_not_at_all(how: str) -> None:
+    model = TwoUses(how)
+    data = torch.randn(7, 2, 6, 6), torch.randint(3, (7,))
+    model.train()(data[0] * 3 + 1)
+    objective = objective_of(model, data, "cpu", torch.float64)
+    plane = Plane.random(objective.center, 0)
+    network = folded(objective, plane) or as_it_is(objective, plane)
+    for point in ((0.0, 0.0), (0.5, -0.5)):
+        expected = as_it_is(objective, plane).forward(plane.at(*point), objective.inputs)
+        outputs = network.forward(network.plane.at(*point), objective.inputs)
+        torch.testing.assert_close(outputs, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_a_plane_that_moves_batchnorm_is_not_folded(request: pytest.FixtureRequest) -> None:
+    model, data = make("resnet8 A", request)
+    objective = objective_of(model, data, "cpu", torch.float64)
+    everything = {name: torch.ones_like(t) for name, t in objective.center.items()}
+    plane = Plane.random(objective.center, 0)
+    assert folded(objective, Plane(objective.center, everything, plane.eta)) is None
+
+
+def test_a_net_that_looks_at_its_data_is_left_as_it_is() -> None:
+    class Branching(TwoUses):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) if bool((x == x).all()) else x
+
+    model = Branching("plain")
+    data = torch.randn(7, 2, 6, 6), torch.randint(3, (7,))
+    objective = objective_of(model, data, "cpu", torch.float64)
+    plane = Plane.random(objective.center, 0)
+    assert folded(objective, plane) is None
+    choice = choose(objective, plane, 1000, None, pytest.fail)
+    assert choice.way.points_per_batch == 1
+
+
+def test_flat_planes_are_planes(request: pytest.FixtureRequest) -> None:
+    model, data = make("resnet8 B", request)
+    objective = objective_of(model, data, "cpu", torch.float64)
+    plane = Plane.random(objective.center, 0)
+    kernels = frozenset(n for n, t in plane.center.items() if t.dim() == 4)
+    for layout in (frozenset[str](), kernels):
+        flat = FlatPlane.of(plane, layout)
+        many = flat.at_many(torch.tensor([0.5, -1.0]).double(), torch.tensor([2.0, 0.25]).double())
+        for number, point in enumerate(((0.5, 2.0), (-1.0, 0.25))):
+            expected, one = plane.at(*point), flat.at(*point, torch.float64)
+            for name, tensor in expected.items():
+                torch.testing.assert_close(one[name], tensor)
+                torch.testing.assert_close(many[name][number], tensor)
+                if name in layout:
+                    assert one[name].is_contiguous(memory_format=torch.channels_last)
+                else:
+                    assert one[name].is_contiguous()
+
+
+def test_a_wrong_way_is_dropped_and_told(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data = make("plain8 A", request)
+    objective = objective_of(model, data, "cpu", torch.float32)
+    plane = Plane.random(objective.center, 0)
+    right = as_it_is(objective, plane)
+    wrong = Network("wrong", plane, lambda p, x: right.forward(p, x) * 1.01)
+    monkeypatch.setattr("landscape.evaluate.chooser.folded", lambda objective, plane: wrong)
+    told: list[str] = []
+    choice = choose(objective, plane, 100_000, None, told.append)
+    assert choice.way.network.name != "wrong"
+    assert any("not used: wrong" in text for text in told)
+
+
+def test_a_given_number_of_images_per_batch_is_taken(request: pytest.FixtureRequest) -> None:
+    model, data = make("plain8 A", request)
+    objective = objective_of(model, data, "cpu", torch.float32)
+    choice = choose(objective, Plane.random(objective.center, 0), 100, 5, pytest.fail)
+    assert choice.way.images_per_batch == 5
+
+
+class Greedy(nn.Module):
+    """Runs out of memory once, at a call in the middle, and for large batches always after."""
+
+    def __init__(self, inner: nn.Module, error: Exception, at_call: int) -> None:
+        super().__init__()
+        self.inner, self.error, self.at_call = inner, error, at_call
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls >= self.at_call and len(x) > 3:
+            raise self.error
+        out: Tensor = self.inner(x)
+        return out
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_running_out_of_memory_costs_no_point(
+    mlp: nn.Module, vectors: Any, error: Exception
+) -> None:
+    whole = objective_of(mlp, vectors, "cpu", torch.float64)
+    plane = Plane.random(whole.center, 0)
+    expected = list(slow_way(whole, plane).on(whole)(POINTS))
+    greedy = Greedy(copy.deepcopy(mlp), error, at_call=12)
+    objective = objective_of(greedy, vectors, "cpu", torch.float64)
+    plane = Plane.random({k.removeprefix("inner."): t for k, t in objective.center.items()}, 0)
+    plane = Plane(
+        *({f"inner.{k}": t for k, t in d.items()} for d in (plane.center, plane.delta, plane.eta))
+    )
+    told: list[str] = []
+    values = list(run(slow_way(objective, plane), objective, POINTS, told.append))
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    assert told == ["out of memory; going on with as it is, float64, 2 images per batch"]
+
+
+def test_other_errors_are_not_swallowed(mlp: nn.Module, vectors: Any) -> None:
+    greedy = Greedy(mlp, RuntimeError("something else"), at_call=3)
+    objective = objective_of(greedy, vectors, "cpu", torch.float64)
+    plane = Plane.random(objective.center, 0)
+    with pytest.raises(RuntimeError, match="something else"):
+        list(run(slow_way(objective, plane), objective, POINTS, pytest.fail))
