@@ -27,7 +27,7 @@ class Strategy(Protocol):
         """Yield the values of each point, in order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Way:
     """How to make a strategy.
 
@@ -78,7 +78,7 @@ class Choice:
 
 
 # Parts of the time that the slow way would need for all points: of one trial, of all trials.
-_TRIAL, _TRIALS = 0.003, 0.05
+_TRIAL, _TRIALS = 0.001, 0.03
 _PROBES: tuple[Point, ...] = ((0.0, 0.0), (0.37, -0.21))
 _AGREEMENT = {torch.float64: 1e-9, torch.float32: 1e-3}
 # Above this time for one point, it fills the device alone.
@@ -118,25 +118,29 @@ def choose(
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = _first(objective, max(64, allowed))
     whole = objective.num_images / part.num_images
-    best = Choice(base, _time(base, part) * whole)
     expected = list(base.on(part)(_PROBES))
+    seconds = {base: _time(base, part)}
     deadline = time.perf_counter() + _TRIALS * slow * num_points
-    for number, way in enumerate(_candidates(objective, plane, base, images_per_batch, slow)):
-        if number > 0 and time.perf_counter() > deadline:
-            break
+    for way in _candidates(objective, plane, base, images_per_batch, slow):
         try:
             values = list(way.on(part)(_PROBES))
-            if not _agree(values, expected, objective.dtype):
+            if _agree(values, expected, objective.dtype):
+                seconds[way] = _time(way, part)
+            else:
                 note(f"not used: {way}: its losses differ from those of the net as it is")
-                continue
-            seconds = _time(way, part) * whole
         except Exception as error:  # whatever a user's model raises when it is vectorized
             if _is_out_of_memory(error):
                 _free(objective)
-            continue
-        if seconds < best.seconds_per_point:
-            best = Choice(way, seconds)
-    return best
+        if time.perf_counter() > deadline:
+            break
+    else:
+        # Again, in turns: the machine may have been busy with something else for a while.
+        good = 1.5 * min(seconds.values())
+        for way, first in list(seconds.items()):
+            if first < good:
+                seconds[way] = min(first, _time(way, part))
+    best = min(seconds, key=lambda way: seconds[way])
+    return Choice(best, seconds[best] * whole)
 
 
 def run(
