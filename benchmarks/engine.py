@@ -29,7 +29,7 @@ from landscape.evaluate.values import Point
 from landscape.models import Net
 from landscape.objective import Objective
 from landscape.plane import Plane
-from landscape.scanning import choose_device, computing, hardware
+from landscape.scanning import choose_device, computing_exactly, hardware
 
 
 class Transformer(nn.Module):
@@ -119,7 +119,13 @@ def measure(case: Case, device: torch.device, rounds: int) -> list[dict[str, Any
     objective = Objective.of(model, F.cross_entropy, x, y, device=device)
     plane = Plane.random(objective.center, 0)
     base = slow_way(objective, plane)
-    chosen = choose(objective, plane, case.total_points, None, click.echo).way
+    probes = [(0.0, 0.0), (-1.0, 1.0), (0.37, -0.21)]
+    chosen = {
+        precision: choose(
+            objective, plane, probes, case.total_points, precision=precision, note=click.echo
+        )
+        for precision in ("float32", "bfloat16")
+    }
     network = folded(objective, plane)
     tried: dict[str, Callable[[Sequence[Point]], Any]] = {
         "hand-written loop": loop(model, objective.inputs, objective.targets, plane)
@@ -130,7 +136,8 @@ def measure(case: Case, device: torch.device, rounds: int) -> list[dict[str, Any
             "one point at a time": base,
             "BatchNorm folded": replace(base, network=network, images_per_batch=64),
         }
-    named[f"chosen: {chosen}"] = chosen
+    for precision, choice in chosen.items():
+        named[f"{precision}, chosen: {choice.way}"] = choice.way
     for name, way in named.items():
         tried[name] = _listed(way.on(objective))
     points = [(0.001 * k, -0.002 * k) for k in range(case.points)]
@@ -176,7 +183,7 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
     """Measure, print a table, and write it with a figure."""
     place = choose_device(device)
     rows = []
-    with computing("float32"):
+    with computing_exactly():
         rates = {
             str(t).removeprefix("torch."): peak(place, t) for t in (torch.float32, torch.bfloat16)
         }
@@ -204,7 +211,7 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
 
 def _draw(rows: list[dict[str, Any]]) -> Any:
     figure, axes = plt.subplots(figsize=(9, 0.38 * len(rows) + 1), layout="constrained")
-    labels = [f"{r['case']}: {r['way'].split(',')[0]}" for r in rows]
+    labels = [f"{r['case']}: {r['way'].split(':')[0]}" for r in rows]
     axes.barh(range(len(rows)), [r["ratio"] for r in rows], color="C0")
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.invert_yaxis()

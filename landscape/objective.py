@@ -203,17 +203,18 @@ def _class_dimension(outputs: Tensor, targets: Tensor, torchs_order: bool) -> in
     return dimension if dimension is not None and outputs.shape[dimension] > 1 else None
 
 
-def check_same_loss(first: float, again: float, text: str) -> None:
+def check_same_loss(first: float, again: float, text: str, tolerance: float = 1e-3) -> None:
     """Check that a point has the same loss twice, up to rounding.
 
     Args:
         first: One loss; may be inf or nan.
         again: The other.
         text: What it means that they differ; gets both appended.
+        tolerance: Relative difference that is rounding.
 
     Raises:
         LandscapeError: They differ.
     """
     both_nan = math.isnan(first) and math.isnan(again)
-    if not both_nan and not math.isclose(first, again, rel_tol=1e-3, abs_tol=1e-6):
+    if not both_nan and not math.isclose(first, again, rel_tol=tolerance, abs_tol=1e-6):
         raise LandscapeError(f"{text} ({first:.6g} and {again:.6g})")

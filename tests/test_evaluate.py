@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landscape.errors import LandscapeError
 from landscape.evaluate import choose, run, slow_way
 from landscape.evaluate.chooser import Way
 from landscape.evaluate.flat import FlatPlane
@@ -174,7 +175,7 @@ def test_a_net_that_looks_at_its_data_is_left_as_it_is() -> None:
     objective = objective_of(model, data, "cpu", torch.float64)
     plane = Plane.random(objective.center, 0)
     assert folded(objective, plane) is None
-    choice = choose(objective, plane, 1000, None, pytest.fail)
+    choice = choose(objective, plane, POINTS, 1000, precision="float64", note=pytest.fail)
     assert choice.way.network.name == "as it is"
 
 
@@ -205,9 +206,9 @@ def test_a_wrong_way_is_dropped_and_told(
     plane = Plane.random(objective.center, 0)
     right = as_it_is(objective, plane)
     wrong = Network("wrong", plane, lambda p, x: right.forward(p, x) * 1.01)
-    monkeypatch.setattr("landscape.evaluate.chooser.folded", lambda objective, plane: wrong)
+    monkeypatch.setattr("landscape.evaluate.chooser.folded", lambda *_: wrong)
     told: list[str] = []
-    choice = choose(objective, plane, 100_000, None, told.append)
+    choice = choose(objective, plane, POINTS, 100_000, precision="float32", note=told.append)
     assert choice.way.network.name != "wrong"
     assert any("not used: wrong" in text for text in told)
 
@@ -215,7 +216,8 @@ def test_a_wrong_way_is_dropped_and_told(
 def test_a_given_number_of_images_per_batch_is_taken(request: pytest.FixtureRequest) -> None:
     model, data = make("plain8 A", request)
     objective = objective_of(model, data, "cpu", torch.float32)
-    choice = choose(objective, Plane.random(objective.center, 0), 100, 5, pytest.fail)
+    plane = Plane.random(objective.center, 0)
+    choice = choose(objective, plane, POINTS, 100, precision="float32", images_per_batch=5)
     assert choice.way.images_per_batch == 5
 
 
@@ -267,3 +269,53 @@ def test_other_errors_are_not_swallowed(mlp: nn.Module, vectors: Any) -> None:
     plane = Plane.random(objective.center, 0)
     with pytest.raises(RuntimeError, match="something else"):
         list(run(slow_way(objective, plane), objective, POINTS, pytest.fail))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_bfloat16_is_near_and_says_how_near(
+    name: str, device: str, request: pytest.FixtureRequest
+) -> None:
+    model, data = make(name, request)
+    objective = objective_of(model, data, device, torch.float32)
+    plane = Plane.random(objective.center, 1)
+    choice = choose(objective, plane, POINTS, 10_000, precision="bfloat16", note=pytest.fail)
+    assert choice.way.dtype == torch.bfloat16
+    assert 0 < choice.deviation < 0.1
+    exact = list(slow_way(objective, plane).on(objective)(POINTS))
+    values = list(choice.way.on(objective)(POINTS))
+    for a, b in zip(values, exact, strict=True):
+        assert a.loss == pytest.approx(b.loss, rel=max(2 * choice.deviation, 1e-3))
+
+
+def test_auto_takes_bfloat16_only_where_it_deviates_little(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data = make("resnet8 A", request)
+    objective = objective_of(model, data, "cpu", torch.float32)
+    plane = Plane.random(objective.center, 1)
+    # The clock says that bfloat16 is ten times faster.
+    clock = lambda way, part, probes: 0.1 if way.dtype == torch.bfloat16 else 1.0  # noqa: E731
+    monkeypatch.setattr("landscape.evaluate.chooser._time", clock)
+    for allowed, expected in ((1.0, torch.bfloat16), (0.0, torch.float32)):
+        monkeypatch.setattr("landscape.evaluate.chooser.DEVIATION_ALLOWED", allowed)
+        choice = choose(objective, plane, POINTS, 10_000, precision="auto")
+        assert choice.way.dtype == expected
+
+
+def test_a_net_that_cannot_be_computed_in_bfloat16_says_so(mlp: nn.Module, vectors: Any) -> None:
+    class Exact(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = mlp
+
+        def forward(self, x: Tensor) -> Tensor:
+            if x.dtype != torch.float32:
+                raise TypeError("float32 only")
+            out: Tensor = self.inner(x)
+            return out
+
+    objective = objective_of(Exact(), vectors, "cpu", torch.float32)
+    plane = Plane.random(objective.center, 1)
+    with pytest.raises(LandscapeError, match="take float32 or auto"):
+        choose(objective, plane, POINTS, 100, precision="bfloat16")
+    assert choose(objective, plane, POINTS, 100, precision="auto").way.dtype == torch.float32

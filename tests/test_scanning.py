@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import landscape
 from landscape.directions import random_direction
 from landscape.errors import DataError, LandscapeError, SurfaceFileError
+from landscape.evaluate import Precision
 from landscape.plane import Plane
 from landscape.progress import Silent
 from landscape.scanning import choose_device, scan
@@ -295,6 +296,31 @@ def test_directions_can_be_stored_later(mlp: nn.Module, vectors: Data, tmp_path:
     scan(mlp, F.cross_entropy, vectors, points=3, path=path, store_directions=True)
     again = scan(mlp, F.cross_entropy, vectors, points=3, directions=path)
     np.testing.assert_allclose(first.losses, again.losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "auto"])
+def test_a_scan_of_another_precision_is_resumed_in_that(
+    conv_net: nn.Module, images: Data, tmp_path: Path, precision: Precision
+) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(KeyboardInterrupt):
+        scan(
+            conv_net,
+            F.cross_entropy,
+            images,
+            points=5,
+            path=path,
+            precision=precision,
+            progress=StopAfter(9),
+        )
+    computed_in = landscape.load(path).provenance["computed_in"]
+    assert precision == "auto" or computed_in == "bfloat16"
+    surface = scan(conv_net, F.cross_entropy, images, points=5, path=path, precision=precision)
+    assert surface.is_complete
+    assert surface.provenance["computed_in"] == computed_in
+    exact = scan(conv_net, F.cross_entropy, images, points=5)
+    assert exact.provenance["computed_in"] == "float32"
+    np.testing.assert_allclose(surface.losses, exact.losses, rtol=0.05)
 
 
 @pytest.mark.parametrize("points", [3, 7])

@@ -21,9 +21,10 @@ from landscape.commands.options import (
 )
 from landscape.directions import NORMALIZATIONS
 from landscape.errors import CheckpointError, UserCodeError
+from landscape.evaluate import PRECISIONS
 from landscape.losses import Loss
 from landscape.models import FORMS, Net
-from landscape.scanning import PRECISIONS, scan
+from landscape.scanning import scan
 from landscape.usercode import load_callable
 
 _LOSSES: dict[str, Loss] = {

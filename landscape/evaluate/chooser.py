@@ -4,10 +4,11 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 
+from landscape.errors import LandscapeError
 from landscape.evaluate.folding import folded
 from landscape.evaluate.many_at_once import ManyAtOnce
 from landscape.evaluate.network import Network, as_it_is
@@ -69,18 +70,33 @@ class Way:
         return f"{points}{self.network.name}, {kind}, {self.images_per_batch} images per batch"
 
 
+Precision = Literal["float64", "float32", "bfloat16", "auto"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+DEVIATION_ALLOWED = 0.01
+"""How far ``auto`` lets losses deviate from float32, as a part of the loss."""
+
+
 @dataclass(frozen=True)
 class Choice:
-    """The way that won, and the seconds that a point takes."""
+    """The way that won.
+
+    Attributes:
+        way: The way.
+        seconds_per_point: What a point takes.
+        deviation: Largest relative deviation of its losses from those of the net as it is
+            in float32 (or float64), over the probes and a part of the data.
+    """
 
     way: Way
     seconds_per_point: float
+    deviation: float
 
 
 # Parts of the time that the slow way would need for all points: of one trial, of all trials.
 _TRIAL, _TRIALS = 0.001, 0.03
-_PROBES: tuple[Point, ...] = ((0.0, 0.0), (0.37, -0.21))
-_AGREEMENT = {torch.float64: 1e-9, torch.float32: 1e-3}
+# Beyond rounding, a way is wrong.
+_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-3, torch.bfloat16: 0.3}
 # Above this time for one point, it fills the device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
 
@@ -93,54 +109,72 @@ def slow_way(objective: Objective, plane: Plane) -> Way:
 def choose(
     objective: Objective,
     plane: Plane,
+    probes: Sequence[Point],
     num_points: int,
-    images_per_batch: int | None,
-    note: Callable[[str], None],
+    *,
+    precision: Precision,
+    images_per_batch: int | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Choice:
     """Return the fastest way of those that give the net's own values.
 
-    Every candidate is run on a part of the data at two points. One that fails, or whose
-    losses differ from those of the net as its author wrote it, is dropped. The trials take
-    a few hundredths of the time that the scan would need without them.
+    Every candidate is run at the probes on a part of the data. One that fails, or whose
+    losses differ by more than rounding from those of the net as its author wrote it, is
+    dropped. The trials take a few hundredths of the time that the scan would need without.
 
     Args:
-        objective: What is averaged over which data.
+        objective: What is averaged over which data; in float64 for that precision, else in
+            float32.
         plane: The plane.
+        probes: Points where losses are compared, the first of which is the center.
         num_points: How many points are to be evaluated.
+        precision: Of the forward pass. ``auto`` takes bfloat16 if it is faster than float32
+            and deviates by at most :data:`DEVIATION_ALLOWED`.
         images_per_batch: The only number of images per batch to try, if given.
         note: Told of candidates that were dropped for their values.
 
     Raises:
-        LandscapeError: The loss at the center is random.
+        LandscapeError: The loss at the center is random, or no candidate of the precision
+            gives the net's values.
     """
     base = slow_way(objective, plane)
-    slow = _base_seconds(objective, base)
+    slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = _first(objective, max(64, allowed))
     whole = objective.num_images / part.num_images
-    expected = list(base.on(part)(_PROBES))
-    seconds = {base: _time(base, part)}
+    expected = list(base.on(part)(probes))
+    kept: dict[Way, tuple[float, float]] = {}
+    if precision != "bfloat16":
+        kept[base] = (_time(base, part, probes), 0.0)
     deadline = time.perf_counter() + _TRIALS * slow * num_points
-    for way in _candidates(objective, plane, base, images_per_batch, slow):
+    for way in _candidates(objective, plane, base, precision, images_per_batch, slow):
         try:
-            values = list(way.on(part)(_PROBES))
-            if _agree(values, expected, objective.dtype):
-                seconds[way] = _time(way, part)
+            deviation = _deviation(list(way.on(part)(probes)), expected)
+            if deviation <= _ROUNDING[way.dtype]:
+                kept[way] = (_time(way, part, probes), deviation)
             else:
-                note(f"not used: {way}: its losses differ from those of the net as it is")
-        except Exception as error:  # whatever a user's model raises when it is vectorized
+                note(f"not used: {way}: its losses differ by {deviation:.2g} of the net's own")
+        except Exception as error:  # whatever a user's model raises when it is rewritten
             if _is_out_of_memory(error):
                 _free(objective)
-        if time.perf_counter() > deadline:
+        if kept and time.perf_counter() > deadline:
             break
     else:
         # Again, in turns: the machine may have been busy with something else for a while.
-        good = 1.5 * min(seconds.values())
-        for way, first in list(seconds.items()):
+        good = 1.5 * min((first for first, _ in kept.values()), default=0.0)
+        for way, (first, deviation) in list(kept.items()):
             if first < good:
-                seconds[way] = min(first, _time(way, part))
-    best = min(seconds, key=lambda way: seconds[way])
-    return Choice(best, seconds[best] * whole)
+                kept[way] = (min(first, _time(way, part, probes)), deviation)
+    if precision == "auto":
+        kept = {
+            way: found
+            for way, found in kept.items()
+            if way.dtype == objective.dtype or found[1] <= DEVIATION_ALLOWED
+        }
+    if not kept:
+        raise LandscapeError(f"the net cannot be computed in {precision}: take float32 or auto")
+    best = min(kept, key=lambda way: kept[way][0])
+    return Choice(best, kept[best][0] * whole, kept[best][1])
 
 
 def run(
@@ -172,59 +206,72 @@ def run(
 
 
 def _candidates(
-    objective: Objective, plane: Plane, base: Way, images_per_batch: int | None, slow: float
+    objective: Objective,
+    plane: Plane,
+    base: Way,
+    precision: Precision,
+    images_per_batch: int | None,
+    slow: float,
 ) -> Iterable[Way]:
     """Yield what is worth a trial, the most promising first."""
     num = objective.num_images
     on_cpu = objective.inputs.device.type == "cpu"
     wanted = (64, 128, 256, 1024) if on_cpu else (1024, 256, 4096)
-    sizes = (
-        [images_per_batch] if images_per_batch else list(dict.fromkeys(min(w, num) for w in wanted))
-    )
-    network = folded(objective, plane) or base.network
-    yield from (replace(base, network=network, images_per_batch=size) for size in sizes)
-    if slow < _SECONDS_OF_A_LARGE_POINT:
-        whole = images_per_batch or min(num, 2048)
+    sizes = list(dict.fromkeys([images_per_batch or min(size, num) for size in wanted]))
+    dtypes = {
+        "auto": (torch.bfloat16, objective.dtype),
+        "bfloat16": (torch.bfloat16,),
+    }.get(precision, (objective.dtype,))
+    for dtype in dtypes:
+        network = folded(objective, plane, dtype) or as_it_is(objective, plane, dtype)
+        yield from (Way(network, dtype, size) for size in sizes)
+    if slow < _SECONDS_OF_A_LARGE_POINT and objective.dtype in dtypes:
+        size = images_per_batch or min(num, 2048)
         yield from (
-            replace(base, points_per_batch=points, images_per_batch=whole) for points in (8, 32)
+            replace(base, points_per_batch=points, images_per_batch=size) for points in (8, 32)
         )
 
 
-def _base_seconds(objective: Objective, base: Way) -> float:
+def _base_seconds(objective: Objective, base: Way, center: Point) -> float:
     """Return the seconds that a point takes as the net is; check that it has a surface."""
     part = _first(objective, base.images_per_batch)
     strategy = base.on(part)
-    first, again = (next(strategy(_PROBES[:1])) for _ in range(2))
+    first, again = (next(strategy([center])) for _ in range(2))
     check_same_loss(
         first.loss,
         again.loss,
         "the net or the loss is random, or keeps state, in evaluation mode, so it has no surface: "
         "one batch at the center has losses",
     )
-    return _time(base, part) * objective.num_images / part.num_images
+    return _time(base, part, [center]) * objective.num_images / part.num_images
 
 
 def _first(objective: Objective, num: int) -> Objective:
     return replace(objective, inputs=objective.inputs[:num], targets=objective.targets[:num])
 
 
-def _time(way: Way, part: Objective) -> float:
+def _time(way: Way, part: Objective, probes: Sequence[Point]) -> float:
     """Return the seconds per point of one batch of points, after one to warm up."""
     strategy = way.on(part)
-    points = [_PROBES[1]] * way.points_per_batch
+    points = [probes[-1]] * way.points_per_batch
     list(strategy(points))
     began = time.perf_counter()
     list(strategy(points))
     return (time.perf_counter() - began) / len(points)
 
 
-def _agree(values: list[Values], expected: list[Values], dtype: torch.dtype) -> bool:
-    tolerance = _AGREEMENT[dtype]
-    return all(
-        math.isclose(a.loss, b.loss, rel_tol=tolerance, abs_tol=1e-3 * tolerance)
-        or not (math.isfinite(a.loss) or math.isfinite(b.loss))
-        for a, b in zip(values, expected, strict=True)
-    )
+def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> float:
+    """Return the largest deviation of the losses as a part of the expected loss.
+
+    Infinite where one is finite and the other is not.
+    """
+    largest = 0.0
+    for a, b in zip(values, expected, strict=True):
+        if math.isfinite(a.loss) and math.isfinite(b.loss):
+            largest = max(largest, abs(a.loss - b.loss) / max(abs(b.loss), 1e-6))
+        elif math.isfinite(a.loss) or math.isfinite(b.loss):
+            return math.inf
+    return largest
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ The folded weights are affine in α and β as the weights are: folding center, �
 folds every point of the plane.
 """
 
+import copy
 import operator
 from collections import Counter
 from collections.abc import Mapping
@@ -26,11 +27,16 @@ from landscape.parameters import Parameters
 from landscape.plane import Plane
 
 
-def folded(objective: Objective, plane: Plane) -> Network | None:
+def folded(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network | None:
     """Return the net with folded convolutions, or None where there is nothing to fold.
 
     That is the case where the net's forward pass depends on its data (it cannot be traced),
     or no convolution is followed by a BatchNorm that the plane leaves alone.
+
+    Args:
+        objective: Whose net.
+        plane: What is moved.
+        dtype: Floating-point type of the forward pass; by default the objective's.
     """
     try:
         traced = fx.symbolic_trace(objective.model)
@@ -42,6 +48,9 @@ def folded(objective: Objective, plane: Plane) -> Network | None:
     if not folds:
         return None
     own = {name for name, _ in traced.named_parameters()}
+    moved = _fold(plane, folds, own)
+    if dtype not in (None, objective.dtype):
+        traced = copy.deepcopy(traced).to(dtype)  # buffers that are left; parameters are given
 
     def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
         left = {name: parameters[name] for name in own}
@@ -49,7 +58,7 @@ def folded(objective: Objective, plane: Plane) -> Network | None:
         return outputs
 
     kernels = frozenset(f"{fold.conv}.weight" for fold in folds)
-    return Network("BatchNorm folded", _fold(plane, folds, own), forward, kernels)
+    return Network("BatchNorm folded", moved, forward, kernels)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A net as a function of a plane's parameters, as its author wrote it or rewritten."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,11 +29,20 @@ class Network:
     channels_last: frozenset[str] = frozenset()
 
 
-def as_it_is(objective: Objective, plane: Plane) -> Network:
-    """Return the net as its author wrote it."""
+def as_it_is(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network:
+    """Return the net as its author wrote it.
+
+    Args:
+        objective: Whose net.
+        plane: What is moved.
+        dtype: Floating-point type of the forward pass; by default the objective's.
+    """
+    model = objective.model
+    if dtype not in (None, objective.dtype):
+        model = copy.deepcopy(model).to(dtype)  # its buffers; parameters are given
 
     def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(objective.model, dict(parameters), (inputs,))
+        outputs: Tensor = torch.func.functional_call(model, dict(parameters), (inputs,))
         return outputs
 
     return Network("as it is", plane, forward)
