@@ -142,7 +142,9 @@ class _Picture:
         drawn = axes.contour(
             *where, levels=at, colors="k", linewidths=0.6, alpha=0.8, linestyles="solid"
         )
-        axes.clabel(drawn, fmt=dict(zip(at, map(Scale.label, lines), strict=True)), fontsize=7)
+        texts = dict(zip(at, map(Scale.label, lines), strict=True))
+        # Where lines are many, labels of every other do not run into each other.
+        axes.clabel(drawn, at[:: 2 if len(at) > 6 else 1], fmt=texts, fontsize=7)
         if surface.center_loss is not None:
             axes.plot(0, 0, "+", color="white", markersize=8)
 

@@ -17,6 +17,7 @@ from landscape.evaluate.chooser import Way
 from landscape.evaluate.flat import FlatPlane
 from landscape.evaluate.folding import folded
 from landscape.evaluate.network import Network, as_it_is
+from landscape.evaluate.sharing import shared
 from landscape.grid import Grid
 from landscape.models import Net
 from landscape.objective import Objective
@@ -56,6 +57,11 @@ def ways(objective: Objective, plane: Plane) -> Iterator[Way]:
     yield base
     yield replace(base, points_per_batch=2)
     yield replace(base, points_per_batch=4, images_per_batch=100)
+    first = shared(objective, plane)
+    if first is not None:
+        whole = objective.num_images
+        yield replace(base, network=first, images_per_batch=whole)
+        yield replace(base, network=first, images_per_batch=whole, points_per_batch=4)
     rewritten = folded(objective, plane)
     if rewritten is not None:
         yield replace(base, network=rewritten)
@@ -83,7 +89,7 @@ def test_every_way_agrees_with_the_oracle(
         GRID.betas.tolist(),
     )
     tried = list(ways(objective, plane))
-    assert len(tried) == (3 if name == "mlp" else 6)
+    assert len(tried) == (5 if name == "mlp" else 6)
     for way in tried:
         values = list(way.on(objective)(POINTS))
         np.testing.assert_allclose(
@@ -155,6 +161,37 @@ def test_odd_nets_are_folded_right_or_not_at_all(how: str) -> None:
         expected = as_it_is(objective, plane).forward(plane.at(*point), objective.inputs)
         outputs = network.forward(network.plane.at(*point), objective.inputs)
         torch.testing.assert_close(outputs, expected, rtol=1e-11, atol=1e-11)
+
+
+class LinearTwice(nn.Module):
+    """Two linear layers of the data, of which one is used again; and one tied to another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(7, 7), nn.Linear(7, 7), nn.Linear(7, 7)
+        self.d, self.e = nn.Linear(7, 3), nn.Linear(7, 3)
+        self.d.weight = self.e.weight
+        self.scale = nn.Parameter(torch.randn(7))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x.flatten(1) * 2) + self.b(torch.relu(x * self.scale))
+        y = torch.relu(self.b(y) + self.c(x)[:, :1])
+        out: Tensor = self.d(y) + self.e(x)
+        return out
+
+
+def test_only_what_does_not_depend_on_the_point_is_shared(vectors: Any) -> None:
+    model = LinearTwice()
+    objective = objective_of(model, vectors, "cpu", torch.float64)
+    plane = Plane.random(objective.center, 0)
+    network = shared(objective, plane)
+    assert network is not None
+    outputs = [name for name in network.plane.center if "output" in name]
+    assert outputs == ["a (output)", "c (output)"]  # b is called twice, e is tied to d
+    for point in ((0.0, 0.0), (0.5, -2.0)):
+        expected = as_it_is(objective, plane).forward(plane.at(*point), objective.inputs)
+        result = network.forward(network.plane.at(*point), objective.inputs)
+        torch.testing.assert_close(result, expected, rtol=1e-11, atol=1e-11)
 
 
 def test_a_plane_that_moves_batchnorm_is_not_folded(request: pytest.FixtureRequest) -> None:

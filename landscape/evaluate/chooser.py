@@ -13,6 +13,7 @@ from landscape.evaluate.folding import folded
 from landscape.evaluate.many_at_once import ManyAtOnce
 from landscape.evaluate.network import Network, as_it_is
 from landscape.evaluate.one_by_one import OneByOne
+from landscape.evaluate.sharing import shared
 from landscape.evaluate.values import Point, Values
 from landscape.objective import Objective, check_same_loss
 from landscape.plane import Plane
@@ -60,7 +61,7 @@ class Way:
         """Return the way that needs about half of the memory, if there is one."""
         if self.points_per_batch > 1:
             return replace(self, points_per_batch=self.points_per_batch // 2)
-        if self.images_per_batch > 1:
+        if self.images_per_batch > 1 and self.network.num_images is None:
             return replace(self, images_per_batch=self.images_per_batch // 2)
         return None
 
@@ -141,7 +142,6 @@ def choose(
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = _first(objective, max(64, allowed))
-    whole = objective.num_images / part.num_images
     expected = list(base.on(part)(probes))
     kept: dict[Way, tuple[float, float]] = {}
     if precision != "bfloat16":
@@ -149,9 +149,11 @@ def choose(
     deadline = time.perf_counter() + _TRIALS * slow * num_points
     for way in _candidates(objective, plane, base, precision, images_per_batch, slow):
         try:
-            deviation = _deviation(list(way.on(part)(probes)), expected)
+            data = part if way.network.num_images is None else objective
+            reference = expected if data is part else list(base.on(data)(probes))
+            deviation = _deviation(list(way.on(data)(probes)), reference)
             if deviation <= _ROUNDING[way.dtype]:
-                kept[way] = (_time(way, part, probes), deviation)
+                kept[way] = (_time(way, data, probes), deviation)
             else:
                 note(f"not used: {way}: its losses differ by {deviation:.2g} of the net's own")
         except Exception as error:  # whatever a user's model raises when it is rewritten
@@ -164,7 +166,8 @@ def choose(
         good = 1.5 * min((first for first, _ in kept.values()), default=0.0)
         for way, (first, deviation) in list(kept.items()):
             if first < good:
-                kept[way] = (min(first, _time(way, part, probes)), deviation)
+                data = part if way.network.num_images is None else objective
+                kept[way] = (min(first, _time(way, data, probes)), deviation)
     if precision == "auto":
         kept = {
             way: found
@@ -174,7 +177,7 @@ def choose(
     if not kept:
         raise LandscapeError(f"the net cannot be computed in {precision}: take float32 or auto")
     best = min(kept, key=lambda way: kept[way][0])
-    return Choice(best, kept[best][0] * whole, kept[best][1])
+    return Choice(best, kept[best][0] * objective.num_images, kept[best][1])
 
 
 def run(
@@ -227,8 +230,13 @@ def _candidates(
         yield from (Way(network, dtype, size) for size in sizes)
     if slow < _SECONDS_OF_A_LARGE_POINT and objective.dtype in dtypes:
         size = images_per_batch or min(num, 2048)
+        networks = [base.network]
+        if size == num and (first := shared(objective, plane)) is not None:
+            networks.insert(0, first)
         yield from (
-            replace(base, points_per_batch=points, images_per_batch=size) for points in (8, 32)
+            Way(network, objective.dtype, size, points)
+            for network in networks
+            for points in (8, 32)
         )
 
 
@@ -243,7 +251,7 @@ def _base_seconds(objective: Objective, base: Way, center: Point) -> float:
         "the net or the loss is random, or keeps state, in evaluation mode, so it has no surface: "
         "one batch at the center has losses",
     )
-    return _time(base, part, [center]) * objective.num_images / part.num_images
+    return _time(base, part, [center]) * objective.num_images
 
 
 def _first(objective: Objective, num: int) -> Objective:
@@ -251,13 +259,13 @@ def _first(objective: Objective, num: int) -> Objective:
 
 
 def _time(way: Way, part: Objective, probes: Sequence[Point]) -> float:
-    """Return the seconds per point of one batch of points, after one to warm up."""
+    """Return the seconds per point and image of one batch of points, after one to warm up."""
     strategy = way.on(part)
     points = [probes[-1]] * way.points_per_batch
     list(strategy(points))
     began = time.perf_counter()
     list(strategy(points))
-    return (time.perf_counter() - began) / len(points)
+    return (time.perf_counter() - began) / len(points) / part.num_images
 
 
 def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> float:

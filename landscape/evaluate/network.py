@@ -21,12 +21,14 @@ class Network:
         plane: What is moved.
         forward: From parameters of the plane and inputs to outputs.
         channels_last: Names of parameters that it takes in the channels-last layout.
+        num_images: Set where it holds the values of so many images, and takes no others.
     """
 
     name: str
     plane: Plane
     forward: Callable[[Parameters, Tensor], Tensor]
     channels_last: frozenset[str] = frozenset()
+    num_images: int | None = None
 
 
 def as_it_is(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network:
