@@ -9,7 +9,7 @@ OUT    ?= demo
 .PHONY: demo test check format clean
 
 demo: $(VENV)/installed
-	$(BIN)/landscape train plain56 resnet56 --data digits --epochs 40 --schedule cosine \
+	$(BIN)/landscape train plain56 resnet56 --data digits --epochs 60 --schedule cosine \
 	    --out $(OUT)/runs
 	$(BIN)/landscape scan $(OUT)/runs/plain56/last.pt $(OUT)/runs/resnet56/last.pt \
 	    --images 256 --points 25 --out $(OUT)

@@ -17,11 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: It cannot be written there.
     """
-    path = path.resolve()  # a link stays, and points to the new content
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "there is something that is not a file", str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path, temporary = _places(path)
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -32,3 +28,27 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Check, before long work, that a file can be written at ``path``; make missing folders.
+
+    Raises:
+        OSError: It cannot.
+    """
+    path, temporary = _places(path)
+    try:
+        temporary.touch()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _places(path: Path) -> tuple[Path, Path]:
+    """Return the real path, since a link stays a link, and the temporary one beside it."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "there is something that is not a file", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path, path.with_name(f".{path.name}.{os.getpid()}.tmp")

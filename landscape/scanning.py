@@ -16,6 +16,7 @@ from torch import nn
 
 import landscape
 from landscape import store
+from landscape.atomic import check_writable
 from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
@@ -156,6 +157,7 @@ def scan(
             choice = _choose(surface, objective, plane, precision, images_per_batch, progress)
             return _fill(_told(surface, choice), objective, choice, None, progress)
         found = _found(path, surface) if path.exists() and not overwrite else None
+        check_writable(path)
         if found is not None:
             _check_same_loss(found, objective, plane, path)
             if store_directions and not store.stores_directions(path):

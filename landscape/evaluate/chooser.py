@@ -98,6 +98,8 @@ class Choice:
 _TRIAL, _TRIALS = 0.001, 0.03
 # Beyond rounding, a way is wrong.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-3, torch.bfloat16: 0.3}
+# Input numbers per batch that suit the device: on a CPU, activations stay in the cache.
+_NUMBERS_PER_BATCH = {"cpu": 200_000, "cuda": 6_000_000}
 # Above this time for one point, it fills the device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
 
@@ -138,6 +140,8 @@ def choose(
         LandscapeError: The loss at the center is random, or no candidate of the precision
             gives the net's values.
     """
+    if precision in ("float32", "float64"):
+        probes = probes[:3]  # enough to tell a wrong way; a deviation needs more
     base = slow_way(objective, plane)
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
@@ -218,9 +222,11 @@ def _candidates(
 ) -> Iterable[Way]:
     """Yield what is worth a trial, the most promising first."""
     num = objective.num_images
-    on_cpu = objective.inputs.device.type == "cpu"
-    wanted = (64, 128, 256, 1024) if on_cpu else (1024, 256, 4096)
-    sizes = list(dict.fromkeys([images_per_batch or min(size, num) for size in wanted]))
+    numbers = _NUMBERS_PER_BATCH[objective.inputs.device.type]
+    guess = max(16, numbers // objective.inputs[0].numel())
+    sizes = list(
+        dict.fromkeys(images_per_batch or min(size, num) for size in (guess, 4 * guess, guess // 4))
+    )
     dtypes = {
         "auto": (torch.bfloat16, objective.dtype),
         "bfloat16": (torch.bfloat16,),
