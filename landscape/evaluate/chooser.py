@@ -146,32 +146,24 @@ def choose(
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = _first(objective, max(64, allowed))
-    expected = list(base.on(part)(probes))
     kept: dict[Way, tuple[float, float]] = {}
     if precision != "bfloat16":
         kept[base] = (_time(base, part, probes), 0.0)
+    references: dict[bool, list[Values]] = {}
     deadline = time.perf_counter() + _TRIALS * slow * num_points
-    for way in _candidates(objective, plane, base, precision, images_per_batch, slow):
-        try:
-            data = part if way.network.num_images is None else objective
-            reference = expected if data is part else list(base.on(data)(probes))
-            deviation = _deviation(list(way.on(data)(probes)), reference)
-            if deviation <= _ROUNDING[way.dtype]:
-                kept[way] = (_time(way, data, probes), deviation)
-            else:
-                note(f"not used: {way}: its losses differ by {deviation:.2g} of the net's own")
-        except Exception as error:  # whatever a user's model raises when it is rewritten
-            if _is_out_of_memory(error):
-                _free(objective)
-        if kept and time.perf_counter() > deadline:
+    candidates = _candidates(objective, plane, base, precision, images_per_batch, slow)
+    for number, way in enumerate(candidates, 1):
+        holds_data = way.network.num_images is not None
+        data = objective if holds_data else part
+        if holds_data not in references:
+            references[holds_data] = list(base.on(data)(probes))
+        found = _trial(way, data, references[holds_data], probes)
+        if found is not None and found[1] <= _ROUNDING[way.dtype]:
+            kept[way] = found
+        elif found is not None:
+            note(f"not used: {way}: its losses differ by {found[1]:.2g} of the net's own")
+        if kept and number >= 2 and time.perf_counter() > deadline:
             break
-    else:
-        # Again, in turns: the machine may have been busy with something else for a while.
-        good = 1.5 * min((first for first, _ in kept.values()), default=0.0)
-        for way, (first, deviation) in list(kept.items()):
-            if first < good:
-                data = part if way.network.num_images is None else objective
-                kept[way] = (min(first, _time(way, data, probes)), deviation)
     if precision == "auto":
         kept = {
             way: found
@@ -231,18 +223,20 @@ def _candidates(
         "auto": (torch.bfloat16, objective.dtype),
         "bfloat16": (torch.bfloat16,),
     }.get(precision, (objective.dtype,))
-    for dtype in dtypes:
-        network = folded(objective, plane, dtype) or as_it_is(objective, plane, dtype)
-        yield from (Way(network, dtype, size) for size in sizes)
+    networks = {
+        dtype: folded(objective, plane, dtype) or as_it_is(objective, plane, dtype)
+        for dtype in dtypes
+    }
+    for size in sizes:
+        yield from (Way(network, dtype, size) for dtype, network in networks.items())
     if slow < _SECONDS_OF_A_LARGE_POINT and objective.dtype in dtypes:
         size = images_per_batch or min(num, 2048)
-        networks = [base.network]
-        if size == num and (first := shared(objective, plane)) is not None:
-            networks.insert(0, first)
+        first = shared(objective, plane) if size == num else None
         yield from (
             Way(network, objective.dtype, size, points)
-            for network in networks
+            for network in (first, base.network)
             for points in (8, 32)
+            if network is not None
         )
 
 
@@ -272,6 +266,22 @@ def _time(way: Way, part: Objective, probes: Sequence[Point]) -> float:
     began = time.perf_counter()
     list(strategy(points))
     return (time.perf_counter() - began) / len(points) / part.num_images
+
+
+def _trial(
+    way: Way, data: Objective, expected: Sequence[Values], probes: Sequence[Point]
+) -> tuple[float, float] | None:
+    """Return the seconds per point and image, and the deviation; None where the way fails.
+
+    The time is the better of two: the machine may be busy with something else for a while.
+    """
+    try:
+        deviation = _deviation(list(way.on(data)(probes)), expected)
+        return min(_time(way, data, probes), _time(way, data, probes)), deviation
+    except Exception as error:  # whatever a user's model raises when it is rewritten
+        if _is_out_of_memory(error):
+            _free(data)
+        return None
 
 
 def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> float:
