@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
@@ -276,8 +277,10 @@ def _trial(
     The time is the better of two: the machine may be busy with something else for a while.
     """
     try:
-        deviation = _deviation(list(way.on(data)(probes)), expected)
-        return min(_time(way, data, probes), _time(way, data, probes)), deviation
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a way that may not be taken at all
+            deviation = _deviation(list(way.on(data)(probes)), expected)
+            return min(_time(way, data, probes), _time(way, data, probes)), deviation
     except Exception as error:  # whatever a user's model raises when it is rewritten
         if _is_out_of_memory(error):
             _free(data)
