@@ -182,15 +182,25 @@ def scan(
 @contextmanager
 def computing_exactly() -> Iterator[None]:
     """Compute float32 as float32: on GPUs, torch lets convolutions round their inputs to TF32."""
-    if not torch.cuda.is_available():
-        yield
-        return
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    convolutions: Any = torch.backends.cudnn
+    products = torch.backends.cuda.matmul
+    switches: list[tuple[Any, str, Any]] = [
+        (convolutions, "allow_tf32", False),
+        (products, "allow_tf32", False),
+    ]
+    if hasattr(products, "fp32_precision"):  # torch 2.9 and later warns of the old ones
+        switches = [
+            (convolutions.conv, "fp32_precision", "ieee"),
+            (products, "fp32_precision", "ieee"),
+        ]
+    before = [getattr(owner, name) for owner, name, _ in switches]
+    for owner, name, exact in switches:
+        setattr(owner, name, exact)
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+        for (owner, name, _), value in zip(switches, before, strict=True):
+            setattr(owner, name, value)
 
 
 def choose_device(name: str | torch.device) -> torch.device:

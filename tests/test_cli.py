@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import landscape
+from landscape.models import Net
 from tests.conftest import ROOT, Run
 from tests.test_checkpoints import Bomb
 
@@ -243,7 +244,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
     (tmp_path / "good.pt").write_bytes(good)
     (tmp_path / "truncated.pt").write_bytes(good[: len(good) // 2])
     torch.save({"state_dict": Bomb(tmp_path / "ran")}, tmp_path / "code.pt")
-    torch.save(landscape.models.Net("resnet14").build().state_dict(), tmp_path / "bare.pt")
+    torch.save(Net("resnet14").build().state_dict(), tmp_path / "bare.pt")
     np.savez(tmp_path / "shape.npz", x=np.zeros((9, 3, 8, 8), np.float32), y=np.zeros(9, int))
     np.savez(tmp_path / "labels.npz", x=np.zeros((9, 1, 8, 8), np.float32), y=np.arange(9) + 2)
     (tmp_path / "broken.py").write_text(

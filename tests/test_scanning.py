@@ -3,6 +3,7 @@
 import copy
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import landscape
 from landscape.directions import random_direction
 from landscape.errors import DataError, LandscapeError, SurfaceFileError
 from landscape.evaluate import Precision
+from landscape.models import Net
 from landscape.plane import Plane
 from landscape.progress import Silent
 from landscape.scanning import choose_device, scan
@@ -40,7 +42,7 @@ def test_float64_scan_agrees_with_the_oracle(
         model = request.getfixturevalue(net)
         data = request.getfixturevalue("images" if net == "conv_net" else "vectors")
     else:
-        model = landscape.models.Net(net, in_channels=1, num_classes=3).build()
+        model = Net(net, in_channels=1, num_classes=3).build()
         model.train()(torch.randn(30, 1, 8, 8))  # moves the running statistics
         data = torch.randn(11, 1, 8, 8), torch.randint(3, (11,))
     surface = scan(
@@ -436,3 +438,26 @@ def test_tied_weights_move_together(vectors: Data) -> None:
         model, F.cross_entropy, *vectors, delta, eta, [-1.0, 0.0, 1.0], [-1.0, 1.0]
     )
     np.testing.assert_allclose(surface.losses, losses, rtol=1e-10)
+
+
+def test_float32_is_not_rounded_to_tf32_and_the_setting_comes_back(vectors: Data) -> None:
+    def setting() -> tuple[object, ...]:
+        convolutions: Any = torch.backends.cudnn
+        products = torch.backends.cuda.matmul
+        if hasattr(products, "fp32_precision"):
+            return convolutions.conv.fp32_precision, products.fp32_precision
+        return convolutions.allow_tf32, products.allow_tf32
+
+    seen = set()
+
+    class Looking(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.add(setting())
+            return super().forward(x)
+
+    before = setting()
+    scan(Looking(7, 3), F.cross_entropy, vectors, points=2)
+    assert setting() == before
+    exact = ("ieee", "ieee") if isinstance(before[0], str) else (False, False)
+    assert exact in seen
+    assert seen <= {exact, before}  # before: the checks of data and loss
