@@ -262,9 +262,11 @@ def test_the_same_point_twice_has_one_loss() -> None:
 
 
 def test_values_of_one_example_and_of_infinite_losses() -> None:
-    one = Values.of_examples(torch.tensor([2.0]), torch.tensor([1.0]), per_example=True)
+    one = Values.of_examples(torch.tensor([[2.0]]), torch.tensor([[1.0]]), per_example=True)[0]
     assert one[:2] == (2.0, 1.0)
     assert math.isnan(one.standard_error)
-    many = torch.tensor([1.0, math.inf], dtype=torch.float64)
-    assert Values.of_examples(many, many * 0 + 1, per_example=True).loss == math.inf
-    assert np.isnan(Values.of_examples(many * 0, many, per_example=True).loss)
+    losses = torch.tensor([[1.0, math.inf], [0.0, math.nan], [1.0, 3.0]], dtype=torch.float64)
+    many = Values.of_examples(losses, losses * 0 + 1, per_example=True)
+    assert many[0].loss == math.inf
+    assert np.isnan(many[1].loss)
+    assert tuple(many[2]) == pytest.approx((2.0, 1.0, 1.0))

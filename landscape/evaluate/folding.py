@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from landscape.evaluate.network import Network
+from landscape.evaluate.network import Network, own_tensors
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -48,6 +48,8 @@ def folded(objective: Objective, plane: Plane, dtype: torch.dtype | None = None)
     if not folds:
         return None
     own = {name for name, _ in traced.named_parameters()}
+    if not own <= plane.center.keys():  # tied tensors go by another name here
+        return None
     moved = _fold(plane, folds, own)
     if dtype not in (None, objective.dtype):
         traced = copy.deepcopy(traced).to(dtype)  # buffers that are left; parameters are given
@@ -74,14 +76,7 @@ def _fuse(traced: fx.GraphModule, plane: Plane) -> list[_Fold]:
     """Rewrite a traced net in place; return what was folded."""
     graph, modules = traced.graph, dict(traced.named_modules())
     called = Counter(node.target for node in graph.nodes if node.op == "call_module")
-    # A tensor that is read directly, or belongs to two modules, has to stay as it is.
-    direct = {str(node.target) for node in graph.nodes if node.op == "get_attr"}
-    owners = Counter(id(p) for _, p in traced.named_parameters(remove_duplicate=False))
-    alone = {
-        name
-        for name, p in traced.named_parameters(remove_duplicate=False)
-        if owners[id(p)] == 1 and name not in direct
-    }
+    alone = own_tensors(traced)
     inputs = next(node for node in graph.nodes if node.op == "placeholder")
     with graph.inserting_after(inputs):
         parameters = graph.placeholder("parameters")

@@ -54,10 +54,7 @@ class ManyAtOnce:
             parameters = self._flat.at_many(*coordinates.to(self._flat.center.dtype).T)
             measured = [measure(parameters, x, y) for x, y in self._batches]
             losses, hits = (torch.cat(parts, 1) for parts in zip(*measured, strict=True))
-            for one in range(len(chunk)):
-                yield Values.of_examples(
-                    losses[one], hits[one], per_example=objective.loss.per_example
-                )
+            yield from Values.of_examples(losses, hits, per_example=objective.loss.per_example)
 
     def _measure(
         self, parameters: dict[str, Tensor], x: Tensor, y: Tensor

@@ -1,11 +1,12 @@
 """A net as a function of a plane's parameters, as its author wrote it or rewritten."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from landscape.objective import Objective
 from landscape.parameters import Parameters
@@ -48,3 +49,11 @@ def as_it_is(objective: Objective, plane: Plane, dtype: torch.dtype | None = Non
         return outputs
 
     return Network("as it is", plane, forward)
+
+
+def own_tensors(traced: fx.GraphModule) -> set[str]:
+    """Return the parameters that one module has, and nothing reads but its call."""
+    direct = {str(node.target) for node in traced.graph.nodes if node.op == "get_attr"}
+    every = list(traced.named_parameters(remove_duplicate=False))
+    owners = Counter(id(p) for _, p in every)
+    return {name for name, p in every if owners[id(p)] == 1 and name not in direct}

@@ -62,4 +62,6 @@ class OneByOne:
                 objective.measure(self._network.forward(parameters, x), y) for x, y in self._batches
             ]
             losses, hits = (torch.cat(parts) for parts in zip(*measured, strict=True))
-            yield Values.of_examples(losses, hits, per_example=objective.loss.per_example)
+            yield from Values.of_examples(
+                losses.unsqueeze(0), hits.unsqueeze(0), per_example=objective.loss.per_example
+            )

@@ -7,17 +7,21 @@ point (it is the data, or made of them without weights), its output at θ* + α 
 
 three products for a whole scan, and then the layer's output takes the place of its weights as
 what the plane moves.
+
+Linear layers are computed with the examples along the last dimension in memory: nets that are
+worth this are narrow, and vectors of a few classes are slow to work on.
 """
 
 import operator
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from landscape.evaluate.network import Network
+from landscape.evaluate.network import Network, own_tensors
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -49,12 +53,24 @@ def shared(objective: Objective, plane: Plane) -> Network | None:
         for each in tensors:
             weight = each.pop(f"{node.target}.weight")
             bias = each.pop(f"{node.target}.bias", None)
-            each[f"{node.target} (output)"] = F.linear(x, weight, bias)
+            each[f"{node.target} (output)"] = F.linear(x, weight, bias).mT.contiguous()
         with traced.graph.inserting_before(node):
             output = traced.graph.call_function(
                 operator.getitem, (parameters, f"{node.target} (output)")
             )
+            output = traced.graph.call_method("swapaxes", (output, -1, -2))
         node.replace_all_uses_with(output)
+        traced.graph.erase_node(node)
+    for node in _linear_layers(traced, values.seen):
+        with traced.graph.inserting_before(node):
+            matrix, offset = (
+                traced.graph.call_function(operator.getitem, (parameters, f"{node.target}.{kind}"))
+                if f"{node.target}.{kind}" in tensors[0]
+                else None
+                for kind in ("weight", "bias")
+            )
+            result = traced.graph.call_function(linear, (node.args[0], matrix, offset))
+        node.replace_all_uses_with(result)
         traced.graph.erase_node(node)
     if sum(t.numel() for t in tensors[0].values()) > _MOST_NUMBERS:
         return None
@@ -62,6 +78,8 @@ def shared(objective: Objective, plane: Plane) -> Network | None:
     traced.delete_all_unused_submodules()
     traced.recompile()
     own = {name for name, _ in traced.named_parameters()}
+    if not own <= tensors[0].keys():  # tied tensors go by another name here
+        return None
 
     def forward(moved: Parameters, x: Tensor) -> Tensor:
         left = {name: moved[name] for name in own}
@@ -75,10 +93,7 @@ def _first_layers(traced: fx.GraphModule) -> list[fx.Node]:
     """Return the calls of linear layers whose input does not depend on any parameter."""
     modules: dict[str, Any] = dict(traced.named_modules())
     called = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
-    direct = {str(node.target) for node in traced.graph.nodes if node.op == "get_attr"}
-    every = list(traced.named_parameters(remove_duplicate=False))
-    owners = Counter(id(p) for _, p in every)
-    alone = {name for name, p in every if owners[id(p)] == 1 and name not in direct}
+    alone = own_tensors(traced)
     free: set[fx.Node] = set()
     layers = []
     for node in traced.graph.nodes:
@@ -95,6 +110,34 @@ def _first_layers(traced: fx.GraphModule) -> list[fx.Node]:
         ):
             layers.append(node)
     return layers
+
+
+def _linear_layers(traced: fx.GraphModule, seen: Mapping[fx.Node, Any]) -> list[fx.Node]:
+    """Return the calls of linear layers on matrices, by their own tensors."""
+    modules: dict[str, Any] = dict(traced.named_modules())
+    alone = own_tensors(traced)
+    return [
+        node
+        for node in traced.graph.nodes
+        if node.op == "call_module"
+        and type(modules[node.target]) is nn.Linear
+        and len(node.args) == 1
+        and seen[node].dim() == 2
+        and all(f"{node.target}.{n}" in alone for n, _ in modules[node.target].named_parameters())
+    ]
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return ``F.linear`` with the examples along the last dimension in memory.
+
+    Args:
+        x: Shape (examples, in features).
+        weight: Shape (out features, in features).
+        bias: Shape (out features,).
+    """
+    if bias is None:
+        return (weight @ x.T).T
+    return torch.addmm(bias.unsqueeze(1), weight, x.T).T
 
 
 class _Recorder(fx.Interpreter):

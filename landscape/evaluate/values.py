@@ -24,18 +24,19 @@ class Values(NamedTuple):
     standard_error: float
 
     @classmethod
-    def of_examples(cls, losses: Tensor, hits: Tensor, *, per_example: bool) -> "Values":
-        """Summarize all examples of one point, with one transfer from the device.
+    def of_examples(cls, losses: Tensor, hits: Tensor, *, per_example: bool) -> "list[Values]":
+        """Summarize all examples of some points, with one transfer from the device.
 
         Args:
-            losses: Loss of every example, float64, shape (examples,).
-            hits: Fraction of right labels of every example, float64, shape (examples,).
+            losses: Loss of every example, float64, shape (points, examples).
+            hits: Fraction of right labels of every example, float64, of the same shape.
             per_example: Whether ``losses`` are those of single examples, not batch means.
         """
-        num = len(losses)
-        error = (
-            losses.std() / math.sqrt(num)
+        num = losses.shape[1]
+        means = losses.mean(1)
+        errors = (
+            losses.std(1) / math.sqrt(num)
             if per_example and num > 1
-            else losses.new_tensor(math.nan)
+            else torch.full_like(means, math.nan)
         )
-        return cls(*torch.stack([losses.mean(), hits.mean(), error]).tolist())
+        return [cls(*each) for each in torch.stack([means, hits.mean(1), errors], 1).tolist()]
