@@ -22,14 +22,14 @@ from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
 from landscape import data, figures
-from landscape.evaluate import choose, slow_way
-from landscape.evaluate.chooser import Strategy
+from landscape.evaluate import choose, kernels, slow_way
 from landscape.evaluate.folding import folded
+from landscape.evaluate.strategy import Strategy
 from landscape.evaluate.values import Point
 from landscape.models import Net
 from landscape.objective import Objective
 from landscape.plane import Plane
-from landscape.scanning import choose_device, computing_exactly, hardware
+from landscape.scanning import choose_device, hardware
 
 
 class Transformer(nn.Module):
@@ -183,7 +183,7 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
     """Measure, print a table, and write it with a figure."""
     place = choose_device(device)
     rows = []
-    with computing_exactly():
+    with kernels(tf32=False):
         rates = {
             str(t).removeprefix("torch."): peak(place, t) for t in (torch.float32, torch.bfloat16)
         }

@@ -107,16 +107,17 @@ class Objective:
 
         Returns:
             Losses, float64, shape (examples,); where the loss returns only means, every
-            example has the mean of all. Hits, float64, shape (examples,): the fraction of an
-            example's labels that is the largest output; nan where there are no classes.
+            example has the mean of all. Hits, shape (examples,): the fraction of an example's
+            labels that is the largest output (true or false where it has one); nan where
+            there are no classes.
         """
         outputs = outputs.to(self.dtype)
         losses = self.loss(outputs, targets)
         if self.class_dimension is None:
             return losses, torch.full_like(losses, math.nan)
         largest, label = outputs.max(self.class_dimension)
-        hits = ((label == targets) & ~largest.isnan()).double()
-        return losses, hits.flatten(1).mean(1) if hits.dim() > 1 else hits
+        hits = (label == targets) & ~largest.isnan()
+        return losses, hits.flatten(1).double().mean(1) if hits.dim() > 1 else hits
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

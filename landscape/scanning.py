@@ -3,8 +3,8 @@
 import platform
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +20,7 @@ from landscape.atomic import check_writable
 from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
-from landscape.evaluate import PRECISIONS, Choice, Precision, choose, run, slow_way
+from landscape.evaluate import PRECISIONS, Choice, Precision, choose, kernels, run, slow_way
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
 from landscape.losses import Loss
@@ -152,7 +152,7 @@ def scan(
             **(provenance or {}),
         },
     )
-    with computing_exactly():
+    with kernels(tf32=False):
         if path is None:
             choice = _choose(surface, objective, plane, precision, images_per_batch, progress)
             return _fill(_told(surface, choice), objective, choice, None, progress)
@@ -177,30 +177,6 @@ def scan(
             return _fill(_found(path, surface), objective, choice, writer, progress)
         finally:
             writer.close()
-
-
-@contextmanager
-def computing_exactly() -> Iterator[None]:
-    """Compute float32 as float32: on GPUs, torch lets convolutions round their inputs to TF32."""
-    convolutions: Any = torch.backends.cudnn
-    products = torch.backends.cuda.matmul
-    switches: list[tuple[Any, str, Any]] = [
-        (convolutions, "allow_tf32", False),
-        (products, "allow_tf32", False),
-    ]
-    if hasattr(products, "fp32_precision"):  # torch 2.9 and later warns of the old ones
-        switches = [
-            (convolutions.conv, "fp32_precision", "ieee"),
-            (products, "fp32_precision", "ieee"),
-        ]
-    before = [getattr(owner, name) for owner, name, _ in switches]
-    for owner, name, exact in switches:
-        setattr(owner, name, exact)
-    try:
-        yield
-    finally:
-        for (owner, name, _), value in zip(switches, before, strict=True):
-            setattr(owner, name, value)
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -252,7 +228,7 @@ def _choose(
         f"{surface.name}: {grid.size} points{resumed} × {objective.num_images} images, "
         f"about {duration(choice.seconds_per_point * missing)} ({choice.way})"
     )
-    if choice.way.dtype != objective.dtype:
+    if choice.way.precision not in ("float32", "float64"):
         progress.note(f"{surface.name}: deviation from float32 up to {choice.deviation:.2g}")
     return choice
 
@@ -260,7 +236,7 @@ def _choose(
 def _told(surface: Surface, choice: Choice) -> Surface:
     """Return the surface with how it is computed among its provenance."""
     facts: Facts = {
-        "computed_in": str(choice.way.dtype).removeprefix("torch."),
+        "computed_in": choice.way.precision,
         "way": str(choice.way),
         "deviation": choice.deviation,
     }
@@ -285,18 +261,18 @@ def _fill(
     progress.start(surface.name, total, done)
     try:
         points = [surface.grid.point(k) for k in order]
-        all_values = run(choice.way, objective, points, progress.note)
-        for index, values in zip(order, all_values, strict=True):
-            losses.flat[index], accuracies.flat[index], errors.flat[index] = values
-            evaluated.flat[index] = True
-            done += 1
-            now = time.monotonic()
-            if writer is not None:
-                writer.put(index, values, surface.seconds + now - began)
-                if now - committed >= _SECONDS_PER_COMMIT:
-                    writer.commit()
-                    committed = time.monotonic()
-            progress.update(done, f"loss {values.loss:.4g}")
+        with closing(run(choice, objective, points, progress.note)) as all_values:
+            for index, values in zip(order, all_values, strict=True):
+                losses.flat[index], accuracies.flat[index], errors.flat[index] = values
+                evaluated.flat[index] = True
+                done += 1
+                now = time.monotonic()
+                if writer is not None:
+                    writer.put(index, values, surface.seconds + now - began)
+                    if now - committed >= _SECONDS_PER_COMMIT:
+                        writer.commit()
+                        committed = time.monotonic()
+                progress.update(done, f"loss {values.loss:.4g}")
     finally:
         progress.stop()
     return replace(

@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.errors import LandscapeError
-from landscape.evaluate import choose, run, slow_way
+from landscape.evaluate import Choice, choose, run, slow_way
 from landscape.evaluate.chooser import Way
 from landscape.evaluate.flat import FlatPlane
 from landscape.evaluate.folding import folded
 from landscape.evaluate.network import Network, as_it_is
+from landscape.evaluate.onednn import with_onednn
 from landscape.evaluate.sharing import shared
 from landscape.grid import Grid
 from landscape.models import Net
@@ -52,6 +53,10 @@ def objective_of(model: nn.Module, data: Any, device: str, dtype: torch.dtype) -
     )
 
 
+def slow_choice(objective: Objective, plane: Plane) -> Choice:
+    return Choice(slow_way(objective, plane), 1.0, 0.0)
+
+
 def ways(objective: Objective, plane: Plane) -> Iterator[Way]:
     base = slow_way(objective, plane)
     yield base
@@ -62,6 +67,9 @@ def ways(objective: Objective, plane: Plane) -> Iterator[Way]:
         whole = objective.num_images
         yield replace(base, network=first, images_per_batch=whole)
         yield replace(base, network=first, images_per_batch=whole, points_per_batch=4)
+    onednn = with_onednn(objective, plane)
+    if onednn is not None:
+        yield replace(base, network=onednn)
     rewritten = folded(objective, plane)
     if rewritten is not None:
         yield replace(base, network=rewritten)
@@ -89,7 +97,10 @@ def test_every_way_agrees_with_the_oracle(
         GRID.betas.tolist(),
     )
     tried = list(ways(objective, plane))
-    assert len(tried) == (5 if name == "mlp" else 6)
+    onednn = (
+        dtype == torch.float32 and device == "cpu" and bool(torch.backends.mkldnn.is_available())
+    )  # type: ignore[no-untyped-call]
+    assert len(tried) == (5 if name == "mlp" else 6) + onednn
     for way in tried:
         values = list(way.on(objective)(POINTS))
         np.testing.assert_allclose(
@@ -223,9 +234,10 @@ def test_flat_planes_are_planes(request: pytest.FixtureRequest) -> None:
     kernels = frozenset(n for n, t in plane.center.items() if t.dim() == 4)
     for layout in (frozenset[str](), kernels):
         flat = FlatPlane.of(plane, layout)
-        many = flat.at_many(torch.tensor([0.5, -1.0]).double(), torch.tensor([2.0, 0.25]).double())
-        for number, point in enumerate(((0.5, 2.0), (-1.0, 0.25))):
-            expected, one = plane.at(*point), flat.at(*point, torch.float64)
+        points = torch.tensor([[0.5, 2.0], [-1.0, 0.25]], dtype=torch.float64)
+        many = flat.at_many(points, torch.float64)
+        for number, point in enumerate(points):
+            expected, one = plane.at(*point.tolist()), flat.at(point, torch.float64)
             for name, tensor in expected.items():
                 torch.testing.assert_close(one[name], tensor)
                 torch.testing.assert_close(many[name][number], tensor)
@@ -295,7 +307,7 @@ def test_running_out_of_memory_costs_no_point(
         *({f"inner.{k}": t for k, t in d.items()} for d in (plane.center, plane.delta, plane.eta))
     )
     told: list[str] = []
-    values = list(run(slow_way(objective, plane), objective, POINTS, told.append))
+    values = list(run(slow_choice(objective, plane), objective, POINTS, told.append))
     np.testing.assert_allclose(values, expected, rtol=1e-12)
     assert told == ["out of memory; going on with as it is, float64, 2 images per batch"]
 
@@ -305,7 +317,7 @@ def test_other_errors_are_not_swallowed(mlp: nn.Module, vectors: Any) -> None:
     objective = objective_of(greedy, vectors, "cpu", torch.float64)
     plane = Plane.random(objective.center, 0)
     with pytest.raises(RuntimeError, match="something else"):
-        list(run(slow_way(objective, plane), objective, POINTS, pytest.fail))
+        list(run(slow_choice(objective, plane), objective, POINTS, pytest.fail))
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -330,8 +342,11 @@ def test_auto_takes_bfloat16_only_where_it_deviates_little(
     model, data = make("resnet8 A", request)
     objective = objective_of(model, data, "cpu", torch.float32)
     plane = Plane.random(objective.center, 1)
+
     # The clock says that bfloat16 is ten times faster.
-    clock = lambda way, part, probes: 0.1 if way.dtype == torch.bfloat16 else 1.0  # noqa: E731
+    def clock(strategy: Any, part: Objective, probes: object) -> float:
+        return 0.1 if strategy._forward_dtype == torch.bfloat16 else 1.0
+
     monkeypatch.setattr("landscape.evaluate.chooser._time", clock)
     for allowed, expected in ((1.0, torch.bfloat16), (0.0, torch.float32)):
         monkeypatch.setattr("landscape.evaluate.chooser.DEVIATION_ALLOWED", allowed)

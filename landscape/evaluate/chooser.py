@@ -5,29 +5,25 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, get_args
 
 import torch
 
 from landscape.errors import LandscapeError
+from landscape.evaluate.clock import Timer, untimed
 from landscape.evaluate.folding import folded
 from landscape.evaluate.many_at_once import ManyAtOnce
+from landscape.evaluate.memory import bytes_per_image as measured_bytes_per_image
+from landscape.evaluate.memory import free_bytes
 from landscape.evaluate.network import Network, as_it_is
 from landscape.evaluate.one_by_one import OneByOne
+from landscape.evaluate.onednn import with_onednn
+from landscape.evaluate.precision import DTYPES, Precision, kernels
+from landscape.evaluate.replayed import Replayed
 from landscape.evaluate.sharing import shared
+from landscape.evaluate.strategy import Strategy
 from landscape.evaluate.values import Point, Values
 from landscape.objective import Objective, check_same_loss
 from landscape.plane import Plane
-
-
-class Strategy(Protocol):
-    """A way to compute the values of many points."""
-
-    images_per_batch: int
-    points_per_batch: int
-
-    def __call__(self, points: Sequence[Point]) -> Iterator[Values]:
-        """Yield the values of each point, in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,27 +32,43 @@ class Way:
 
     Attributes:
         network: The net, as it is or rewritten.
-        dtype: Floating-point type of the forward pass.
+        precision: Of the forward pass.
         images_per_batch: Images in one forward pass.
         points_per_batch: Points in one forward pass; more than one are vectorized.
+        compiled: Whether ``torch.compile`` fuses it.
+        replayed: Whether it is recorded and replayed as a CUDA graph.
     """
 
     network: Network
-    dtype: torch.dtype
+    precision: str
     images_per_batch: int
     points_per_batch: int = 1
+    compiled: bool = False
+    replayed: bool = False
 
-    def on(self, objective: Objective) -> Strategy:
+    def on(self, objective: Objective, timer: Timer = untimed) -> Strategy:
         """Return the strategy for some data."""
-        images = min(self.images_per_batch, objective.num_images)
-        if self.points_per_batch == 1:
-            return OneByOne(objective, self.network, dtype=self.dtype, images_per_batch=images)
-        return ManyAtOnce(
+        kind = OneByOne if self.points_per_batch == 1 else ManyAtOnce
+        strategy = kind(
             objective,
             self.network,
+            dtype=self.dtype,
+            images_per_batch=min(self.images_per_batch, objective.num_images),
             points_per_batch=self.points_per_batch,
-            images_per_batch=images,
+            compiled=self.compiled,
+            timer=timer,
         )
+        return Replayed(strategy) if self.replayed else strategy
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the forward pass."""
+        return DTYPES[self.precision]
+
+    @property
+    def takes_all_data(self) -> bool:
+        """Whether it works for the scan's own data alone, or is made anew for other sizes."""
+        return self.network.num_images is not None or self.compiled or self.replayed
 
     def halved(self) -> "Way | None":
         """Return the way that needs about half of the memory, if there is one."""
@@ -66,14 +78,25 @@ class Way:
             return replace(self, images_per_batch=self.images_per_batch // 2)
         return None
 
+    def bytes(self, bytes_per_image: float) -> float:
+        """Return about how much memory it takes, beyond the data, at most.
+
+        Args:
+            bytes_per_image: Of the activations in float32.
+        """
+        numbers = sum(tensor.numel() for tensor in self.network.plane.center.values())
+        size = torch.finfo(self.dtype).bits / 8
+        images = self.images_per_batch * bytes_per_image * size / 4
+        return 3 * 4 * numbers + self.points_per_batch * (2 * numbers * size + images)
+
     def __str__(self) -> str:
         points = f"{self.points_per_batch} points at once, " if self.points_per_batch > 1 else ""
-        kind = str(self.dtype).removeprefix("torch.")
-        return f"{points}{self.network.name}, {kind}, {self.images_per_batch} images per batch"
+        extras = ", compiled" * self.compiled + ", CUDA graph" * self.replayed
+        return (
+            f"{points}{self.network.name}, {self.precision}, "
+            f"{self.images_per_batch} images per batch{extras}"
+        )
 
-
-Precision = Literal["float64", "float32", "bfloat16", "auto"]
-PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 DEVIATION_ALLOWED = 0.01
 """How far ``auto`` lets losses deviate from float32, as a part of the loss."""
@@ -88,27 +111,43 @@ class Choice:
         seconds_per_point: What a point takes.
         deviation: Largest relative deviation of its losses from those of the net as it is
             in float32 (or float64), over the probes and a part of the data.
+        strategy: The way at work on all data, where making it again would take long.
     """
 
     way: Way
     seconds_per_point: float
     deviation: float
+    strategy: Strategy | None = None
 
 
 # Parts of the time that the slow way would need for all points: of one trial, of all trials.
 _TRIAL, _TRIALS = 0.001, 0.03
 _SHORT = 0.01  # seconds
 # Beyond rounding, a way is wrong.
-_ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-3, torch.bfloat16: 0.3}
-# Input numbers per batch that suit the device: on a CPU, activations stay in the cache.
-_NUMBERS_PER_BATCH = {"cpu": 200_000, "cuda": 6_000_000}
+_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3}
+# Bytes of activations that suit the device: on a CPU they stay in the cache.
+_BYTES_PER_BATCH = {"cpu": 12_000_000, "cuda": 400_000_000}
 # Above this time for one point, it fills the device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
+# A scan of this time is worth a trial of torch.compile, which takes up to half a minute.
+_SECONDS_WORTH_COMPILING = 600
+# Part of the free memory that a way may take.
+_MEMORY = 0.7
 
 
 def slow_way(objective: Objective, plane: Plane) -> Way:
     """Return the way that is always right: the net as its author wrote it, point by point."""
-    return Way(as_it_is(objective, plane), objective.dtype, objective.images_per_batch)
+    precision = "float64" if objective.dtype == torch.float64 else "float32"
+    return Way(as_it_is(objective, plane), precision, objective.images_per_batch)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What was seen of a way: seconds per point and image, deviation, and the strategy."""
+
+    seconds: float
+    deviation: float
+    strategy: Strategy | None = None
 
 
 def choose(
@@ -133,8 +172,8 @@ def choose(
         plane: The plane.
         probes: Points where losses are compared, the first of which is the center.
         num_points: How many points are to be evaluated.
-        precision: Of the forward pass. ``auto`` takes bfloat16 if it is faster than float32
-            and deviates by at most :data:`DEVIATION_ALLOWED`.
+        precision: Of the forward pass. ``auto`` takes bfloat16 or tf32 if it is faster than
+            float32 and deviates by at most :data:`DEVIATION_ALLOWED`.
         images_per_batch: The only number of images per batch to try, if given.
         note: Told of candidates that were dropped for their values.
 
@@ -148,62 +187,91 @@ def choose(
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = _first(objective, max(64, allowed))
-    kept: dict[Way, tuple[float, float]] = {}
-    if precision != "bfloat16":
-        kept[base] = (_time(base, part, probes), 0.0)
+    room = _MEMORY * free_bytes(objective.inputs.device)
+    size = measured_bytes_per_image(objective, base.network)
+    kept: dict[Way, _Trial] = {}
+    if precision in ("auto", base.precision):
+        kept[base] = _Trial(_time(base.on(part), part, probes), 0.0)
     references: dict[bool, list[Values]] = {}
     deadline = time.perf_counter() + _TRIALS * slow * num_points
-    candidates = _candidates(objective, plane, base, precision, images_per_batch, slow)
+
+    def try_out(way: Way) -> None:
+        while way.bytes(size) > room:
+            smaller = way.halved()
+            if smaller is None:
+                return
+            way = smaller
+        data = objective if way.takes_all_data else part
+        if way.takes_all_data not in references:
+            references[way.takes_all_data] = list(base.on(data)(probes))
+        trial = _try(way, data, references[way.takes_all_data], probes)
+        if trial is not None and trial.deviation <= _ROUNDING[way.precision]:
+            kept[way] = trial
+        elif trial is not None:
+            note(f"not used: {way}: its losses differ by {trial.deviation:.2g} of the net's own")
+
+    def allowed_in_auto(way: Way) -> bool:
+        return way.precision == base.precision or kept[way].deviation <= DEVIATION_ALLOWED
+
+    def best() -> Way | None:
+        fit = [way for way in kept if precision != "auto" or allowed_in_auto(way)]
+        return min(fit, key=lambda way: kept[way].seconds, default=None)
+
+    candidates = _candidates(objective, plane, base, precision, images_per_batch, slow, size)
     for number, way in enumerate(candidates, 1):
-        holds_data = way.network.num_images is not None
-        data = objective if holds_data else part
-        if holds_data not in references:
-            references[holds_data] = list(base.on(data)(probes))
-        found = _trial(way, data, references[holds_data], probes)
-        if found is not None and found[1] <= _ROUNDING[way.dtype]:
-            kept[way] = found
-        elif found is not None:
-            note(f"not used: {way}: its losses differ by {found[1]:.2g} of the net's own")
+        try_out(way)
         if kept and number >= 2 and time.perf_counter() > deadline:
             break
-    if precision == "auto":
-        kept = {
-            way: found
-            for way, found in kept.items()
-            if way.dtype == objective.dtype or found[1] <= DEVIATION_ALLOWED
-        }
-    if not kept:
+    if (winner := best()) is not None and objective.inputs.device.type == "cuda":
+        try_out(replace(winner, replayed=True))
+    if (winner := best()) is not None and winner.network.compiles:
+        left = kept[winner].seconds * objective.num_images * num_points
+        if left > _SECONDS_WORTH_COMPILING:
+            try_out(replace(winner, compiled=True))
+    winner = best()
+    if winner is None:
         raise LandscapeError(f"the net cannot be computed in {precision}: take float32 or auto")
-    best = min(kept, key=lambda way: kept[way][0])
-    return Choice(best, kept[best][0] * objective.num_images, kept[best][1])
+    trial = kept[winner]
+    return Choice(winner, trial.seconds * objective.num_images, trial.deviation, trial.strategy)
 
 
 def run(
-    way: Way, objective: Objective, points: Sequence[Point], note: Callable[[str], None]
+    choice: Choice,
+    objective: Objective,
+    points: Sequence[Point],
+    note: Callable[[str], None],
+    timer: Timer = untimed,
 ) -> Iterator[Values]:
     """Yield the values of each point, in order; with smaller batches where memory runs out.
 
+    Close it when it is left before its end: torch's settings are changed meanwhile.
+
     Args:
-        way: How.
+        choice: How.
         objective: What is averaged over which data.
         points: Where.
         note: Told of smaller batches.
+        timer: Told what takes how long.
     """
     done = 0
-    while done < len(points):
-        try:
-            for values in way.on(objective)(points[done:]):
-                done += 1
-                yield values
-        except (RuntimeError, MemoryError) as error:
-            smaller = way.halved()
-            if smaller is None or not _is_out_of_memory(error):
-                raise
-            way = smaller
-            note(f"out of memory; going on with {way}")
-        else:
-            return
-        _free(objective)
+    way, strategy = choice.way, choice.strategy
+    with kernels(tf32=way.precision == "tf32"):
+        while done < len(points):
+            try:
+                strategy = strategy or way.on(objective, timer)
+                strategy.timer = timer
+                for values in strategy(points[done:]):
+                    done += 1
+                    yield values
+            except (RuntimeError, MemoryError) as error:
+                smaller = way.halved()
+                if smaller is None or not _is_out_of_memory(error):
+                    raise
+                way, strategy = smaller, None
+                note(f"out of memory; going on with {way}")
+            else:
+                return
+            _free(objective)
 
 
 def _candidates(
@@ -213,63 +281,78 @@ def _candidates(
     precision: Precision,
     images_per_batch: int | None,
     slow: float,
+    bytes_per_image: float,
 ) -> Iterable[Way]:
     """Yield what is worth a trial, the most promising first."""
-    num = objective.num_images
-    numbers = _NUMBERS_PER_BATCH[objective.inputs.device.type]
-    guess = max(16, numbers // objective.inputs[0].numel())
+    num, device = objective.num_images, objective.inputs.device.type
+    guess = _BYTES_PER_BATCH[device] / bytes_per_image
     sizes = list(
-        dict.fromkeys(images_per_batch or min(size, num) for size in (guess, 4 * guess, guess // 4))
+        dict.fromkeys(
+            images_per_batch or _even(num, size) for size in (guess, 4 * guess, guess / 4)
+        )
     )
-    dtypes = {
-        "auto": (torch.bfloat16, objective.dtype),
-        "bfloat16": (torch.bfloat16,),
-    }.get(precision, (objective.dtype,))
-    networks = {
-        dtype: folded(objective, plane, dtype) or as_it_is(objective, plane, dtype)
-        for dtype in dtypes
-    }
+    precisions = ("bfloat16", *(("tf32",) if device == "cuda" else ()), "float32")
+    if precision != "auto":
+        precisions = (precision,)
+    networks = {kind: _networks(objective, plane, base, DTYPES[kind]) for kind in precisions}
     small: list[Way] = []
-    if slow < _SECONDS_OF_A_LARGE_POINT and objective.dtype in dtypes:
+    if slow < _SECONDS_OF_A_LARGE_POINT and base.precision in precisions:
         size = images_per_batch or min(num, 2048)
         first = shared(objective, plane) if size == num else None
         small = [
-            Way(network, objective.dtype, size, points)
+            Way(network, base.precision, size, points)
             for network in (first, base.network)
             for points in (8, 32)
             if network is not None
         ]
     yield from small[:1]
     for size in sizes:
-        yield from (Way(network, dtype, size) for dtype, network in networks.items())
+        for kind, rewritten in networks.items():
+            yield from (Way(network, kind, size) for network in rewritten)
     yield from small[1:]
+
+
+def _networks(objective: Objective, plane: Plane, base: Way, dtype: torch.dtype) -> list[Network]:
+    """Return the net rewritten for one type, in every form that may be the fastest."""
+    own = base.network if dtype == objective.dtype else as_it_is(objective, plane, dtype)
+    found = [folded(objective, plane, dtype)]
+    if objective.inputs.device.type == "cuda" and found[0] is not None:
+        found.append(folded(objective, plane, dtype, cudnn=True))
+    if found[0] is None and dtype == torch.float32:
+        found.append(with_onednn(objective, plane))
+    return [network for network in found if network is not None] or [own]
+
+
+def _even(num: int, size: float) -> int:
+    """Return a size of batches near ``size`` that leaves no small rest, at most ``num``."""
+    parts = max(1, round(num / max(size, 1.0)))
+    return math.ceil(num / parts)
 
 
 def _base_seconds(objective: Objective, base: Way, center: Point) -> float:
     """Return the seconds that a point takes as the net is; check that it has a surface."""
     part = _first(objective, base.images_per_batch)
     strategy = base.on(part)
-    first, again = (next(strategy([center])) for _ in range(2))
+    first, again = (next(iter(strategy([center]))) for _ in range(2))
     check_same_loss(
         first.loss,
         again.loss,
         "the net or the loss is random, or keeps state, in evaluation mode, so it has no surface: "
         "one batch at the center has losses",
     )
-    return _time(base, part, [center]) * objective.num_images
+    return _time(strategy, part, [center]) * objective.num_images
 
 
 def _first(objective: Objective, num: int) -> Objective:
     return replace(objective, inputs=objective.inputs[:num], targets=objective.targets[:num])
 
 
-def _time(way: Way, part: Objective, probes: Sequence[Point]) -> float:
+def _time(strategy: Strategy, part: Objective, probes: Sequence[Point]) -> float:
     """Return the seconds per point and image of one batch of points, after one to warm up.
 
     What is over in a moment is repeated, and the shortest time taken.
     """
-    strategy = way.on(part)
-    points = [probes[-1]] * way.points_per_batch
+    points = [probes[-1]] * strategy.points_per_batch
     list(strategy(points))
     times: list[float] = []
     while not times or (sum(times) < _SHORT and len(times) < 10):
@@ -279,19 +362,22 @@ def _time(way: Way, part: Objective, probes: Sequence[Point]) -> float:
     return min(times) / len(points) / part.num_images
 
 
-def _trial(
+def _try(
     way: Way, data: Objective, expected: Sequence[Values], probes: Sequence[Point]
-) -> tuple[float, float] | None:
-    """Return the seconds per point and image, and the deviation; None where the way fails.
+) -> _Trial | None:
+    """Return what is seen of a way on some data; None where it fails.
 
     The time is the better of two: the machine may be busy with something else for a while.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), kernels(tf32=way.precision == "tf32"):
             # torch warns of what it does not vectorize but runs point by point.
-            warnings.simplefilter("error" if way.points_per_batch > 1 else "ignore")
-            deviation = _deviation(list(way.on(data)(probes)), expected)
-            return min(_time(way, data, probes), _time(way, data, probes)), deviation
+            vectorized = way.points_per_batch > 1 and not way.compiled
+            warnings.simplefilter("error" if vectorized else "ignore")
+            strategy = way.on(data)
+            deviation = _deviation(list(strategy(probes)), expected)
+            seconds = min(_time(strategy, data, probes), _time(strategy, data, probes))
+            return _Trial(seconds, deviation, strategy if way.compiled or way.replayed else None)
     except Exception as error:  # whatever a user's model raises when it is rewritten
         if _is_out_of_memory(error):
             _free(data)

@@ -1,4 +1,4 @@
-"""A plane as three vectors, so that a point costs one pass over memory."""
+"""A plane as vectors, so that a point costs one pass over memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,15 +15,13 @@ class FlatPlane:
 
     Attributes:
         center: θ*, shape (numbers,).
-        delta: δ, of the same shape, device and type.
-        eta: η, likewise.
+        moves: δ and η, of the same device and type, shape (2, numbers).
         places: Where each tensor lies: its first number, and its shape.
         channels_last: Names of tensors of four dimensions that lie in channels-last order.
     """
 
     center: Tensor
-    delta: Tensor
-    eta: Tensor
+    moves: Tensor
     places: Mapping[str, tuple[int, torch.Size]]
     channels_last: frozenset[str]
 
@@ -38,19 +36,26 @@ class FlatPlane:
             torch.cat([_line(tensors[name], name in channels_last) for name in places])
             for tensors in (plane.center, plane.delta, plane.eta)
         )
-        return cls(center, delta, eta, places, channels_last)
+        return cls(center, torch.stack([delta, eta]), places, channels_last)
 
-    def at(self, alpha: float, beta: float, dtype: torch.dtype) -> dict[str, Tensor]:
-        """Return θ* + alpha δ + beta η, rounded to ``dtype`` at the end."""
-        vector = torch.add(self.center, self.delta, alpha=alpha)
-        return self._views(vector.add_(self.eta, alpha=beta).to(dtype))
+    def at(self, coordinates: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return θ* + α δ + β η, rounded to ``dtype`` at the end.
 
-    def at_many(self, alphas: Tensor, betas: Tensor) -> dict[str, Tensor]:
-        """Return many points; every tensor has one more dimension in front, shape (points,)."""
-        vectors = torch.addmm(
-            self.center, torch.stack([alphas, betas], 1), torch.stack([self.delta, self.eta])
-        )
-        return self._views(vectors)
+        Args:
+            coordinates: α and β, shape (2,).
+            dtype: Of the result.
+        """
+        vector = torch.addcmul(self.center, self.moves[0], coordinates[0])
+        return self._views(vector.addcmul_(self.moves[1], coordinates[1]).to(dtype))
+
+    def at_many(self, coordinates: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return many points; every tensor has one more dimension in front, shape (points,).
+
+        Args:
+            coordinates: α and β of each, shape (points, 2).
+            dtype: Of the result.
+        """
+        return self._views(torch.addmm(self.center, coordinates, self.moves).to(dtype))
 
     def _views(self, vectors: Tensor) -> dict[str, Tensor]:
         many = vectors.shape[:-1]

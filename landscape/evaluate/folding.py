@@ -21,13 +21,20 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from landscape.evaluate import onednn
 from landscape.evaluate.network import Network, own_tensors
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
 
 
-def folded(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network | None:
+def folded(
+    objective: Objective,
+    plane: Plane,
+    dtype: torch.dtype | None = None,
+    *,
+    cudnn: bool = False,
+) -> Network | None:
     """Return the net with folded convolutions, or None where there is nothing to fold.
 
     That is the case where the net's forward pass depends on its data (it cannot be traced),
@@ -37,6 +44,7 @@ def folded(objective: Objective, plane: Plane, dtype: torch.dtype | None = None)
         objective: Whose net.
         plane: What is moved.
         dtype: Floating-point type of the forward pass; by default the objective's.
+        cudnn: Whether to take cuDNN's fused kernels, on a GPU.
     """
     try:
         traced = fx.symbolic_trace(objective.model)
@@ -44,7 +52,7 @@ def folded(objective: Objective, plane: Plane, dtype: torch.dtype | None = None)
             ShapeProp(traced).propagate(objective.inputs[:2])
     except Exception:  # whatever a user's forward pass raises on being traced
         return None
-    folds = _fuse(traced, plane)
+    folds = _fuse(traced, plane, cudnn)
     if not folds:
         return None
     own = {name for name, _ in traced.named_parameters()}
@@ -59,8 +67,13 @@ def folded(objective: Objective, plane: Plane, dtype: torch.dtype | None = None)
         outputs: Tensor = torch.func.functional_call(traced, left, (inputs, parameters))
         return outputs
 
-    kernels = frozenset(f"{fold.conv}.weight" for fold in folds)
-    return Network("BatchNorm folded", moved, forward, kernels)
+    return Network(
+        "BatchNorm folded, fused by cuDNN" if cudnn else "BatchNorm folded",
+        moved,
+        forward,
+        channels_last=frozenset(f"{fold.conv}.weight" for fold in folds),
+        compiles=objective.inputs.device.type == "cuda",  # on CPUs all is fused already
+    )
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ class _Fold:
     modules: Mapping[str, nn.Module]
 
 
-def _fuse(traced: fx.GraphModule, plane: Plane) -> list[_Fold]:
+def _fuse(traced: fx.GraphModule, plane: Plane, cudnn: bool) -> list[_Fold]:
     """Rewrite a traced net in place; return what was folded."""
     graph, modules = traced.graph, dict(traced.named_modules())
     called = Counter(node.target for node in graph.nodes if node.op == "call_module")
@@ -103,7 +116,8 @@ def _fuse(traced: fx.GraphModule, plane: Plane) -> list[_Fold]:
             )
             settings = (module.stride, module.padding, module.dilation, module.groups)
             fused = graph.call_function(
-                convolve, (conv.args[0], weight, bias, other, relu, *settings)
+                convolve_by_cudnn if cudnn and relu else convolve,
+                (conv.args[0], weight, bias, other, relu, *settings),
             )
         fused.meta = chain[-1].meta
         chain[-1].replace_all_uses_with(fused)
@@ -224,7 +238,11 @@ def convolve(
         dilation: Likewise.
         groups: Likewise.
     """
-    if x.device.type == "cpu" and x.dtype in _ONEDNN_TYPES and _has_onednn():
+    if (
+        x.device.type == "cpu"
+        and x.dtype in onednn.TYPES
+        and onednn.available("_convolution_pointwise")
+    ):
         ops: Any = torch.ops.mkldnn
         settings = (padding, stride, dilation, groups)
         fused: Tensor
@@ -242,9 +260,20 @@ def convolve(
     return y.relu_() if relu else y
 
 
-_ONEDNN_TYPES = (torch.float32, torch.bfloat16)
-
-
-def _has_onednn() -> bool:
-    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return available and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+def convolve_by_cudnn(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    other: Tensor | None,
+    relu: bool,  # noqa: ARG001
+    *settings: Any,
+) -> Tensor:
+    """Return :func:`convolve` with ``relu``, in one kernel of cuDNN; arguments as there."""
+    stride, padding, dilation, groups = settings
+    sizes = (list(stride), list(padding), list(dilation), groups)
+    fused: Tensor
+    if other is None:
+        fused = torch.ops.aten.cudnn_convolution_relu(x, weight, bias, *sizes)
+    else:
+        fused = torch.ops.aten.cudnn_convolution_add_relu(x, weight, other, 1.0, bias, *sizes)
+    return fused

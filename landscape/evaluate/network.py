@@ -23,6 +23,7 @@ class Network:
         forward: From parameters of the plane and inputs to outputs.
         channels_last: Names of parameters that it takes in the channels-last layout.
         num_images: Set where it holds the values of so many images, and takes no others.
+        compiles: Whether ``torch.compile`` may be tried on it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Network:
     forward: Callable[[Parameters, Tensor], Tensor]
     channels_last: frozenset[str] = frozenset()
     num_images: int | None = None
+    compiles: bool = True
 
 
 def as_it_is(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network:

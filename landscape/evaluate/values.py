@@ -23,20 +23,21 @@ class Values(NamedTuple):
     accuracy: float
     standard_error: float
 
-    @classmethod
-    def of_examples(cls, losses: Tensor, hits: Tensor, *, per_example: bool) -> "list[Values]":
-        """Summarize all examples of some points, with one transfer from the device.
 
-        Args:
-            losses: Loss of every example, float64, shape (points, examples).
-            hits: Fraction of right labels of every example, float64, of the same shape.
-            per_example: Whether ``losses`` are those of single examples, not batch means.
-        """
-        num = losses.shape[1]
-        means = losses.mean(1)
-        errors = (
-            losses.std(1) / math.sqrt(num)
-            if per_example and num > 1
-            else torch.full_like(means, math.nan)
-        )
-        return [cls(*each) for each in torch.stack([means, hits.mean(1), errors], 1).tolist()]
+def summary(losses: Tensor, hits: Tensor, *, per_example: bool) -> Tensor:
+    """Return the numbers of :class:`Values`, float64, shape (points, 3), on the device.
+
+    Args:
+        losses: Loss of every example, float64, shape (points, examples).
+        hits: Fraction of right labels of every example, of any type and the same shape.
+        per_example: Whether ``losses`` are those of single examples, not batch means.
+    """
+    num = losses.shape[1]
+    means = losses.mean(1)
+    if per_example and num > 1:
+        # torch's own standard deviation takes five times as long as these two passes.
+        squares = (losses - means.unsqueeze(1)).square_().sum(1)
+        errors = (squares / (num * (num - 1))).sqrt_()
+    else:
+        errors = torch.full_like(means, math.nan)
+    return torch.stack([means, hits.sum(1, dtype=torch.float64) / num, errors], 1)

@@ -1,0 +1,101 @@
+"""How much memory a forward pass needs, and how much there is."""
+
+import os
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from landscape.evaluate.network import Network
+from landscape.objective import Objective
+
+_SAMPLE = 16
+
+
+def bytes_per_image(objective: Objective, network: Network) -> float:
+    """Return the most memory that one image's activations occupy at a time.
+
+    Measured on a few images, with the net's weights in the objective's type. What an operator
+    takes for itself on a CPU is not seen.
+    """
+    x, y = objective.inputs[:_SAMPLE], objective.targets[:_SAMPLE]
+    with torch.no_grad(), _Live() as live:
+        objective.measure(network.forward(network.plane.center, x), y)
+    return max(live.most, 1) / len(x)
+
+
+class _Live(TorchDispatchMode):
+    """Follows how many bytes of new tensors are alive.
+
+    Attributes:
+        most: The most at any time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = self._now = 0
+        self._owners: Counter[int] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        old = {_storage(t) for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if not isinstance(tensor, Tensor):
+                continue
+            key = _storage(tensor)
+            if key in old and not self._owners[key]:
+                continue  # a view of an input or a weight
+            size = tensor.untyped_storage().nbytes()
+            if not self._owners[key]:
+                self._now += size
+                self.most = max(self.most, self._now)
+            self._owners[key] += 1
+            weakref.finalize(tensor, self._release, key, size)
+        return result
+
+    def _release(self, key: int, size: int) -> None:
+        self._owners[key] -= 1
+        if not self._owners[key]:
+            self._now -= size
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def free_bytes(device: torch.device) -> float:
+    """Return how much memory the process may still take; infinite where nobody knows."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return free + held
+    return min(_available(), _left_of_control_group())
+
+
+def _available() -> float:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kilobytes = next(line for line in lines if line.startswith("MemAvailable:")).split()[1]
+        return 1024.0 * int(kilobytes)
+    except (OSError, StopIteration):
+        return float("inf")
+
+
+def _left_of_control_group() -> float:
+    """Return what a container or a cluster's job leaves to its processes (Linux, version 2)."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        own = folder / Path(f"/proc/{os.getpid()}/cgroup").read_text().split("::")[1].strip("/\n")
+        group = own if (own / "memory.max").is_file() else folder
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+    except (OSError, ValueError, IndexError):
+        return float("inf")
+    return float("inf") if limit == "max" else max(0.0, int(limit) - used)

@@ -1,0 +1,45 @@
+"""What numbers the forward pass is computed in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+import torch
+
+Precision = Literal["float64", "float32", "tf32", "bfloat16", "auto"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bfloat16": torch.bfloat16,
+}
+"""Floating-point type of the tensors of each precision."""
+
+
+@contextmanager
+def kernels(*, tf32: bool) -> Iterator[None]:
+    """Compute float32 on GPUs as such, or with the inputs of products rounded to TF32.
+
+    By itself torch lets convolutions round. Convolutions take the fastest of cuDNN's
+    algorithms. All settings come back afterwards.
+    """
+    convolutions: Any = torch.backends.cudnn
+    products = torch.backends.cuda.matmul
+    name = "fp32_precision"
+    switches: list[tuple[Any, str, Any]]
+    if hasattr(products, name):  # torch 2.9 and later warns of the old ones
+        value = "tf32" if tf32 else "ieee"
+        switches = [(convolutions.conv, name, value), (products, name, value)]
+    else:
+        switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
+    switches.append((convolutions, "benchmark", True))
+    before = [getattr(owner, name) for owner, name, _ in switches]
+    for owner, name, value in switches:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for (owner, name, _), value in zip(switches, before, strict=True):
+            setattr(owner, name, value)
