@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -97,6 +97,10 @@ class Objective:
     def num_images(self) -> int:
         """How many examples the loss is averaged over."""
         return len(self.inputs)
+
+    def part(self, first: int, last: int) -> "Objective":
+        """Return the same over the examples from ``first`` to before ``last``."""
+        return replace(self, inputs=self.inputs[first:last], targets=self.targets[first:last])
 
     def measure(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the losses and hits of some examples.

@@ -2,15 +2,12 @@
 
 import platform
 import re
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -20,17 +17,20 @@ from landscape.atomic import check_writable
 from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
-from landscape.evaluate import PRECISIONS, Choice, Precision, choose, kernels, run, slow_way
+from landscape.evaluate import PRECISIONS, Choice, Precision, kernels, slow_way
+from landscape.filling import Job, Stage, fill, in_fixed_order, next_stage
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
 from landscape.losses import Loss
+from landscape.memory import keep_freed_memory
 from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
 from landscape.progress import Progress, Silent, duration
 from landscape.surface import Facts, Surface
 
-_SECONDS_PER_COMMIT = 1.0
+# A scan over all images on a CPU that takes longer than this gets a tolerance.
+_LONG, _TOLERANCE = 600.0, 0.01
 
 
 def scan(
@@ -47,6 +47,7 @@ def scan(
     images_per_batch: int | None = None,
     device: str | torch.device = "auto",
     precision: Precision = "float32",
+    tolerance: float | Literal["auto"] = 0.0,
     path: str | Path | None = None,
     overwrite: bool = False,
     store_directions: bool = False,
@@ -54,6 +55,7 @@ def scan(
     settings: Facts | None = None,
     provenance: Facts | None = None,
     progress: Progress | None = None,
+    profile: bool = False,
 ) -> Surface:
     """Return the loss of a net over a plane through its weights.
 
@@ -83,6 +85,10 @@ def scan(
         precision: Floating-point type of the forward pass; the loss is computed in float64
             for that, else in float32. ``auto`` takes bfloat16 where that is faster and
             deviates from float32 by at most 1 % at some probes.
+        tolerance: Take only as many examples, the same random ones at every point, as bring
+            the standard error below this part of the loss (below a tenth of the median loss,
+            of that); 0 takes all. ``auto`` takes 0.01 on a CPU where all examples would take
+            more than ten minutes.
         path: Write the surface here while it grows, and go on with a file of the same
             settings that is there.
         overwrite: Replace a file at ``path``.
@@ -91,6 +97,7 @@ def scan(
         settings: Further facts that determine the values; compared on resuming.
         provenance: Further facts to store with the result.
         progress: Where to report to.
+        profile: Report where the time went as well.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -105,7 +112,10 @@ def scan(
     grid = Grid.regular(points, alpha, beta)
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    if tolerance != "auto" and not 0 <= tolerance < 1:
+        raise ValueError(f"tolerance must be 0 or more and below 1, not {tolerance}")
     place = choose_device(device)
+    keep_freed_memory()
     dtype = torch.float64 if precision == "float64" else torch.float32
     path = Path(path) if path is not None else None
     if store_directions and path is None:
@@ -129,6 +139,7 @@ def scan(
             for key, tensor in direction.items()
         }
         origin = {"directions": f"given, {fingerprint(pair)}"}
+    job = Job(objective, plane, precision, images_per_batch, 0.0, progress, profile)
     surface = Surface.empty(
         grid,
         {
@@ -154,29 +165,92 @@ def scan(
     )
     with kernels(tf32=False):
         if path is None:
-            choice = _choose(surface, objective, plane, precision, images_per_batch, progress)
-            return _fill(_told(surface, choice), objective, choice, None, progress)
-        found = _found(path, surface) if path.exists() and not overwrite else None
+            job, stage = _with_tolerance(job, tolerance, None, surface)
+            return _fill(surface, stage or next_stage(surface, job), job, None)
+        found = store.load(path) if path.exists() and not overwrite else None
         check_writable(path)
+        job, stage = _with_tolerance(job, tolerance, found, surface)
+        if job.tolerance:
+            surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
         if found is not None:
-            _check_same_loss(found, objective, plane, path)
-            if store_directions and not store.stores_directions(path):
-                store.save(found, path, directions=plane, overwrite=True)
-            if found.is_complete:
-                return found
-            # What auto chose is kept, or the surface would be of two precisions.
-            precision = found.provenance.get("computed_in", precision)  # type: ignore[assignment]
-        choice = _choose(found or surface, objective, plane, precision, images_per_batch, progress)
-        if found is None:
-            directions_too = plane if store_directions else None
-            surface = _told(surface, choice)
-            store.save(surface, path, directions=directions_too, overwrite=True)
-        writer = store.Writer(path)
-        try:
-            # Only now, when nobody else can write it, it is known to be this scan's.
-            return _fill(_found(path, surface), objective, choice, writer, progress)
-        finally:
-            writer.close()
+            return _go_on(found, surface, job, path, store_directions=store_directions)
+        stage = stage or next_stage(surface, job)
+        if stage is None:
+            return surface
+        surface = _told(surface, stage.choice)
+        directions_too = plane if store_directions else None
+        store.save(surface, path, directions=directions_too, overwrite=True)
+        return _fill_file(surface, stage, job, path)
+
+
+def _go_on(
+    found: Surface, surface: Surface, job: Job, path: Path, *, store_directions: bool
+) -> Surface:
+    """Complete what a file holds, if it is of the scan that is asked for."""
+    store.check_same_scan(found, surface, path)
+    _check_same_loss(found, job, path)
+    if store_directions and not store.stores_directions(path):
+        store.save(found, path, directions=job.plane, overwrite=True)
+    # What auto chose is kept, or the surface would be of two precisions.
+    kept: Any = found.provenance.get("computed_in", job.precision)
+    job = replace(job, precision=kept)
+    stage = next_stage(found, job)
+    return found if stage is None else _fill_file(surface, stage, job, path)
+
+
+def _fill_file(surface: Surface, stage: Stage, job: Job, path: Path) -> Surface:
+    """Compute this stage and all that follow into a file."""
+    writer = store.Writer(path)
+    try:
+        # Only now, when nobody else can write it, it is known to be this scan's.
+        found = store.load(path)
+        store.check_same_scan(found, surface, path)
+        return _fill(found, stage, job, writer)
+    finally:
+        writer.close()
+
+
+def _with_tolerance(
+    job: Job, tolerance: float | Literal["auto"], found: Surface | None, empty: Surface
+) -> tuple[Job, Stage | None]:
+    """Return the job with the tolerance decided, and the first stage if that is known by then.
+
+    ``auto`` takes that of a file that is there. Else, on a CPU, a scan over all images that
+    would take long gets one, and this is said.
+    """
+    known = job.objective.loss.per_example
+    if tolerance == "auto":
+        if found is not None:
+            tolerance = float(found.settings.get("tolerance", 0.0))
+        elif job.objective.inputs.device.type != "cpu" or not known:
+            tolerance = 0.0
+        else:
+            stage = next_stage(empty, job)
+            if stage is None or stage.seconds <= _LONG:
+                return job, stage
+            tolerance = _TOLERANCE
+            job.progress.note(
+                f"{empty.name}: all {job.objective.num_images} images would take about "
+                f"{duration(stage.seconds)}: taking only as many of them as it needs for standard "
+                f"errors of {_TOLERANCE:.0%} (--tolerance 0 takes all)"
+            )
+    if tolerance == 0:
+        return job, None
+    if not known:
+        raise ValueError(
+            "a tolerance needs the standard error: give a loss that returns one value per example"
+        )
+    return replace(job, objective=in_fixed_order(job.objective), tolerance=tolerance), None
+
+
+def _fill(surface: Surface, stage: Stage | None, job: Job, writer: store.Writer | None) -> Surface:
+    """Compute this stage and all that follow."""
+    if writer is None and stage is not None:
+        surface = _told(surface, stage.choice)
+    while stage is not None:
+        surface = fill(surface, stage, job, writer)
+        stage = next_stage(surface, job)
+    return surface
 
 
 def choose_device(name: str | torch.device) -> torch.device:
@@ -200,39 +274,6 @@ def choose_device(name: str | torch.device) -> torch.device:
     return device
 
 
-def _choose(
-    surface: Surface,
-    objective: Objective,
-    plane: Plane,
-    precision: Precision,
-    images_per_batch: int | None,
-    progress: Progress,
-) -> Choice:
-    """Choose how to compute what is missing, and tell how long it will take."""
-    grid, missing = surface.grid, int((~surface.evaluated).sum())
-    ends = [(a, b) for a in grid.alphas[[0, -1]] for b in grid.betas[[0, -1]]]
-    some = np.random.default_rng(0).choice(grid.size, min(4, grid.size), replace=False)
-    probes = [(0.0, 0.0), *ends, *(grid.point(k) for k in some)]
-    choice = choose(
-        objective,
-        plane,
-        probes,
-        missing,
-        precision=precision,
-        images_per_batch=images_per_batch,
-        note=progress.note,
-    )
-    done = grid.size - missing
-    resumed = f", {done} of them done before" if done else ""
-    progress.note(
-        f"{surface.name}: {grid.size} points{resumed} × {objective.num_images} images, "
-        f"about {duration(choice.seconds_per_point * missing)} ({choice.way})"
-    )
-    if choice.way.precision not in ("float32", "float64"):
-        progress.note(f"{surface.name}: deviation from float32 up to {choice.deviation:.2g}")
-    return choice
-
-
 def _told(surface: Surface, choice: Choice) -> Surface:
     """Return the surface with how it is computed among its provenance."""
     facts: Facts = {
@@ -243,60 +284,12 @@ def _told(surface: Surface, choice: Choice) -> Surface:
     return replace(surface, provenance={**surface.provenance, **facts})
 
 
-def _fill(
-    surface: Surface,
-    objective: Objective,
-    choice: Choice,
-    writer: store.Writer | None,
-    progress: Progress,
-) -> Surface:
-    """Evaluate what is missing, into the file as well, and return the whole."""
-    losses, accuracies, errors = (
-        np.array(a) for a in (surface.losses, surface.accuracies, surface.standard_errors)
-    )
-    evaluated = np.array(surface.evaluated)
-    order = [int(k) for k in surface.grid.order() if not evaluated.ravel()[k]]
-    total, done = surface.grid.size, surface.grid.size - len(order)
-    began = committed = time.monotonic()
-    progress.start(surface.name, total, done)
-    try:
-        points = [surface.grid.point(k) for k in order]
-        with closing(run(choice, objective, points, progress.note)) as all_values:
-            for index, values in zip(order, all_values, strict=True):
-                losses.flat[index], accuracies.flat[index], errors.flat[index] = values
-                evaluated.flat[index] = True
-                done += 1
-                now = time.monotonic()
-                if writer is not None:
-                    writer.put(index, values, surface.seconds + now - began)
-                    if now - committed >= _SECONDS_PER_COMMIT:
-                        writer.commit()
-                        committed = time.monotonic()
-                progress.update(done, f"loss {values.loss:.4g}")
-    finally:
-        progress.stop()
-    return replace(
-        surface,
-        losses=losses,
-        accuracies=accuracies,
-        standard_errors=errors,
-        evaluated=evaluated,
-        seconds=surface.seconds + time.monotonic() - began,
-    )
-
-
-def _found(path: Path, surface: Surface) -> Surface:
-    """Return what a file holds of this scan."""
-    found = store.load(path)
-    store.check_same_scan(found, surface, path)
-    return found
-
-
-def _check_same_loss(surface: Surface, objective: Objective, plane: Plane, path: Path) -> None:
+def _check_same_loss(surface: Surface, job: Job, path: Path) -> None:
     """Compute a point of a file again: the code of a net or a loss may be another than it was."""
     done = [int(k) for k in surface.grid.order() if surface.evaluated.flat[k]]
-    strategy = slow_way(objective, plane).on(objective)
     for index in done[-1:]:
+        objective = job.objective.part(0, int(surface.examples.flat[index]))
+        strategy = slow_way(objective, job.plane).on(objective)
         values = next(strategy([surface.grid.point(index)]))
         check_same_loss(
             float(surface.losses.flat[index]),

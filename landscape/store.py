@@ -7,6 +7,7 @@ a killed scan nor a reader can harm it.
 
 import io
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,7 @@ def _write(file: Any, surface: Surface, directions: Plane | None) -> None:
     for name in _ARRAYS:
         file.create_dataset(name, data=getattr(surface, name).astype("<f8"))
     file.create_dataset("evaluated", data=surface.evaluated.astype("u1"))
+    file.create_dataset("examples", data=surface.examples.astype("<i8"))
     file.create_dataset("seconds", data=np.array([surface.seconds], dtype="<f8"))
     for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
         file.create_group(group).attrs.update(facts)
@@ -91,13 +93,19 @@ def load(path: str | Path) -> Surface:
         try:
             # The mask first: a point that it shows was written before it.
             evaluated = file["evaluated"][()].astype(bool)
+            settings = _facts(file["settings"].attrs)
+            if "examples" in file:
+                examples = file["examples"][()].astype(np.int64)
+            else:  # every point is from all of them
+                examples = evaluated * np.int64(settings.get("images", 0))
             return Surface(
                 Grid(file["alphas"][()], file["betas"][()]),
                 file["losses"][()],
                 file["accuracies"][()],
                 file["standard_errors"][()],
                 evaluated,
-                settings=_facts(file["settings"].attrs),
+                examples,
+                settings=settings,
                 provenance=_facts(file["provenance"].attrs),
                 seconds=float(file["seconds"][0]),
             )
@@ -129,7 +137,8 @@ def check_same_scan(found: Surface, wanted: Surface, path: Path) -> None:
 class Writer:
     """Puts values into an existing file, point by point, without the HDF5 library.
 
-    A commit writes the values, makes them durable, and only then marks them as evaluated.
+    A commit writes the values, makes them durable, and only then marks them as evaluated;
+    points that had values are first marked as not evaluated.
 
     Args:
         path: A file made by :func:`save`.
@@ -146,32 +155,41 @@ class Writer:
         except SurfaceFileError:
             self._file.close()
             raise
-        self._pending: list[tuple[int, Values]] = []
+        self._has_values = load(path).evaluated.ravel()
+        self._pending: list[tuple[int, Values, int]] = []
         self._seconds = 0.0
 
-    def put(self, index: int, values: Values, seconds: float) -> None:
+    def put(self, index: int, values: Values, examples: int, seconds: float) -> None:
         """Remember the values of a point until the next commit.
 
         Args:
             index: Flat index into arrays over the grid.
             values: Its values.
+            examples: How many examples they are from.
             seconds: Time spent on all points so far.
         """
-        self._pending.append((index, values))
+        self._pending.append((index, values, examples))
         self._seconds = seconds
 
     def commit(self) -> None:
         """Make all points that were put durable."""
         if not self._pending:
             return
-        for index, values in self._pending:
-            numbers = (values.loss, values.accuracy, values.standard_error)
-            for name, number in zip(_ARRAYS, numbers, strict=True):
+        again = [index for index, _, _ in self._pending if self._has_values[index]]
+        for index in again:
+            self._write("evaluated", index, b"\x00")
+        if again:
+            os.fsync(self._file.fileno())
+        for index, values, examples in self._pending:
+            for name, number in zip(_ARRAYS, values, strict=True):
                 self._write(name, 8 * index, np.array(number, dtype="<f8").tobytes())
+            if "examples" in self._offsets:
+                self._write("examples", 8 * index, np.array(examples, dtype="<i8").tobytes())
         self._write("seconds", 0, np.array(self._seconds, dtype="<f8").tobytes())
         os.fsync(self._file.fileno())
-        for index, _ in self._pending:
+        for index, _, _ in self._pending:
             self._write("evaluated", index, b"\x01")
+            self._has_values[index] = True
         os.fsync(self._file.fileno())
         self._pending.clear()
 
@@ -189,7 +207,8 @@ class Writer:
 
 def _offsets(path: Path) -> Mapping[str, int]:
     with open_surface(path) as file:
-        offsets = {name: file[name].id.get_offset() for name in (*_ARRAYS, "evaluated", "seconds")}
+        names = [*_ARRAYS, "evaluated", "seconds", *(["examples"] if "examples" in file else [])]
+        offsets = {name: file[name].id.get_offset() for name in names}
     if None in offsets.values():
         raise SurfaceFileError(f"{path} is not contiguous: copy it anew with Surface.save")
     return offsets
@@ -200,8 +219,13 @@ def _claim(file: BinaryIO, path: Path) -> None:
     if fcntl is None:
         return
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if hasattr(fcntl, "F_OFD_SETLK"):
+            # Unlike lockf's, this lock outlives a reading of the file by this same process.
+            whole = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, whole)
+        else:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         raise SurfaceFileError(
             f"{path} is being written by another process: wait for it, or choose another --out"
         ) from None

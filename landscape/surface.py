@@ -1,7 +1,7 @@
 """The result of a scan: the loss on a grid, and where it comes from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, str | int | float]
 """Named facts, as they stand in a file's attributes."""
+
+
+ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
+"""What a surface has at every point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,7 @@ class Surface:
         standard_errors: Standard error of the mean loss over the examples; nan where not
             evaluated, or where the loss gives no values per example.
         evaluated: Which points have been computed, bool.
+        examples: How many examples the values of a point are from, int64; 0 where not evaluated.
         settings: What determines the values. A scan goes on in a file of equal settings.
         provenance: How they came about: version, command, hardware, date.
         seconds: Time spent on the evaluated points.
@@ -43,12 +48,13 @@ class Surface:
     accuracies: NDArray[np.float64]
     standard_errors: NDArray[np.float64]
     evaluated: NDArray[np.bool_]
+    examples: NDArray[np.int64]
     settings: Facts = field(default_factory=dict)
     provenance: Facts = field(default_factory=dict)
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("losses", "accuracies", "standard_errors", "evaluated"):
+        for name in ARRAYS:
             if getattr(self, name).shape != self.grid.shape:
                 raise ValueError(
                     f"{name} has shape {getattr(self, name).shape}, the grid {self.grid.shape}"
@@ -62,7 +68,13 @@ class Surface:
             return np.full(grid.shape, np.nan)
 
         evaluated = np.zeros(grid.shape, dtype=bool)
-        return cls(grid, unknown(), unknown(), unknown(), evaluated, settings, provenance)
+        examples = np.zeros(grid.shape, dtype=np.int64)
+        return cls(grid, unknown(), unknown(), unknown(), evaluated, examples, settings, provenance)
+
+    def copy(self) -> "Surface":
+        """Return the same with arrays of its own."""
+        arrays = {name: getattr(self, name).copy() for name in ARRAYS}
+        return replace(self, **arrays)
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from landscape.checkpoints import Checkpoint
 from landscape.data import NO_PREPROCESSING, Dataset, Preprocessing
 from landscape.errors import CheckpointError, DataError
 from landscape.evaluate import slow_way
+from landscape.memory import keep_freed_memory
 from landscape.models import Net
 from landscape.objective import Objective
 from landscape.parameters import fingerprint
@@ -183,6 +184,7 @@ class _Run:
         preprocessing: Preprocessing | None,
         device: torch.device,
     ) -> None:
+        keep_freed_memory()
         self.net, self.recipe, self.device = net, recipe, device
         self.data = training_set.name
         self.preprocessing = preprocessing or training_set.preprocessing or NO_PREPROCESSING

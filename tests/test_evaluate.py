@@ -97,9 +97,7 @@ def test_every_way_agrees_with_the_oracle(
         GRID.betas.tolist(),
     )
     tried = list(ways(objective, plane))
-    onednn = (
-        dtype == torch.float32 and device == "cpu" and bool(torch.backends.mkldnn.is_available())
-    )  # type: ignore[no-untyped-call]
+    onednn = with_onednn(objective, plane) is not None
     assert len(tried) == (5 if name == "mlp" else 6) + onednn
     for way in tried:
         values = list(way.on(objective)(POINTS))

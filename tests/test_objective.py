@@ -2,7 +2,6 @@ import copy
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from landscape.errors import DataError, LandscapeError
 from landscape.evaluate import Values, slow_way
+from landscape.evaluate.values import summary
 from landscape.losses import Loss
 from landscape.objective import Objective, check_same_loss
 from landscape.plane import Plane, still
@@ -262,11 +262,14 @@ def test_the_same_point_twice_has_one_loss() -> None:
 
 
 def test_values_of_one_example_and_of_infinite_losses() -> None:
-    one = Values.of_examples(torch.tensor([[2.0]]), torch.tensor([[1.0]]), per_example=True)[0]
+    def values(losses: Tensor) -> list[Values]:
+        hits = torch.ones_like(losses, dtype=torch.bool)
+        return [Values(*row) for row in summary(losses, hits, per_example=True).tolist()]
+
+    (one,) = values(torch.tensor([[2.0]], dtype=torch.float64))
     assert one[:2] == (2.0, 1.0)
     assert math.isnan(one.standard_error)
-    losses = torch.tensor([[1.0, math.inf], [0.0, math.nan], [1.0, 3.0]], dtype=torch.float64)
-    many = Values.of_examples(losses, losses * 0 + 1, per_example=True)
+    many = values(torch.tensor([[1.0, math.inf], [0.0, math.nan], [1.0, 3.0]], dtype=torch.float64))
     assert many[0].loss == math.inf
-    assert np.isnan(many[1].loss)
+    assert math.isnan(many[1].loss)
     assert tuple(many[2]) == pytest.approx((2.0, 1.0, 1.0))

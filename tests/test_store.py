@@ -81,7 +81,7 @@ def test_writing_changes_no_metadata(surface: Surface, tmp_path: Path) -> None:
     empty.save(path)
     before = path.read_bytes()
     writer = store.Writer(path)
-    writer.put(3, Values(1.5, 0.25, 0.125), seconds=2.0)
+    writer.put(3, Values(1.5, 0.25, 0.125), 7, seconds=2.0)
     assert path.read_bytes() == before
     writer.commit()
     after = path.read_bytes()
@@ -108,8 +108,9 @@ from pathlib import Path
 from landscape import store
 from landscape.evaluate import Values
 writer = store.Writer(Path(sys.argv[1]))
+store.load(Path(sys.argv[1]))  # a lock of lockf's would be gone with this
 for index in range(10_000):
-    writer.put(index, Values(index + 1.0, index + 2.0, index + 3.0), index)
+    writer.put(index, Values(index + 1.0, index + 2.0, index + 3.0), 7, index)
     if index % 16 == 15:
         writer.commit()
         print(index + 1, flush=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from landscape.surface import Surface
 
 def test_shapes_must_be_the_grids(surface: Surface) -> None:
     with pytest.raises(ValueError, match=r"losses has shape \(2, 3\), the grid \(3, 2\)"):
-        Surface(surface.grid, surface.losses.T, surface.losses, surface.losses, surface.evaluated)
+        replace(surface, losses=surface.losses.T)
 
 
 def test_the_center_is_known_only_where_it_is_a_point() -> None:

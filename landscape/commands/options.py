@@ -62,6 +62,17 @@ def _count_or_all(text: str) -> int | None:
     return int(text)
 
 
+def _tolerance(text: str) -> Any:
+    number = text.removesuffix("%")
+    try:
+        value = float(number) / (100 if number != text else 1)
+    except ValueError:
+        value = -1.0
+    if text != "auto" and not 0 <= value < 1:
+        raise ValueError(f"expected a part of the loss as 1% or 0.01, 0, or 'auto', not {text!r}")
+    return text if text == "auto" else value
+
+
 def _levels(text: str) -> list[float]:
     try:
         if ":" in text:
@@ -94,6 +105,7 @@ def _device(text: str) -> Any:
 POINTS = Converted("N|NxM", _points)
 INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
+TOLERANCE = Converted("PART|auto", _tolerance)
 LEVELS = Converted("LOSSES", _levels)
 PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
 DEVICE = Converted("auto|cpu|cuda|cuda:N", _device)

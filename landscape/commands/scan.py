@@ -16,6 +16,7 @@ from landscape.commands.options import (
     INTERVAL,
     PATH,
     POINTS,
+    TOLERANCE,
     data_options,
     device_option,
 )
@@ -106,6 +107,16 @@ _LOSSES: dict[str, Loss] = {
 @device_option
 @click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True)
 @click.option(
+    "--tolerance",
+    type=TOLERANCE,
+    default="auto",
+    show_default=True,
+    help="Take only as many images, the same random ones at every point, as bring the standard "
+    "error below this part of the loss; 0 takes all. auto: all on a GPU; on a CPU 1% where all "
+    "would take more than ten minutes and no --images is given.",
+)
+@click.option("--profile", is_flag=True, help="Print where the time went.")
+@click.option(
     "--out",
     type=PATH,
     default="surfaces",
@@ -127,6 +138,7 @@ def command(
     alpha: tuple[float, float] | None,
     beta: tuple[float, float] | None,
     directions: Path | None,
+    tolerance: Any,
     out: Path,
     **options: Any,
 ) -> None:
@@ -172,6 +184,7 @@ def command(
                 alpha=alpha or both,
                 beta=beta or both,
                 directions=directions,
+                tolerance=0.0 if tolerance == "auto" and images is not None else tolerance,
                 path=target,
                 name=target.stem,
                 settings={

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,9 +11,8 @@ import torch
 from landscape.errors import LandscapeError
 from landscape.evaluate.clock import Timer, untimed
 from landscape.evaluate.folding import folded
+from landscape.evaluate.footprint import bytes_per_image
 from landscape.evaluate.many_at_once import ManyAtOnce
-from landscape.evaluate.memory import bytes_per_image as measured_bytes_per_image
-from landscape.evaluate.memory import free_bytes
 from landscape.evaluate.network import Network, as_it_is
 from landscape.evaluate.one_by_one import OneByOne
 from landscape.evaluate.onednn import with_onednn
@@ -22,6 +21,7 @@ from landscape.evaluate.replayed import Replayed
 from landscape.evaluate.sharing import shared
 from landscape.evaluate.strategy import Strategy
 from landscape.evaluate.values import Point, Values
+from landscape.memory import free_bytes
 from landscape.objective import Objective, check_same_loss
 from landscape.plane import Plane
 
@@ -78,15 +78,15 @@ class Way:
             return replace(self, images_per_batch=self.images_per_batch // 2)
         return None
 
-    def bytes(self, bytes_per_image: float) -> float:
-        """Return about how much memory it takes, beyond the data, at most.
+    def bytes(self, activations: float) -> float:
+        """Return about how much memory it takes, beyond the data.
 
         Args:
-            bytes_per_image: Of the activations in float32.
+            activations: Bytes of an image's activations in float32.
         """
         numbers = sum(tensor.numel() for tensor in self.network.plane.center.values())
         size = torch.finfo(self.dtype).bits / 8
-        images = self.images_per_batch * bytes_per_image * size / 4
+        images = self.images_per_batch * activations * size / 4
         return 3 * 4 * numbers + self.points_per_batch * (2 * numbers * size + images)
 
     def __str__(self) -> str:
@@ -126,7 +126,7 @@ _SHORT = 0.01  # seconds
 # Beyond rounding, a way is wrong.
 _ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3}
 # Bytes of activations that suit the device: on a CPU they stay in the cache.
-_BYTES_PER_BATCH = {"cpu": 12_000_000, "cuda": 400_000_000}
+_BYTES_PER_BATCH = {"cpu": 20_000_000, "cuda": 400_000_000}
 # Above this time for one point, it fills the device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
 # A scan of this time is worth a trial of torch.compile, which takes up to half a minute.
@@ -186,9 +186,9 @@ def choose(
     base = slow_way(objective, plane)
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
-    part = _first(objective, max(64, allowed))
+    part = objective.part(0, max(64, allowed))
     room = _MEMORY * free_bytes(objective.inputs.device)
-    size = measured_bytes_per_image(objective, base.network)
+    activations = bytes_per_image(objective, base.network)
     kept: dict[Way, _Trial] = {}
     if precision in ("auto", base.precision):
         kept[base] = _Trial(_time(base.on(part), part, probes), 0.0)
@@ -196,7 +196,7 @@ def choose(
     deadline = time.perf_counter() + _TRIALS * slow * num_points
 
     def try_out(way: Way) -> None:
-        while way.bytes(size) > room:
+        while way.bytes(activations) > room:
             smaller = way.halved()
             if smaller is None:
                 return
@@ -217,7 +217,7 @@ def choose(
         fit = [way for way in kept if precision != "auto" or allowed_in_auto(way)]
         return min(fit, key=lambda way: kept[way].seconds, default=None)
 
-    candidates = _candidates(objective, plane, base, precision, images_per_batch, slow, size)
+    candidates = _candidates(objective, plane, base, precision, images_per_batch, slow, activations)
     for number, way in enumerate(candidates, 1):
         try_out(way)
         if kept and number >= 2 and time.perf_counter() > deadline:
@@ -241,7 +241,7 @@ def run(
     points: Sequence[Point],
     note: Callable[[str], None],
     timer: Timer = untimed,
-) -> Iterator[Values]:
+) -> Generator[Values]:
     """Yield the values of each point, in order; with smaller batches where memory runs out.
 
     Close it when it is left before its end: torch's settings are changed meanwhile.
@@ -281,16 +281,11 @@ def _candidates(
     precision: Precision,
     images_per_batch: int | None,
     slow: float,
-    bytes_per_image: float,
+    activations: float,
 ) -> Iterable[Way]:
     """Yield what is worth a trial, the most promising first."""
     num, device = objective.num_images, objective.inputs.device.type
-    guess = _BYTES_PER_BATCH[device] / bytes_per_image
-    sizes = list(
-        dict.fromkeys(
-            images_per_batch or _even(num, size) for size in (guess, 4 * guess, guess / 4)
-        )
-    )
+    guess = _BYTES_PER_BATCH[device] / activations
     precisions = ("bfloat16", *(("tf32",) if device == "cuda" else ()), "float32")
     if precision != "auto":
         precisions = (precision,)
@@ -299,16 +294,20 @@ def _candidates(
     if slow < _SECONDS_OF_A_LARGE_POINT and base.precision in precisions:
         size = images_per_batch or min(num, 2048)
         first = shared(objective, plane) if size == num else None
-        small = [
-            Way(network, base.precision, size, points)
-            for network in (first, base.network)
-            for points in (8, 32)
-            if network is not None
-        ]
+        for network in (first, base.network):
+            if network is not None:
+                one = Way(network, base.precision, size).bytes(activations)
+                points = 2 ** round(math.log2(max(2.0, _BYTES_PER_BATCH[device] / one)))
+                small += [Way(network, base.precision, size, n) for n in (points, 4 * points)]
     yield from small[:1]
-    for size in sizes:
+    seen = set()
+    for factor in (1, 4, 0.25):
         for kind, rewritten in networks.items():
-            yield from (Way(network, kind, size) for network in rewritten)
+            fitting = factor * guess * 4 * 8 / torch.finfo(DTYPES[kind]).bits
+            size = images_per_batch or _even(num, fitting)
+            if (kind, size) not in seen:
+                yield from (Way(network, kind, size) for network in rewritten)
+            seen.add((kind, size))
     yield from small[1:]
 
 
@@ -331,7 +330,7 @@ def _even(num: int, size: float) -> int:
 
 def _base_seconds(objective: Objective, base: Way, center: Point) -> float:
     """Return the seconds that a point takes as the net is; check that it has a surface."""
-    part = _first(objective, base.images_per_batch)
+    part = objective.part(0, base.images_per_batch)
     strategy = base.on(part)
     first, again = (next(iter(strategy([center]))) for _ in range(2))
     check_same_loss(
@@ -341,10 +340,6 @@ def _base_seconds(objective: Objective, base: Way, center: Point) -> float:
         "one batch at the center has losses",
     )
     return _time(strategy, part, [center]) * objective.num_images
-
-
-def _first(objective: Objective, num: int) -> Objective:
-    return replace(objective, inputs=objective.inputs[:num], targets=objective.targets[:num])
 
 
 def _time(strategy: Strategy, part: Objective, probes: Sequence[Point]) -> float:

@@ -1,7 +1,6 @@
 """Where the time of a scan goes."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -31,7 +30,7 @@ class Clock:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = {}
         self._on_gpu = device.type == "cuda"
         self._inner = 0.0
 
@@ -51,7 +50,7 @@ class Clock:
             yield
         finally:
             elapsed = self._now() - began
-            self.seconds[part] += elapsed - self._inner
+            self.seconds[part] = self.seconds.get(part, 0.0) + elapsed - self._inner
             self._inner = outer + elapsed
 
     def _now(self) -> float:

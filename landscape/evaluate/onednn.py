@@ -58,12 +58,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 class _Linear(nn.Linear):
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         return linear(input, self.weight, self.bias)
 
 
 class _Attention(nn.MultiheadAttention):
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Any:
+    def forward(  # type: ignore[override]
+        self, query: Tensor, key: Tensor, value: Tensor, **options: Any
+    ) -> Any:
         """Attend; what is not plain self-attention is left to torch."""
         plain = (
             query is key is value

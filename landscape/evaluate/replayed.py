@@ -1,5 +1,7 @@
 """A step recorded once as a CUDA graph, and replayed at every other point."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,8 @@ class Replayed(Strategy):
         self._coordinates = torch.zeros(
             self.points_per_batch, 2, dtype=self.dtype, device=self.device
         )
-        here, aside = torch.cuda.current_stream(self.device), torch.cuda.Stream(self.device)
+        here = torch.cuda.current_stream(self.device)
+        aside: Any = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         with torch.no_grad(), torch.cuda.device(self.device):
             aside.wait_stream(here)
             with torch.cuda.stream(aside):  # libraries set themselves up outside of a recording

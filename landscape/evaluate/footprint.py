@@ -1,9 +1,7 @@
-"""How much memory a forward pass needs, and how much there is."""
+"""How much memory a forward pass needs."""
 
-import os
 import weakref
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,7 +24,8 @@ def bytes_per_image(objective: Objective, network: Network) -> float:
     x, y = objective.inputs[:_SAMPLE], objective.targets[:_SAMPLE]
     with torch.no_grad(), _Live() as live:
         objective.measure(network.forward(network.plane.center, x), y)
-    return max(live.most, 1) / len(x)
+    most: int = live.most
+    return max(most, 1) / len(x)
 
 
 class _Live(TorchDispatchMode):
@@ -37,8 +36,9 @@ class _Live(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.most = self._now = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.most: int = 0
+        self._now: int = 0
         self._owners: Counter[int] = Counter()
 
     def __torch_dispatch__(
@@ -67,35 +67,5 @@ class _Live(TorchDispatchMode):
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
-
-
-def free_bytes(device: torch.device) -> float:
-    """Return how much memory the process may still take; infinite where nobody knows."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return free + held
-    return min(_available(), _left_of_control_group())
-
-
-def _available() -> float:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        kilobytes = next(line for line in lines if line.startswith("MemAvailable:")).split()[1]
-        return 1024.0 * int(kilobytes)
-    except (OSError, StopIteration):
-        return float("inf")
-
-
-def _left_of_control_group() -> float:
-    """Return what a container or a cluster's job leaves to its processes (Linux, version 2)."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        own = folder / Path(f"/proc/{os.getpid()}/cgroup").read_text().split("::")[1].strip("/\n")
-        group = own if (own / "memory.max").is_file() else folder
-        limit = (group / "memory.max").read_text().strip()
-        used = int((group / "memory.current").read_text())
-    except (OSError, ValueError, IndexError):
-        return float("inf")
-    return float("inf") if limit == "max" else max(0.0, int(limit) - used)
+    key: int = tensor.untyped_storage()._cdata
+    return key

@@ -1,0 +1,246 @@
+"""What a surface lacks, computed stage by stage: over all images, or over as many as it needs."""
+
+import math
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from landscape import store
+from landscape.evaluate import Choice, Precision, Values, choose, run
+from landscape.evaluate.clock import Clock, Timer, untimed
+from landscape.evaluate.profile import operations_per_image, report
+from landscape.objective import Objective
+from landscape.plane import Plane
+from landscape.progress import Progress, duration
+from landscape.surface import Surface
+
+_SECONDS_PER_COMMIT = 1.0
+_FIRST_IMAGES = 256
+# A point below this part of the median loss is held to the error of one that has it.
+_LOW = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is computed, and how.
+
+    Attributes:
+        objective: What is averaged over which data.
+        plane: The plane.
+        precision: Of the forward pass.
+        images_per_batch: As the user wants it, or None.
+        tolerance: Largest standard error wanted, as a part of the loss; 0 takes all images.
+        progress: Where to report to.
+        profile: Whether to report where the time went.
+    """
+
+    objective: Objective
+    plane: Plane
+    precision: Precision
+    images_per_batch: int | None
+    tolerance: float
+    progress: Progress
+    profile: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some images more at every point that has not seen them.
+
+    Attributes:
+        objective: The images that are added.
+        images: How many every point has seen afterwards.
+        missing: Flat indices of the points, in the order in which they are visited.
+        choice: How they are computed.
+    """
+
+    objective: Objective
+    images: int
+    missing: list[int]
+    choice: Choice
+
+    @property
+    def seconds(self) -> float:
+        """The time that it will take."""
+        return self.choice.seconds_per_point * len(self.missing)
+
+
+def next_stage(surface: Surface, job: Job) -> Stage | None:
+    """Return what is to be computed next, and how; None where nothing is.
+
+    Raises:
+        LandscapeError: The loss is random, or cannot be computed in the precision.
+    """
+    images = _images_wanted(surface, job)
+    missing = [int(k) for k in surface.grid.order() if surface.examples.flat[k] < images]
+    if not missing:
+        return None
+    # Points are always brought to one number of images before any gets more.
+    seen = int(surface.examples.flat[missing[0]])
+    objective = job.objective.part(seen, images)
+    choice = choose(
+        objective,
+        job.plane,
+        _probes(surface),
+        len(missing),
+        precision=job.precision,
+        images_per_batch=job.images_per_batch,
+        note=job.progress.note,
+    )
+    return Stage(objective, images, missing, choice)
+
+
+def announce(surface: Surface, stage: Stage, progress: Progress) -> None:
+    """Tell what a stage computes and how long it will take."""
+    num, size = len(stage.missing), surface.grid.size
+    added = stage.objective.num_images
+    more = f" ({added} of them new)" if added < stage.images else ""
+    resumed = f", {size - num} of them done before" if num < size else ""
+    progress.note(
+        f"{surface.name}: {size} points{resumed} × {stage.images} images{more}, "
+        f"about {duration(stage.seconds)} ({stage.choice.way})"
+    )
+    if stage.choice.way.precision not in ("float32", "float64"):
+        progress.note(f"{surface.name}: deviation from float32 up to {stage.choice.deviation:.2g}")
+
+
+def fill(surface: Surface, stage: Stage, job: Job, writer: store.Writer | None) -> Surface:
+    """Compute a stage, into the file as well, and return the surface with it."""
+    announce(surface, stage, job.progress)
+    filled = surface.copy()
+    progress, total = job.progress, surface.grid.size
+    done = total - len(stage.missing)
+    clock = Clock(stage.objective.inputs.device) if job.profile else None
+    timer: Timer = clock or untimed
+    began = committed = time.monotonic()
+    progress.start(surface.name, total, done)
+    try:
+        with closing(_computed(surface, stage, job, timer)) as computed:
+            for index, values in computed:
+                put(filled, index, values, stage.images)
+                done += 1
+                now = time.monotonic()
+                if writer is not None:
+                    with timer("storage"):
+                        writer.put(index, values, stage.images, surface.seconds + now - began)
+                        if now - committed >= _SECONDS_PER_COMMIT:
+                            writer.commit()
+                            committed = time.monotonic()
+                progress.update(done, f"loss {values.loss:.4g}")
+    finally:
+        progress.stop()
+        if writer is not None:
+            writer.commit()
+    taken = time.monotonic() - began
+    if clock is not None:
+        images = stage.objective.num_images * len(stage.missing)
+        operations = operations_per_image(stage.objective) * images
+        device, precision = stage.objective.inputs.device, stage.choice.way.precision
+        progress.note(
+            f"{surface.name}: where {duration(taken)} went\n"
+            + report(clock.seconds, taken, operations, device, precision)
+        )
+    return replace(filled, seconds=surface.seconds + taken)
+
+
+def put(surface: Surface, index: int, values: Values, examples: int) -> None:
+    """Enter the values of a point, by its flat index."""
+    surface.losses.flat[index] = values.loss
+    surface.accuracies.flat[index] = values.accuracy
+    surface.standard_errors.flat[index] = values.standard_error
+    surface.evaluated.flat[index] = True
+    surface.examples.flat[index] = examples
+
+
+def _computed(
+    surface: Surface, stage: Stage, job: Job, timer: Timer
+) -> Generator[tuple[int, Values]]:
+    """Yield the values of each missing point over all images that it has seen by then."""
+    points = [surface.grid.point(k) for k in stage.missing]
+    new = stage.objective.num_images
+    seen = stage.images - new
+    with closing(run(stage.choice, stage.objective, points, job.progress.note, timer)) as computed:
+        for index, values in zip(stage.missing, computed, strict=True):
+            before = Values(
+                float(surface.losses.flat[index]),
+                float(surface.accuracies.flat[index]),
+                float(surface.standard_errors.flat[index]),
+            )
+            yield index, combined(before, seen, values, new) if seen else values
+
+
+def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:
+    """Return the values over two sets of examples from those over each.
+
+    Args:
+        a: Over the first set.
+        num_a: How many examples are in it.
+        b: Over the second.
+        num_b: How many are in that.
+    """
+    num = num_a + num_b
+    loss = (num_a * a.loss + num_b * b.loss) / num
+    accuracy = (num_a * a.accuracy + num_b * b.accuracy) / num
+    # Sums of squared deviations add up with the distance of the means (Chan et al. 1979).
+    squares = num_a * num_b / num * (a.loss - b.loss) ** 2
+    for each, size in ((a, num_a), (b, num_b)):
+        if size > 1:  # of one example nobody knows the error, and its deviation is 0
+            squares += each.standard_error**2 * size * (size - 1)
+    error = math.sqrt(squares / (num * (num - 1))) if squares >= 0 else math.nan
+    return Values(loss, accuracy, error)
+
+
+def in_fixed_order(objective: Objective) -> Objective:
+    """Return the same examples in a random order that their number alone determines."""
+    keys = np.random.Generator(np.random.PCG64(0)).random(objective.num_images)
+    order = torch.from_numpy(np.argsort(keys, kind="stable")).to(objective.inputs.device)
+    return replace(objective, inputs=objective.inputs[order], targets=objective.targets[order])
+
+
+def allowed_errors(losses: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+    """Return the standard errors that a tolerance allows; inf where the loss is not finite.
+
+    A part of the loss; where the loss is below a tenth of the median, a part of that: a point
+    that is drawn at the bottom need not be known better than the picture shows.
+
+    Args:
+        losses: Of evaluated points.
+        tolerance: The part.
+    """
+    finite = np.isfinite(losses)
+    low = _LOW * float(np.median(np.abs(losses[finite]))) if finite.any() else 0.0
+    return np.where(finite, tolerance * np.maximum(np.abs(losses), low), np.inf)
+
+
+def _images_wanted(surface: Surface, job: Job) -> int:
+    """Return how many images all points should have seen after the next stage."""
+    most = job.objective.num_images
+    if job.tolerance == 0:
+        return most
+    seen = surface.examples
+    if not surface.evaluated.any():
+        return min(_FIRST_IMAGES, most)
+    if seen.min() < seen.max():
+        return int(seen.max())
+    errors = np.nan_to_num(surface.standard_errors, nan=0.0, posinf=0.0)
+    allowed = allowed_errors(surface.losses, job.tolerance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = float(np.nanmax(np.where(errors > 0, errors / allowed, 0.0)))
+    images = int(seen.max())
+    if excess <= 1:
+        return images
+    # The error falls with the square root; a little more, since the worst point is judged.
+    return min(most, max(math.ceil(1.1 * images * excess**2), images + images // 4))
+
+
+def _probes(surface: Surface) -> Sequence[tuple[float, float]]:
+    """Return the center, the corners and some points between, where ways are compared."""
+    grid = surface.grid
+    ends = [(a, b) for a in grid.alphas[[0, -1]] for b in grid.betas[[0, -1]]]
+    some = np.random.default_rng(0).choice(grid.size, min(4, grid.size), replace=False)
+    return [(0.0, 0.0), *ends, *(grid.point(k) for k in some)]
