@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from landscape import store
-from landscape.evaluate import Choice, Precision, Values, choose, run
+from landscape.evaluate import Choice, Precision, Values, choose, run, spread
 from landscape.evaluate.clock import Clock, Timer, untimed
 from landscape.evaluate.profile import operations_per_image, report
 from landscape.objective import Objective
@@ -21,6 +21,8 @@ from landscape.surface import Surface
 
 _SECONDS_PER_COMMIT = 1.0
 _FIRST_IMAGES = 256
+# To start a process takes some ten seconds.
+_SECONDS_WORTH_PROCESSES = 60.0
 # A point below this part of the median loss is held to the error of one that has it.
 _LOW = 0.1
 
@@ -36,7 +38,8 @@ class Job:
         images_per_batch: As the user wants it, or None.
         tolerance: Largest standard error wanted, as a part of the loss; 0 takes all images.
         progress: Where to report to.
-        profile: Whether to report where the time went.
+        profile: Whether to report where the time went; then one process does all.
+        devices: Where to compute, the first of which has the objective.
     """
 
     objective: Objective
@@ -46,6 +49,7 @@ class Job:
     tolerance: float
     progress: Progress
     profile: bool
+    devices: Sequence[torch.device]
 
 
 @dataclass(frozen=True)
@@ -161,17 +165,39 @@ def _computed(
     surface: Surface, stage: Stage, job: Job, timer: Timer
 ) -> Generator[tuple[int, Values]]:
     """Yield the values of each missing point over all images that it has seen by then."""
-    points = [surface.grid.point(k) for k in stage.missing]
     new = stage.objective.num_images
     seen = stage.images - new
-    with closing(run(stage.choice, stage.objective, points, job.progress.note, timer)) as computed:
-        for index, values in zip(stage.missing, computed, strict=True):
+    with closing(_numbered(surface, stage, job, timer)) as computed:
+        for number, values in computed:
+            index = stage.missing[number]
             before = Values(
                 float(surface.losses.flat[index]),
                 float(surface.accuracies.flat[index]),
                 float(surface.standard_errors.flat[index]),
             )
             yield index, combined(before, seen, values, new) if seen else values
+
+
+def _numbered(
+    surface: Surface, stage: Stage, job: Job, timer: Timer
+) -> Generator[tuple[int, Values]]:
+    """Yield the values of each missing point over the images that are new."""
+    points = [surface.grid.point(k) for k in stage.missing]
+    if len(job.devices) > 1 and not job.profile and stage.seconds > _SECONDS_WORTH_PROCESSES:
+        yield from spread(
+            stage.objective,
+            job.plane,
+            points,
+            job.devices,
+            probes=_probes(surface),
+            precision=job.precision,
+            images_per_batch=job.images_per_batch,
+            seconds_per_point=stage.choice.seconds_per_point,
+            note=job.progress.note,
+        )
+    else:
+        with closing(run(stage.choice, stage.objective, points, job.progress.note, timer)) as all_:
+            yield from enumerate(all_)
 
 
 def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:

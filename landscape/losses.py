@@ -1,6 +1,7 @@
 """A user's loss as values per example, checked to be a mean over examples."""
 
 import copy
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _per_example_form(loss: Loss) -> Loss | None:
     if not has_reduction:
         return None
     function: Any = loss
-    return lambda outputs, targets: function(outputs, targets, reduction="none")
+    return functools.partial(function, reduction="none")
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

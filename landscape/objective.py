@@ -98,6 +98,19 @@ class Objective:
         """How many examples the loss is averaged over."""
         return len(self.inputs)
 
+    def to(self, device: torch.device) -> "Objective":
+        """Return the same on another device."""
+        loss = self.loss
+        if isinstance(loss.call, nn.Module):
+            loss = replace(loss, call=copy.deepcopy(loss.call).to(device))
+        return replace(
+            self,
+            model=copy.deepcopy(self.model).to(device),
+            loss=loss,
+            inputs=self.inputs.to(device),
+            targets=self.targets.to(device),
+        )
+
     def part(self, first: int, last: int) -> "Objective":
         """Return the same over the examples from ``first`` to before ``last``."""
         return replace(self, inputs=self.inputs[first:last], targets=self.targets[first:last])

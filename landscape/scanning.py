@@ -45,7 +45,7 @@ def scan(
     normalize: Normalization = "filter",
     directions: str | Path | tuple[Parameters, Parameters] | None = None,
     images_per_batch: int | None = None,
-    device: str | torch.device = "auto",
+    device: str | torch.device | Sequence[str | torch.device] = "auto",
     precision: Precision = "float32",
     tolerance: float | Literal["auto"] = 0.0,
     path: str | Path | None = None,
@@ -81,7 +81,8 @@ def scan(
         directions: Instead of random ones: δ and η, or a file that stores them (one of our
             surfaces or a direction file of the original program); taken as they are.
         images_per_batch: Examples in one forward pass; changes rounding only.
-        device: ``auto`` is a GPU where there is one; else as torch names it.
+        device: As torch names it, or several, over which the points of a long scan are
+            spread, one process each; ``auto`` is all GPUs, or the CPU where there are none.
         precision: Floating-point type of the forward pass; the loss is computed in float64
             for that, else in float32. ``auto`` takes bfloat16 where that is faster and
             deviates from float32 by at most 1 % at some probes.
@@ -114,7 +115,8 @@ def scan(
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if tolerance != "auto" and not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be 0 or more and below 1, not {tolerance}")
-    place = choose_device(device)
+    places = choose_devices(device)
+    place = places[0]
     keep_freed_memory()
     dtype = torch.float64 if precision == "float64" else torch.float32
     path = Path(path) if path is not None else None
@@ -139,7 +141,7 @@ def scan(
             for key, tensor in direction.items()
         }
         origin = {"directions": f"given, {fingerprint(pair)}"}
-    job = Job(objective, plane, precision, images_per_batch, 0.0, progress, profile)
+    job = Job(objective, plane, precision, images_per_batch, 0.0, progress, profile, places)
     surface = Surface.empty(
         grid,
         {
@@ -191,7 +193,7 @@ def _go_on(
     _check_same_loss(found, job, path)
     if store_directions and not store.stores_directions(path):
         store.save(found, path, directions=job.plane, overwrite=True)
-    # What auto chose is kept, or the surface would be of two precisions.
+    # What auto chose is kept here as well.
     kept: Any = found.provenance.get("computed_in", job.precision)
     job = replace(job, precision=kept)
     stage = next_stage(found, job)
@@ -249,8 +251,30 @@ def _fill(surface: Surface, stage: Stage | None, job: Job, writer: store.Writer 
         surface = _told(surface, stage.choice)
     while stage is not None:
         surface = fill(surface, stage, job, writer)
+        # What auto chose is kept, or the surface would be of two precisions.
+        kept: Any = stage.choice.way.precision
+        job = replace(job, precision=kept)
         stage = next_stage(surface, job)
     return surface
+
+
+def choose_devices(
+    names: str | torch.device | Sequence[str | torch.device],
+) -> list[torch.device]:
+    """Return the devices of some names (in a text with commas between); ``auto`` is all GPUs.
+
+    Raises:
+        ValueError: There is no such device here.
+    """
+    if names == "auto" and torch.cuda.device_count() > 1:
+        return [torch.device("cuda", k) for k in range(torch.cuda.device_count())]
+    if isinstance(names, str):
+        names = names.split(",")
+    elif isinstance(names, torch.device):
+        names = [names]
+    if not names:
+        raise ValueError("expected one device or more, came none")
+    return [choose_device(name) for name in names]
 
 
 def choose_device(name: str | torch.device) -> torch.device:

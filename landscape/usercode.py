@@ -11,6 +11,8 @@ from typing import Any
 
 from landscape.errors import UserCodeError, first_line
 
+_PREFIX = "landscape_user_"
+
 
 @dataclass(frozen=True)
 class UserCallable:
@@ -56,8 +58,24 @@ def load_callable(reference: str) -> UserCallable:
     return UserCallable(reference, value)
 
 
+def loaded_files() -> list[str]:
+    """Return the files of all callables that were imported, for another process to import."""
+    return [
+        str(module.__file__) for key, module in list(sys.modules.items()) if key.startswith(_PREFIX)
+    ]
+
+
+def load_file(file: str) -> None:
+    """Import a file under the name that its callables are known by.
+
+    Raises:
+        UserCodeError: Importing it raised an exception.
+    """
+    _module(Path(file))
+
+
 def _module(path: Path) -> ModuleType:
-    key = f"landscape_user_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    key = f"{_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     if key in sys.modules:
         return sys.modules[key]
     spec = importlib.util.spec_from_file_location(key, path)

@@ -102,6 +102,12 @@ def _device(text: str) -> Any:
     return choose_device(text)
 
 
+def _devices(text: str) -> Any:
+    from landscape.scanning import choose_devices
+
+    return choose_devices(text)
+
+
 POINTS = Converted("N|NxM", _points)
 INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
@@ -109,6 +115,7 @@ TOLERANCE = Converted("PART|auto", _tolerance)
 LEVELS = Converted("LOSSES", _levels)
 PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
 DEVICE = Converted("auto|cpu|cuda|cuda:N", _device)
+DEVICES = Converted("auto|cpu|cuda|cuda:N,...", _devices)
 PATH = click.Path(path_type=Path)
 SURFACES = click.argument("surfaces", metavar="SURFACE...", nargs=-1, required=True, type=PATH)
 

@@ -13,12 +13,12 @@ from landscape import checkpoints, data, progress
 from landscape.checkpoints import Checkpoint
 from landscape.commands.options import (
     COUNT_OR_ALL,
+    DEVICES,
     INTERVAL,
     PATH,
     POINTS,
     TOLERANCE,
     data_options,
-    device_option,
 )
 from landscape.directions import NORMALIZATIONS
 from landscape.errors import CheckpointError, UserCodeError
@@ -104,7 +104,14 @@ _LOSSES: dict[str, Loss] = {
     type=click.IntRange(1),
     help="Images in one forward pass.  [default: 256 on a CPU, 2048 on a GPU]",
 )
-@device_option
+@click.option(
+    "--device",
+    type=DEVICES,
+    default="auto",
+    show_default=True,
+    help="Where to compute; a long scan is spread over several GPUs. auto is all GPUs, or the "
+    "CPU where there are none.",
+)
 @click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True)
 @click.option(
     "--tolerance",

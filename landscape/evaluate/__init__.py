@@ -3,5 +3,16 @@
 from landscape.evaluate.chooser import Choice, choose, run, slow_way
 from landscape.evaluate.precision import PRECISIONS, Precision, kernels
 from landscape.evaluate.values import Values
+from landscape.evaluate.workers import spread
 
-__all__ = ["PRECISIONS", "Choice", "Precision", "Values", "choose", "kernels", "run", "slow_way"]
+__all__ = [
+    "PRECISIONS",
+    "Choice",
+    "Precision",
+    "Values",
+    "choose",
+    "kernels",
+    "run",
+    "slow_way",
+    "spread",
+]

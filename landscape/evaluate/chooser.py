@@ -219,6 +219,9 @@ def choose(
 
     candidates = _candidates(objective, plane, base, precision, images_per_batch, slow, activations)
     for number, way in enumerate(candidates, 1):
+        # On fewer images than it has in a batch, a way cannot show what it is worth.
+        if number > 2 and part.num_images < way.images_per_batch < objective.num_images:
+            continue
         try_out(way)
         if kept and number >= 2 and time.perf_counter() > deadline:
             break
