@@ -3,15 +3,20 @@
     python benchmarks/engine.py --out results/benchmarks
 
 All ways take turns in one run; numbers are medians over the rounds. The loop sets the weights in
-place, then evaluates float32 images in batches of 256, as most programs of the field do.
+place, then evaluates float32 images in batches of 256, as most programs of the field do. It runs in
+a process of its own, as a script would: ours changes how the process allocates memory. So does the
+peer, the package ``loss-landscapes`` (not needed, and left out where it is not installed).
 """
 
 import copy
+import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +28,18 @@ from torch import Tensor, nn
 
 from landscape import data, figures
 from landscape.evaluate import choose, kernels, slow_way
+from landscape.evaluate.chooser import Way
 from landscape.evaluate.folding import folded
+from landscape.evaluate.profile import operations_per_image, peak
 from landscape.evaluate.strategy import Strategy
 from landscape.evaluate.values import Point
+from landscape.memory import keep_freed_memory
 from landscape.models import Net
 from landscape.objective import Objective
 from landscape.plane import Plane
-from landscape.scanning import choose_device, hardware
+from landscape.scanning import choose_device, hardware, scan
+
+WHOLE = "float32, a whole scan with its trials"
 
 
 class Transformer(nn.Module):
@@ -55,6 +65,12 @@ class Case:
     make: Callable[[], tuple[nn.Module, Tensor, Tensor]]
     points: int  # per turn
     total_points: int = 51 * 51  # of the scan that the chooser is asked for
+    compiles: bool = False  # whether torch.compile is tried
+    whole: bool = False  # whether a whole scan is short enough to be timed, trials and all
+
+    def turn(self) -> list[Point]:
+        """Return the points of one turn."""
+        return [(0.001 * k, -0.002 * k) for k in range(self.points)]
 
 
 def _images(net: str, num: int) -> tuple[nn.Module, Tensor, Tensor]:
@@ -80,7 +96,7 @@ def cases(images: int) -> list[Case]:
         Case("resnet20", lambda: _images("resnet20", images), 1),
         Case("resnet56", lambda: _images("resnet56", images), 1),
         Case("plain56", lambda: _images("plain56", images), 1),
-        Case("mlp 64-64-10 on digits", _digits, 400),
+        Case("mlp 64-64-10 on digits", _digits, 400, compiles=True, whole=True),
         Case("transformer", _tokens, 16),
     ]
 
@@ -108,69 +124,168 @@ def loop(
     return run
 
 
+class Rival:
+    """A program of others at work in a process of its own.
+
+    Args:
+        kind: ``loop`` or ``peer``.
+        case: What it scans.
+        images: Of the convolutional nets.
+        device: Where.
+    """
+
+    def __init__(self, kind: str, case: str, images: int, device: torch.device) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, there = context.Pipe()
+        self._process = context.Process(
+            target=_rival, args=(there, kind, case, images, str(device)), daemon=True
+        )
+        self._process.start()
+        there.close()
+
+    def seconds_per_point(self) -> float:
+        """Let it work for one turn."""
+        self._connection.send("go")
+        return float(self._connection.recv())
+
+    def close(self) -> None:
+        """End it."""
+        self._connection.close()
+        self._process.join()
+
+
+def _rival(connection: Any, kind: str, name: str, images: int, device: str) -> None:
+    case = next(case for case in cases(images) if case.name == name)
+    torch.manual_seed(0)
+    model, x, y = case.make()
+    place = torch.device(device)
+    turn = _loop_turn if kind == "loop" else _peer_turn
+    with kernels(tf32=False):
+        work = turn(case, model, x.to(place), y.to(place))
+        try:
+            while connection.recv():
+                connection.send(work())
+        except EOFError:
+            return
+
+
+def _loop_turn(case: Case, model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], float]:
+    objective = Objective.of(model, F.cross_entropy, x, y, device=x.device)
+    run = loop(model, x, y, Plane.random(objective.center, 0))
+
+    def turn() -> float:
+        began = time.perf_counter()
+        run(case.turn())
+        return (time.perf_counter() - began) / case.points
+
+    return turn
+
+
+def _peer_turn(case: Case, model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], float]:
+    import loss_landscapes
+    from loss_landscapes.metrics import Loss
+
+    steps = max(2, round(case.points**0.5))
+    times: list[float] = []
+
+    class Timed(Loss):  # type: ignore[misc]
+        def __call__(self, wrapper: Any) -> float:
+            value = float(super().__call__(wrapper))
+            times.append(time.perf_counter())
+            return value
+
+    model = copy.deepcopy(model).to(x.device).eval()
+
+    @torch.no_grad()
+    def turn() -> float:
+        times.clear()
+        loss_landscapes.random_plane(
+            model, Timed(F.cross_entropy, x, y), steps=steps, normalization="filter"
+        )
+        return (times[-1] - times[0]) / (len(times) - 1)  # without making the directions
+
+    return turn
+
+
 def _listed(strategy: Strategy) -> Callable[[Sequence[Point]], Any]:
     return lambda points: list(strategy(points))
 
 
-def measure(case: Case, device: torch.device, rounds: int) -> list[dict[str, Any]]:
-    """Return one row per way: its median time, and its ratio to the loop."""
+def _ways(
+    case: Case, objective: Objective, plane: Plane, device: torch.device
+) -> dict[str, tuple[str, Way]]:
+    """Return our ways by name, each with the precision whose peak it is compared with."""
+    base = slow_way(objective, plane)
+    probes = [(0.0, 0.0), (-1.0, 1.0), (0.37, -0.21)]
+    named = {"one point at a time": ("float32", base)}
+    network = folded(objective, plane)
+    if network is None:
+        named["32 points at once"] = ("float32", replace(base, points_per_batch=32))
+    else:
+        way = replace(base, network=network, images_per_batch=64 if device.type == "cpu" else 2048)
+        named["BatchNorm folded"] = ("float32", way)
+    for precision in ("float32", *(["tf32"] if device.type == "cuda" else []), "bfloat16"):
+        way = choose(
+            objective,
+            plane,
+            probes,
+            case.total_points,
+            precision=precision,  # type: ignore[arg-type]
+            note=click.echo,
+        ).way
+        named[f"{precision}, chosen: {way}"] = (precision, way)
+        if case.compiles and precision == "float32" and way.network.compiles:
+            named["float32, chosen, compiled"] = ("float32", replace(way, compiled=True))
+    return named
+
+
+def measure(case: Case, images: int, device: torch.device, rounds: int) -> list[dict[str, Any]]:
+    """Return one row per way: its median time, its ratio to the loop, its part of the peak."""
     torch.manual_seed(0)
     model, x, y = case.make()
     objective = Objective.of(model, F.cross_entropy, x, y, device=device)
     plane = Plane.random(objective.center, 0)
-    base = slow_way(objective, plane)
-    probes = [(0.0, 0.0), (-1.0, 1.0), (0.37, -0.21)]
-    chosen = {
-        precision: choose(
-            objective, plane, probes, case.total_points, precision=precision, note=click.echo
-        )
-        for precision in ("float32", "bfloat16")
-    }
-    network = folded(objective, plane)
-    tried: dict[str, Callable[[Sequence[Point]], Any]] = {
-        "hand-written loop": loop(model, objective.inputs, objective.targets, plane)
-    }
-    named = {"one point at a time": base, "32 points at once": replace(base, points_per_batch=32)}
-    if network is not None:
-        named = {
-            "one point at a time": base,
-            "BatchNorm folded": replace(base, network=network, images_per_batch=64),
-        }
-    for precision, choice in chosen.items():
-        named[f"{precision}, chosen: {choice.way}"] = choice.way
-    for name, way in named.items():
-        tried[name] = _listed(way.on(objective))
-    points = [(0.001 * k, -0.002 * k) for k in range(case.points)]
-    times: dict[str, list[float]] = {name: [] for name in tried}
+    ways = _ways(case, objective, plane, device)
+    ours = {name: _listed(way.on(objective)) for name, (_, way) in ways.items()}
+    rivals = {"hand-written loop": Rival("loop", case.name, images, device)}
+    if find_spec("loss_landscapes"):
+        name = f"loss-landscapes {version('loss-landscapes')}"
+        rivals[name] = Rival("peer", case.name, images, device)
+    points = case.turn()
+
+    def work(name: str) -> float:
+        if name in rivals:
+            return rivals[name].seconds_per_point()
+        began = time.perf_counter()
+        if name == WHOLE:
+            scan(model, F.cross_entropy, (x, y), points=51, device=device)
+            return (time.perf_counter() - began) / 51**2
+        ours[name](points)
+        return (time.perf_counter() - began) / len(points)
+
+    names = [*rivals, *ours, *([WHOLE] if case.whole else [])]
+    times: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds + 1):
-        for name, compute in tried.items():
-            began = time.perf_counter()
-            losses = compute(points)
+        for name in names:
+            seconds = work(name)
             if number > 0:  # the first round warms up
-                times[name].append((time.perf_counter() - began) / len(points))
-            assert len(losses) == len(points)
+                times[name].append(seconds)
+    for rival in rivals.values():
+        rival.close()
     medians = {name: statistics.median(each) for name, each in times.items()}
+    operations = operations_per_image(objective) * objective.num_images
     return [
         {
             "case": case.name,
             "way": name,
+            "precision": ways[name][0] if name in ways else "float32",
             "ms per point": 1000 * seconds,
             "images per second": objective.num_images / seconds,
             "ratio": medians["hand-written loop"] / seconds,
+            "operations per second": operations / seconds,
         }
         for name, seconds in medians.items()
     ]
-
-
-def peak(device: torch.device, dtype: torch.dtype, size: int = 4096) -> float:
-    """Return the floating-point operations per second of a large matrix product."""
-    a = torch.randn(size, size, device=device).to(dtype)
-    times = []
-    for _ in range(4):
-        began = time.perf_counter()
-        float((a @ a)[0, 0])  # waits for the device
-        times.append(time.perf_counter() - began)
-    return float(2 * size**3 / min(times))
 
 
 @click.command()
@@ -183,22 +298,25 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
     """Measure, print a table, and write it with a figure."""
     place = choose_device(device)
     rows = []
+    keep_freed_memory()
     with kernels(tf32=False):
-        rates = {
-            str(t).removeprefix("torch."): peak(place, t) for t in (torch.float32, torch.bfloat16)
-        }
+        kinds = ("float32", *(["tf32"] if place.type == "cuda" else []), "bfloat16")
+        rates = {kind: peak(place, kind) for kind in kinds}
         for case in cases(images):
             if only is None or only in case.name:
-                rows += measure(case, place, rounds)
+                rows += measure(case, images, place, rounds)
     where = (
         f"{hardware(place)}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        f"Python {platform.python_version()}; product of 4096² matrices: "
+        f"Python {platform.python_version()}; large product of matrices: "
         + ", ".join(f"{kind} {rate / 1e9:.0f} GFLOP/s" for kind, rate in rates.items())
     )
-    lines = ["| net | way | ms per point | images/s | ratio to the loop |", "|---|---|---|---|---|"]
+    lines = [
+        "| net | way | ms per point | points × images/s | ratio to the loop | of peak |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {r['case']} | {r['way']} | {r['ms per point']:.3g} | {r['images per second']:.0f} "
-        f"| {r['ratio']:.2f} |"
+        f"| {r['ratio']:.2f} | {r['operations per second'] / rates[r['precision']]:.0%} |"
         for r in rows
     ]
     text = "\n".join([f"{where}; medians of {rounds} rounds, taken in turns.", "", *lines, ""])

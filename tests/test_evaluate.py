@@ -1,6 +1,7 @@
 """Every way to compute a surface gives the same surface."""
 
 import copy
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from landscape.evaluate.flat import FlatPlane
 from landscape.evaluate.folding import folded
 from landscape.evaluate.network import Network, as_it_is
 from landscape.evaluate.onednn import with_onednn
+from landscape.evaluate.precision import DTYPES
 from landscape.evaluate.sharing import shared
 from landscape.grid import Grid
 from landscape.models import Net
@@ -57,55 +59,102 @@ def slow_choice(objective: Objective, plane: Plane) -> Choice:
     return Choice(slow_way(objective, plane), 1.0, 0.0)
 
 
-def ways(objective: Objective, plane: Plane) -> Iterator[Way]:
-    base = slow_way(objective, plane)
+# How far a loss may be from the float64 oracle's, as a part of it.
+TOLERANCES = {"float64": 1e-10, "float32": 1e-4, "tf32": 1e-2, "bfloat16": 5e-2}
+
+
+def ways(objective: Objective, plane: Plane, precision: str) -> Iterator[Way]:
+    """Yield every kind of way of a precision."""
+    dtype = DTYPES[precision]
+    base = Way(as_it_is(objective, plane, dtype), precision, objective.images_per_batch)
     yield base
     yield replace(base, points_per_batch=2)
     yield replace(base, points_per_batch=4, images_per_batch=100)
-    first = shared(objective, plane)
+    first = shared(objective, plane) if dtype == objective.dtype else None
     if first is not None:
         whole = objective.num_images
         yield replace(base, network=first, images_per_batch=whole)
         yield replace(base, network=first, images_per_batch=whole, points_per_batch=4)
-    onednn = with_onednn(objective, plane)
+    onednn = with_onednn(objective, plane) if precision == "float32" else None
     if onednn is not None:
         yield replace(base, network=onednn)
-    rewritten = folded(objective, plane)
+    on_gpu = objective.inputs.device.type == "cuda"
+    rewritten = folded(objective, plane, dtype)
     if rewritten is not None:
         yield replace(base, network=rewritten)
         yield replace(base, network=rewritten, images_per_batch=100)
-        yield replace(base, network=rewritten, points_per_batch=4)
+        if dtype == objective.dtype:
+            yield replace(base, network=rewritten, points_per_batch=4)
+        if on_gpu and precision != "float64":
+            fused = folded(objective, plane, dtype, cudnn=True)
+            assert fused is not None
+            yield replace(base, network=fused)
+            yield replace(base, network=rewritten, replayed=True)
+    if on_gpu:
+        yield replace(base, replayed=True)
+        yield replace(base, points_per_batch=4, replayed=True)
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+@pytest.mark.parametrize("seed", range(10))
 def test_every_way_agrees_with_the_oracle(
-    name: str, dtype: torch.dtype, tolerance: float, device: str, request: pytest.FixtureRequest
+    name: str, seed: int, device: str, request: pytest.FixtureRequest
 ) -> None:
-    model, data = make(name, request)
-    objective = objective_of(model, data, device, dtype)
-    plane = Plane.random(objective.center, seed=1)
-    delta, eta = ({n: t.cpu().double() for n, t in d.items()} for d in (plane.delta, plane.eta))
+    model, data = make(name, request, seed)
+    in_float64 = objective_of(model, data, "cpu", torch.float64)
+    directions = Plane.random(in_float64.center, seed=seed)
     losses, accuracies = oracles.naive_surface(
         model,
         F.cross_entropy,
         data[0],
         data[1],
-        delta,
-        eta,
+        directions.delta,
+        directions.eta,
         GRID.alphas.tolist(),
         GRID.betas.tolist(),
     )
-    tried = list(ways(objective, plane))
-    onednn = with_onednn(objective, plane) is not None
-    assert len(tried) == (5 if name == "mlp" else 6) + onednn
-    for way in tried:
-        values = list(way.on(objective)(POINTS))
-        np.testing.assert_allclose(
-            [v.loss for v in values], losses.ravel(), rtol=tolerance, err_msg=str(way)
-        )
-        np.testing.assert_allclose([v.accuracy for v in values], accuracies.ravel(), atol=1e-12)
-        assert all(v.standard_error > 0 for v in values)
+    kinds = set()
+    for precision, tolerance in TOLERANCES.items():
+        if precision == "tf32" and device == "cpu":
+            continue
+        dtype = torch.float64 if precision == "float64" else torch.float32
+        objective = objective_of(model, data, device, dtype)
+        plane = directions.to(torch.device(device), dtype)
+        for way in ways(objective, plane, precision):
+            kinds.add((way.network.name, way.points_per_batch > 1, way.replayed))
+            values = list(run(Choice(way, 1.0, 0.0), objective, POINTS, pytest.fail))
+            np.testing.assert_allclose(
+                [v.loss for v in values], losses.ravel(), rtol=tolerance, err_msg=str(way)
+            )
+            if precision in ("float64", "float32"):
+                np.testing.assert_allclose(
+                    [v.accuracy for v in values], accuracies.ravel(), atol=1e-12
+                )
+            assert all(v.standard_error > 0 for v in values)
+            # A point does not depend on those before it.
+            backwards = list(run(Choice(way, 1.0, 0.0), objective, POINTS[::-1], pytest.fail))
+            np.testing.assert_allclose(backwards[::-1], values, rtol=tolerance)
+    if device == "cpu":
+        onednn = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+        assert len(kinds) == 4 + onednn, kinds
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+def test_a_compiled_step_takes_new_weights_without_compiling_again(
+    mlp: nn.Module, vectors: Any
+) -> None:
+    objective = objective_of(mlp, vectors, "cpu", torch.float32)
+    plane = Plane.random(objective.center, 0)
+    first = shared(objective, plane)
+    assert first is not None
+    eager = Way(first, "float32", objective.num_images, 4)
+    compiled = replace(eager, compiled=True).on(objective)
+    expected = list(eager.on(objective)(POINTS))
+    with torch.compiler.set_stance("default"):
+        np.testing.assert_allclose(list(compiled(POINTS[:1])), expected[:1], rtol=1e-5)
+    with torch.compiler.set_stance("fail_on_recompile"):  # six points: a whole batch, and a part
+        np.testing.assert_allclose(list(compiled(POINTS)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["resnet8 A", "resnet8 B", "plain8 A"])

@@ -89,6 +89,13 @@ class Way:
         images = self.images_per_batch * activations * size / 4
         return 3 * 4 * numbers + self.points_per_batch * (2 * numbers * size + images)
 
+    def within(self, room: float, activations: float) -> "Way | None":
+        """Return the way with batches that fit into ``room`` bytes, if it then can be."""
+        way: Way | None = self
+        while way is not None and way.bytes(activations) > room:
+            way = way.halved()
+        return way
+
     def __str__(self) -> str:
         points = f"{self.points_per_batch} points at once, " if self.points_per_batch > 1 else ""
         extras = ", compiled" * self.compiled + ", CUDA graph" * self.replayed
@@ -183,24 +190,23 @@ def choose(
     """
     if precision in ("float32", "float64"):
         probes = probes[:3]  # enough to tell a wrong way; a deviation needs more
+    room = _MEMORY * free_bytes(objective.inputs.device)
     base = slow_way(objective, plane)
+    activations = bytes_per_image(objective, base.network)
+    base = base.within(room, activations) or replace(base, images_per_batch=1)
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = objective.part(0, max(64, allowed))
-    room = _MEMORY * free_bytes(objective.inputs.device)
-    activations = bytes_per_image(objective, base.network)
     kept: dict[Way, _Trial] = {}
     if precision in ("auto", base.precision):
         kept[base] = _Trial(_time(base.on(part), part, probes), 0.0)
     references: dict[bool, list[Values]] = {}
     deadline = time.perf_counter() + _TRIALS * slow * num_points
 
-    def try_out(way: Way) -> None:
-        while way.bytes(activations) > room:
-            smaller = way.halved()
-            if smaller is None:
-                return
-            way = smaller
+    def try_out(candidate: Way) -> None:
+        way = candidate.within(room, activations)
+        if way is None:
+            return
         data = objective if way.takes_all_data else part
         if way.takes_all_data not in references:
             references[way.takes_all_data] = list(base.on(data)(probes))
