@@ -15,6 +15,8 @@ from landscape.errors import LandscapeError, first_line
 _VERBS = {
     "train": "Train nets on images.",
     "scan": "Sample the loss over a plane through trained weights.",
+    "curvature": "Eigenvalues, trace and density of the Hessian at a net.",
+    "connect": "Train a curve of low loss between two nets.",
     "plot": "Draw surfaces as figures for print.",
     "view": "Open an interactive page of surfaces side by side.",
     "info": "Say what a checkpoint or a surface holds.",
@@ -84,7 +86,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
 def _how_to_go_on() -> str:
     """Return how to go on with what a verb that saves its work has done."""
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
-    if words[:1] not in (["scan"], ["train"]):
+    if words[:1] not in (["scan"], ["train"], ["connect"]):
         return ""
     return f"; go on from what is saved with: {shlex.join(['landscape', *words])}"
 

@@ -17,10 +17,12 @@ from landscape.evaluate.profile import operations_per_image, report
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.progress import Progress, duration
-from landscape.surface import Surface
+from landscape.surface import Curvature, Surface
 
 _SECONDS_PER_COMMIT = 1.0
 _FIRST_IMAGES = 256
+# Relative accuracy of eigenvalues on a map, and about how many products a point may cost.
+_CURVATURE_TOLERANCE, _MOST_PRODUCTS = 0.02, 300
 # To start a process takes some ten seconds.
 _SECONDS_WORTH_PROCESSES = 60.0
 # A point below this part of the median loss is held to the error of one that has it.
@@ -106,11 +108,13 @@ def announce(surface: Surface, stage: Stage, progress: Progress) -> None:
     more = f" ({added} of them new)" if added < stage.images else ""
     resumed = f", {size - num} of them done before" if num < size else ""
     progress.note(
-        f"{surface.name}: {size} points{resumed} × {stage.images} images{more}, "
+        f"{label(surface)}: {size} points{resumed} × {stage.images} images{more}, "
         f"about {duration(stage.seconds)} ({stage.choice.way})"
     )
     if stage.choice.way.precision not in ("float32", "float64"):
-        progress.note(f"{surface.name}: deviation from float32 up to {stage.choice.deviation:.2g}")
+        progress.note(
+            f"{label(surface)}: deviation from float32 up to {stage.choice.deviation:.2g}"
+        )
 
 
 def fill(surface: Surface, stage: Stage, job: Job, writer: store.Writer | None) -> Surface:
@@ -122,7 +126,7 @@ def fill(surface: Surface, stage: Stage, job: Job, writer: store.Writer | None) 
     clock = Clock(stage.objective.inputs.device) if job.profile else None
     timer: Timer = clock or untimed
     began = committed = time.monotonic()
-    progress.start(surface.name, total, done)
+    progress.start(label(surface), total, done)
     try:
         with closing(_computed(surface, stage, job, timer)) as computed:
             for index, values in computed:
@@ -146,10 +150,44 @@ def fill(surface: Surface, stage: Stage, job: Job, writer: store.Writer | None) 
         operations = operations_per_image(stage.objective) * images
         device, precision = stage.objective.inputs.device, stage.choice.way.precision
         progress.note(
-            f"{surface.name}: where {duration(taken)} went\n"
+            f"{label(surface)}: where {duration(taken)} went\n"
             + report(clock.seconds, taken, operations, device, precision)
         )
     return replace(filled, seconds=surface.seconds + taken)
+
+
+def fill_curvature(surface: Surface, job: Job, writer: store.Writer | None) -> Surface:
+    """Compute the outermost eigenvalues where they are missing, into the file as well."""
+    from landscape.curvature import Hessian  # takes a second to import
+
+    found = surface.curvature or Curvature.empty(surface.grid)
+    curvature = Curvature(found.lowest.copy(), found.highest.copy(), found.state.copy())
+    missing = [int(k) for k in surface.grid.order() if not curvature.state.flat[k]]
+    if missing:
+        hessian = Hessian(job.objective)
+        done = surface.grid.size - len(missing)
+        job.progress.start(f"{label(surface)}, curvature", surface.grid.size, done)
+        try:
+            for index in missing:
+                hessian.move_to(job.plane.at(*surface.grid.point(index)))
+                ends = hessian.ends(tolerance=_CURVATURE_TOLERANCE, most_products=_MOST_PRODUCTS)
+                curvature.lowest.flat[index], curvature.highest.flat[index] = ends[:2]
+                curvature.state.flat[index] = state = 1 if ends[2] else 2
+                if writer is not None:
+                    writer.put(index, ends[:2], state=state)
+                    writer.commit()
+                done += 1
+                job.progress.update(done, f"λ {ends[0]:.3g} to {ends[1]:.3g}")
+        finally:
+            job.progress.stop()
+    return replace(surface, curvature=curvature)
+
+
+def label(surface: Surface) -> str:
+    """Return what reports call a surface: among repeats, with its seed."""
+    if int(surface.settings.get("repeats", 1)) > 1:
+        return f"{surface.name}, seed {surface.settings['seed']}"
+    return surface.name
 
 
 def put(surface: Surface, index: int, values: Values, examples: int) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from landscape.atomic import replacing
 from landscape.errors import LandscapeError
-from landscape.scale import Scale, ScaleKind
+from landscape.scale import COLORS, Scale, ScaleKind
 from landscape.surface import Surface
 
 # Nothing may leave the page: newer versions of plotly.js offer an upload by default.
@@ -90,9 +90,8 @@ def figure(
         raise ValueError("expected one surface or more")
     lines = [surface.name for surface in surfaces if min(surface.grid.shape) < 2]
     if lines:
-        raise LandscapeError(
-            f"{lines[0]} is a line, not a surface: draw it with `landscape plot --kind heatmap`"
-        )
+        raise LandscapeError(f"{lines[0]} is a line, not a surface: draw it with `landscape plot`")
+    surfaces = [surface.median for surface in surfaces]
     common = Scale.of(surfaces, scale, maximum)
     low, high = common.limits
     levels = common.levels(8)
@@ -120,6 +119,8 @@ def figure(
                 lighting={"ambient": 0.55, "diffuse": 0.7, "specular": 0.15, "roughness": 0.6},
             )
         )
+        for trace in _beside(surface, common):
+            result.add_trace(trace.update(scene=scene))
         result.update_layout(
             {
                 scene: {
@@ -151,6 +152,45 @@ def figure(
 def _title(surface: Surface) -> str:
     note = "" if surface.is_complete else f" ({surface.evaluated.mean():.0%} of the points)"
     return f"<b>{escape(surface.name)}</b>{note}"
+
+
+def _beside(surface: Surface, scale: Scale) -> list[go.Scatter3d]:
+    """Return paths and marks at their own losses: they need not lie on the surface."""
+    traces = []
+    for number, path in enumerate(surface.paths):
+        numbers = np.stack([path.steps, path.losses, path.plane_losses, path.distances], 1)
+        traces.append(
+            go.Scatter3d(
+                x=path.alphas,
+                y=path.betas,
+                z=scale.heights(path.losses),
+                customdata=[[f"{value:.4g}" for value in row] for row in numbers],
+                hovertemplate=f"{escape(path.unit)} %{{customdata[0]}}<br>own loss "
+                "%{customdata[1]}<br>on the plane %{customdata[2]}<br>"
+                "off the plane by %{customdata[3]}<extra>%{fullData.name}</extra>",
+                name=path.name,
+                mode="lines+markers",
+                line={"color": COLORS[number % len(COLORS)], "width": 5},
+                marker={"size": 3, "color": COLORS[number % len(COLORS)]},
+                showlegend=False,
+            )
+        )
+    if surface.marks:
+        traces.append(
+            go.Scatter3d(
+                x=[mark.alpha for mark in surface.marks],
+                y=[mark.beta for mark in surface.marks],
+                z=scale.heights(np.array([mark.loss for mark in surface.marks])),
+                text=[mark.name for mark in surface.marks],
+                customdata=[f"{mark.loss:.4g}" for mark in surface.marks],
+                hovertemplate="%{text}<br>own loss %{customdata}<extra></extra>",
+                mode="markers+text",
+                marker={"size": 4, "color": "black", "symbol": "diamond"},
+                name="marks",
+                showlegend=False,
+            )
+        )
+    return traces
 
 
 def _hover_texts(surface: Surface) -> NDArray[np.object_]:

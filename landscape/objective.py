@@ -30,6 +30,8 @@ class Objective:
             are none: then there is no accuracy.
         images_per_batch: Examples in one forward pass; changes rounding only.
         dtype: Floating-point type of the parameters, and of the loss.
+        re_estimates: Whether BatchNorm has the statistics of the data at every point, not
+            those it was trained with.
     """
 
     model: nn.Module
@@ -39,6 +41,7 @@ class Objective:
     class_dimension: int | None
     images_per_batch: int
     dtype: torch.dtype
+    re_estimates: bool = False
 
     @classmethod
     def of(
@@ -51,6 +54,7 @@ class Objective:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         images_per_batch: int | None = None,
+        re_estimates: bool = False,
     ) -> "Objective":
         """Copy the model and move everything to one device and floating-point type.
 
@@ -62,12 +66,13 @@ class Objective:
             device: Where to compute.
             dtype: The type of parameters, and of inputs and targets that are not integers.
             images_per_batch: By default 256 on a CPU and 2,048 on a GPU.
+            re_estimates: See the attribute.
 
         Raises:
             DataError: No examples, or not one target per input, or the model or the loss
                 refuses them, or the labels do not fit the model's outputs.
-            ValueError: The loss is not a mean over examples, or the model's output depends
-                on which examples are together.
+            ValueError: There is no BatchNorm to re-estimate, or the loss is not a mean over
+                examples, or the model's output depends on which examples are together.
         """
         if images_per_batch is not None and images_per_batch < 1:
             raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
@@ -78,6 +83,8 @@ class Objective:
             )
         own = _cast(copy.deepcopy(unwrapped(model)), device, dtype).eval().requires_grad_(False)
         _check_model(own)
+        if re_estimates and not has_batchnorm(own):
+            raise ValueError("the net has no BatchNorm whose statistics could be re-estimated")
         size = min(images_per_batch or (256 if device.type == "cpu" else 2048), len(inputs))
         inputs, targets = _move(inputs, device, dtype), _move(targets, device, dtype)
         if isinstance(loss, nn.Module):
@@ -86,12 +93,21 @@ class Objective:
             outputs = _outputs(own, inputs[:size], tuple(inputs.shape))
             example_loss = ExampleLoss.of(loss, outputs, targets[:size], targets)
         classes = _class_dimension(outputs, targets[:size], is_cross_entropy(loss))
-        return cls(own, example_loss, inputs, targets, classes, size, dtype)
+        return cls(own, example_loss, inputs, targets, classes, size, dtype, re_estimates)
 
     @property
     def center(self) -> Parameters:
         """θ*: the parameters as they were given."""
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+
+    @property
+    def buffers(self) -> Parameters:
+        """Buffers of floating-point type, as BatchNorm's running statistics."""
+        return {
+            name: buffer.detach()
+            for name, buffer in self.model.named_buffers()
+            if buffer.is_floating_point()
+        }
 
     @property
     def num_images(self) -> int:
@@ -135,6 +151,14 @@ class Objective:
         largest, label = outputs.max(self.class_dimension)
         hits = (label == targets) & ~largest.isnan()
         return losses, hits.flatten(1).double().mean(1) if hits.dim() > 1 else hits
+
+
+def has_batchnorm(model: nn.Module) -> bool:
+    """Return whether a net has running statistics of BatchNorm."""
+    return any(
+        isinstance(module, _BatchNorm) and module.running_mean is not None
+        for module in model.modules()
+    )
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

@@ -1,5 +1,6 @@
 """The plane through the space of weights on which the loss is looked at."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from torch import Tensor
 
 from landscape.directions import Normalization, normalize, random_direction
 from landscape.parameters import Parameters, check_match, inner_product
+
+# Beyond rounding: part of a squared length that is left at right angles.
+_ON_A_LINE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,38 @@ class Plane:
         )
         return cls(center, delta, eta)
 
+    @classmethod
+    def through(
+        cls, center: Parameters, first: Parameters, second: Parameters | None = None
+    ) -> "Plane":
+        """Return the plane through two or three points, with a true scale.
+
+        δ leads from the center to the first: that lies at (1, 0). η is at right angles to δ
+        and of the same length, so that distances on the plane are those between the weights
+        (Garipov et al. 2018, section 3); with no second point it is zero, and the plane a
+        line.
+
+        Raises:
+            ParameterMismatchError: Names or shapes differ.
+            ValueError: Two of the points are the same, or the three are on one line.
+        """
+        check_match(first, center, "the first point")
+        delta = {name: first[name] - tensor for name, tensor in center.items()}
+        size = inner_product(delta, delta)
+        if size == 0:
+            raise ValueError("the first point is the center: there is no direction to it")
+        if second is None:
+            return cls(center, delta, {name: torch.zeros_like(t) for name, t in center.items()})
+        check_match(second, center, "the second point")
+        to_second = {name: second[name] - tensor for name, tensor in center.items()}
+        along = inner_product(to_second, delta) / size
+        across = {name: tensor - along * delta[name] for name, tensor in to_second.items()}
+        rest = inner_product(across, across)
+        if rest <= _ON_A_LINE * inner_product(to_second, to_second):
+            raise ValueError("the points are the same, or on one line: they span no plane")
+        scale = math.sqrt(size / rest)
+        return cls(center, delta, {name: scale * tensor for name, tensor in across.items()})
+
     def at(self, alpha: float, beta: float) -> dict[str, Tensor]:
         """Return θ* + alpha δ + beta η, computed from the center, of the center's types."""
         return {
@@ -66,6 +102,8 @@ class Plane:
 
         Nearest in the Euclidean norm over all parameters.
 
+        Where η is zero the plane is a line, and beta is 0.
+
         Raises:
             ParameterMismatchError: Names or shapes are not the center's.
             ValueError: The directions are parallel or zero: coordinates are not unique.
@@ -74,10 +112,23 @@ class Plane:
         offset = {name: parameters[name] - center for name, center in self.center.items()}
         basis = (self.delta, self.eta)
         gram = np.array([[inner_product(a, b) for b in basis] for a in basis])
+        if gram[1, 1] == 0 < gram[0, 0]:
+            return float(inner_product(self.delta, offset) / gram[0, 0]), 0.0
         if np.linalg.matrix_rank(gram, hermitian=True) < 2:
             raise ValueError("the directions are parallel or zero: the plane is not a plane")
         alpha, beta = np.linalg.solve(gram, [inner_product(a, offset) for a in basis])
         return float(alpha), float(beta)
+
+    def distance(self, parameters: Parameters) -> float:
+        """Return the Euclidean distance of ``parameters`` from the plane.
+
+        Raises:
+            ParameterMismatchError: Names or shapes are not the center's.
+            ValueError: The directions are parallel or zero.
+        """
+        nearest = self.at(*self.project(parameters))
+        apart = {name: parameters[name].double() - t.double() for name, t in nearest.items()}
+        return math.sqrt(inner_product(apart, apart))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Plane":
         """Return the same plane on another device or with another floating-point type."""

@@ -17,6 +17,10 @@ SCALE_KINDS: tuple[str, ...] = get_args(ScaleKind)
 _LOG_FROM_RATIO = 100.0
 
 
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Of Okabe and Ito, told apart by the colorblind."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """A common scale of losses.

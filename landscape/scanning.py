@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
 from landscape.evaluate import PRECISIONS, Choice, Precision, kernels, slow_way
-from landscape.filling import Job, Stage, fill, in_fixed_order, next_stage
+from landscape.filling import Job, Stage, fill, fill_curvature, in_fixed_order, next_stage
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
 from landscape.losses import Loss
@@ -27,7 +27,10 @@ from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
 from landscape.progress import Progress, Silent, duration
-from landscape.surface import Facts, Surface
+from landscape.surface import Curvature, Facts, Mark, Surface, Trajectory
+
+Statistics = Literal["keep", "re-estimate"]
+STATISTICS: tuple[str, ...] = get_args(Statistics)
 
 # A scan over all images on a CPU that takes longer than this gets a tolerance.
 _LONG, _TOLERANCE = 600.0, 0.01
@@ -44,6 +47,8 @@ def scan(
     seed: int = 0,
     normalize: Normalization = "filter",
     directions: str | Path | tuple[Parameters, Parameters] | None = None,
+    batchnorm: Statistics = "keep",
+    repeats: int = 1,
     images_per_batch: int | None = None,
     device: str | torch.device | Sequence[str | torch.device] = "auto",
     precision: Precision = "float32",
@@ -51,6 +56,9 @@ def scan(
     path: str | Path | None = None,
     overwrite: bool = False,
     store_directions: bool = False,
+    marks: Sequence[Mark] = (),
+    paths: Sequence[Trajectory] = (),
+    curvature: bool = False,
     name: str | None = None,
     settings: Facts | None = None,
     provenance: Facts | None = None,
@@ -80,6 +88,10 @@ def scan(
             ``layer``, ``weight`` or ``none``. Biases and normalization layers never move.
         directions: Instead of random ones: δ and η, or a file that stores them (one of our
             surfaces or a direction file of the original program); taken as they are.
+            They may move buffers as well.
+        batchnorm: ``keep`` leaves the running statistics as they are (or where the
+            directions move them), ``re-estimate`` takes those of the data at every point.
+        repeats: How many seeds, from ``seed`` on, are scanned into one surface.
         images_per_batch: Examples in one forward pass; changes rounding only.
         device: As torch names it, or several, over which the points of a long scan are
             spread, one process each; ``auto`` is all GPUs, or the CPU where there are none.
@@ -94,6 +106,9 @@ def scan(
             settings that is there.
         overwrite: Replace a file at ``path``.
         store_directions: Store δ and η as arrays in the file as well.
+        marks: Points of the plane to store with it.
+        paths: Sequences of nets beside the plane to store with it.
+        curvature: Compute the outermost eigenvalues of the Hessian at every point as well.
         name: What figures call it; by default the model's class.
         settings: Further facts that determine the values; compared on resuming.
         provenance: Further facts to store with the result.
@@ -111,37 +126,34 @@ def scan(
     """
     progress = progress or Silent()
     grid = Grid.regular(points, alpha, beta)
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if tolerance != "auto" and not 0 <= tolerance < 1:
-        raise ValueError(f"tolerance must be 0 or more and below 1, not {tolerance}")
-    places = choose_devices(device)
-    place = places[0]
-    keep_freed_memory()
-    dtype = torch.float64 if precision == "float64" else torch.float32
-    path = Path(path) if path is not None else None
+    _check_choices(precision, tolerance, batchnorm)
+    if curvature and (repeats > 1 or batchnorm != "keep"):
+        raise ValueError("curvature is computed for one seed, with batchnorm keep")
+    if repeats < 1 or (repeats > 1 and directions is not None):
+        raise ValueError(f"repeats must be 1 or more, and 1 with given directions, not {repeats}")
     if store_directions and path is None:
         raise ValueError("store_directions needs a path to store them at")
+    places = choose_devices(device)
+    path = Path(path) if path is not None else None
+    keep_freed_memory()
 
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise DataError(f"data must be a pair (x, y) of arrays, not {type(data).__name__}")
     x, y = as_tensors(*data, "the data")
     data_sha256 = fingerprint({"x": x, "y": y})
     objective = Objective.of(
-        model, loss, x, y, device=place, dtype=dtype, images_per_batch=images_per_batch
+        model,
+        loss,
+        x,
+        y,
+        device=places[0],
+        dtype=torch.float64 if precision == "float64" else torch.float32,
+        images_per_batch=images_per_batch,
+        re_estimates=batchnorm == "re-estimate",
     )
-    if directions is None:
-        plane = Plane.random(objective.center, seed, normalize)
-        origin: dict[str, Any] = {"seed": seed, "normalize": normalize, "directions": RECIPE}
-    else:
-        plane = _given_plane(directions, objective)
-        pair = {
-            f"{axis}/{key}": tensor
-            for axis, direction in (("delta", plane.delta), ("eta", plane.eta))
-            for key, tensor in direction.items()
-        }
-        origin = {"directions": f"given, {fingerprint(pair)}"}
-    job = Job(objective, plane, precision, images_per_batch, 0.0, progress, profile, places)
+    planes, origin = _planes(objective, directions, seed, normalize, repeats)
+    if batchnorm != "keep":
+        origin = {**origin, "batchnorm": batchnorm}
     surface = Surface.empty(
         grid,
         {
@@ -160,56 +172,136 @@ def scan(
         },
         {
             "name": name or type(model).__name__,
-            **_environment(place),
+            **_environment(places[0]),
             "images_per_batch": objective.images_per_batch,
             **(provenance or {}),
         },
     )
+    surface = replace(
+        surface,
+        marks=tuple(marks),
+        paths=tuple(paths),
+        curvature=Curvature.empty(grid) if curvature else None,
+    )
+    job = Job(objective, planes[0], precision, images_per_batch, 0.0, progress, profile, places)
     with kernels(tf32=False):
-        if path is None:
-            job, stage = _with_tolerance(job, tolerance, None, surface)
-            return _fill(surface, stage or next_stage(surface, job), job, None)
+        return _scan(surface, job, planes, tolerance, path, overwrite, store_directions)
+
+
+def _check_choices(precision: str, tolerance: float | str, batchnorm: str) -> None:
+    for name, value, allowed in (
+        ("precision", precision, PRECISIONS),
+        ("batchnorm", batchnorm, STATISTICS),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    in_range = tolerance == "auto" or (not isinstance(tolerance, str) and 0 <= tolerance < 1)
+    if not in_range:
+        raise ValueError(f"tolerance must be 0 or more and below 1, or auto, not {tolerance}")
+
+
+def _planes(
+    objective: Objective,
+    directions: str | Path | tuple[Parameters, Parameters] | None,
+    seed: int,
+    normalize: Normalization,
+    repeats: int,
+) -> tuple[list[Plane], Facts]:
+    """Return the plane of every repeat, and the settings that determine them."""
+    if directions is None:
+        planes = [
+            Plane.random(objective.center, seed + number, normalize) for number in range(repeats)
+        ]
+        origin: Facts = {"seed": seed, "normalize": normalize, "directions": RECIPE}
+        return planes, {**origin, **({"repeats": repeats} if repeats > 1 else {})}
+    plane = _given_plane(directions, objective)
+    pair = {
+        f"{axis}/{key}": tensor
+        for axis, direction in (("delta", plane.delta), ("eta", plane.eta))
+        for key, tensor in direction.items()
+    }
+    return [plane], {"directions": f"given, {fingerprint(pair)}"}
+
+
+def _scan(
+    surface: Surface,
+    job: Job,
+    planes: Sequence[Plane],
+    tolerance: float | Literal["auto"],
+    path: Path | None,
+    overwrite: bool,
+    store_directions: bool,
+) -> Surface:
+    """Go on in a file that is there, or begin."""
+    found = None
+    if path is not None:
         found = store.load(path) if path.exists() and not overwrite else None
         check_writable(path)
-        job, stage = _with_tolerance(job, tolerance, found, surface)
-        if job.tolerance:
-            surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
-        if found is not None:
-            return _go_on(found, surface, job, path, store_directions=store_directions)
-        stage = stage or next_stage(surface, job)
-        if stage is None:
-            return surface
-        surface = _told(surface, stage.choice)
-        directions_too = plane if store_directions else None
-        store.save(surface, path, directions=directions_too, overwrite=True)
-        return _fill_file(surface, stage, job, path)
-
-
-def _go_on(
-    found: Surface, surface: Surface, job: Job, path: Path, *, store_directions: bool
-) -> Surface:
-    """Complete what a file holds, if it is of the scan that is asked for."""
-    store.check_same_scan(found, surface, path)
-    _check_same_loss(found, job, path)
-    if store_directions and not store.stores_directions(path):
-        store.save(found, path, directions=job.plane, overwrite=True)
-    # What auto chose is kept here as well.
-    kept: Any = found.provenance.get("computed_in", job.precision)
-    job = replace(job, precision=kept)
-    stage = next_stage(found, job)
-    return found if stage is None else _fill_file(surface, stage, job, path)
-
-
-def _fill_file(surface: Surface, stage: Stage, job: Job, path: Path) -> Surface:
-    """Compute this stage and all that follow into a file."""
-    writer = store.Writer(path)
-    try:
-        # Only now, when nobody else can write it, it is known to be this scan's.
-        found = store.load(path)
+    job, stage = _with_tolerance(job, tolerance, found, surface)
+    surface = _with_repeats(surface, job, len(planes))
+    if found is not None and path is not None:
         store.check_same_scan(found, surface, path)
-        return _fill(found, stage, job, writer)
+        _check_same_loss(found, job, path)
+        stored = store.stores_directions(path)
+        more = surface.curvature is not None and found.curvature is None
+        if more or (store_directions and not stored):
+            found = replace(found, curvature=found.curvature or surface.curvature)
+            directions_too = planes[0] if stored or store_directions else None
+            store.save(found, path, directions=directions_too, overwrite=True)
+        # What auto chose is kept, or the surface would be of two precisions.
+        kept: Any = found.provenance.get("computed_in", job.precision)
+        return _complete(found, None, replace(job, precision=kept), planes, path)
+    stage = stage or next_stage(surface, job)
+    if stage is not None:
+        surface = _told(surface, stage.choice)
+    if path is not None:
+        directions_too = planes[0] if store_directions else None
+        store.save(surface, path, directions=directions_too, overwrite=True)
+    return _complete(surface, stage, job, planes, path)
+
+
+def _with_repeats(surface: Surface, job: Job, repeats: int) -> Surface:
+    """Return an empty surface with its repeats, all with their seeds."""
+    if job.tolerance:
+        surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
+    seed = int(surface.settings.get("seed", 0))
+    others = [
+        replace(surface.copy(), settings={**surface.settings, "seed": seed + number})
+        for number in range(1, repeats)
+    ]
+    return replace(surface, repeats=tuple(others))
+
+
+def _complete(
+    surface: Surface, stage: Stage | None, job: Job, planes: Sequence[Plane], path: Path | None
+) -> Surface:
+    """Compute all that a surface and its repeats lack, into their file as well.
+
+    Args:
+        surface: What is there.
+        stage: What comes first, if that is known already.
+        job: How.
+        planes: One for each repeat.
+        path: The file, if there is one.
+    """
+    done = []
+    for number, (part, plane) in enumerate(zip(surface.all, planes, strict=True)):
+        own = replace(job, plane=plane)
+        own_stage = stage or next_stage(part, own)
+        stage = None
+        done.append(part if own_stage is None else _fill(part, own_stage, own, path, number))
+        if own_stage is not None:
+            kept: Any = own_stage.choice.way.precision
+            job = replace(job, precision=kept)
+    whole = replace(done[0], repeats=tuple(done[1:]))
+    if whole.curvature is None:
+        return whole
+    writer = store.Writer(path, curvature=True) if path is not None else None
+    try:
+        return fill_curvature(whole, replace(job, plane=planes[0]), writer)
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()
 
 
 def _with_tolerance(
@@ -245,16 +337,26 @@ def _with_tolerance(
     return replace(job, objective=in_fixed_order(job.objective), tolerance=tolerance), None
 
 
-def _fill(surface: Surface, stage: Stage | None, job: Job, writer: store.Writer | None) -> Surface:
-    """Compute this stage and all that follow."""
-    if writer is None and stage is not None:
-        surface = _told(surface, stage.choice)
-    while stage is not None:
-        surface = fill(surface, stage, job, writer)
-        # What auto chose is kept, or the surface would be of two precisions.
-        kept: Any = stage.choice.way.precision
-        job = replace(job, precision=kept)
-        stage = next_stage(surface, job)
+def _fill(
+    surface: Surface, stage: Stage | None, job: Job, path: Path | None, number: int
+) -> Surface:
+    """Compute this stage and all that follow of one repeat."""
+    writer = store.Writer(path, number) if path is not None else None
+    try:
+        if path is not None:
+            # Only now, when nobody else can write it, it is known to be this scan's.
+            found = store.load(path)
+            store.check_same_scan(found, surface if number == 0 else found, path)
+            surface = found.all[number]
+        while stage is not None:
+            surface = fill(surface, stage, job, writer)
+            # What auto chose is kept, or the surface would be of two precisions.
+            kept: Any = stage.choice.way.precision
+            job = replace(job, precision=kept)
+            stage = next_stage(surface, job)
+    finally:
+        if writer is not None:
+            writer.close()
     return surface
 
 
@@ -332,7 +434,8 @@ def _given_plane(
         return load_directions(Path(directions), center, list(objective.model.state_dict()))
     example = next(iter(center.values()))
     delta, eta = directions
-    return Plane(center, delta, eta).to(example.device, example.dtype)
+    buffers = {name: tensor for name, tensor in objective.buffers.items() if name in delta}
+    return Plane({**center, **buffers}, delta, eta).to(example.device, example.dtype)
 
 
 def _loss_name(loss: Loss) -> str:

@@ -8,8 +8,9 @@ a killed scan nor a reader can harm it.
 import io
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -20,11 +21,10 @@ import torch
 
 from landscape.atomic import replacing
 from landscape.errors import SurfaceFileError, first_line
-from landscape.evaluate.values import Values
 from landscape.grid import Grid
 from landscape.parameters import Parameters
 from landscape.plane import Plane
-from landscape.surface import Facts, Surface
+from landscape.surface import Curvature, Facts, Mark, Surface, Trajectory
 
 fcntl: ModuleType | None
 try:
@@ -33,9 +33,12 @@ except ImportError:  # Windows
     fcntl = None
 
 FORMAT = "landscape-surface"
-VERSION = 1
+VERSION = 2
 
 _ARRAYS = ("losses", "accuracies", "standard_errors")
+_CURVATURE = ("lowest", "highest")
+_MARK = ("alpha", "beta", "distance", "loss")
+_TRAJECTORY = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
 
 
 def save(
@@ -71,16 +74,41 @@ def _write(file: Any, surface: Surface, directions: Plane | None) -> None:
     file.attrs["format_version"] = VERSION
     file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
     file.create_dataset("betas", data=surface.grid.betas.astype("<f8"))
-    for name in _ARRAYS:
-        file.create_dataset(name, data=getattr(surface, name).astype("<f8"))
-    file.create_dataset("evaluated", data=surface.evaluated.astype("u1"))
-    file.create_dataset("examples", data=surface.examples.astype("<i8"))
-    file.create_dataset("seconds", data=np.array([surface.seconds], dtype="<f8"))
+    for number, each in enumerate(surface.all):
+        _write_values(file if number == 0 else file.create_group(_repeat(number)), each)
     for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
         file.create_group(group).attrs.update(facts)
+    if surface.curvature is not None:
+        group = file.create_group("curvature")
+        for name in _CURVATURE:
+            group.create_dataset(name, data=getattr(surface.curvature, name).astype("<f8"))
+        group.create_dataset("state", data=surface.curvature.state.astype("u1"))
+        group.create_dataset("seconds", data=np.array([0.0], dtype="<f8"))
+    for number, mark in enumerate(surface.marks):
+        group = file.create_group(f"marks/{number:03d}")
+        group.attrs.update({"name": mark.name, **{key: getattr(mark, key) for key in _MARK}})
+    for number, path in enumerate(surface.paths):
+        group = file.create_group(f"paths/{number:03d}")
+        group.attrs.update({"name": path.name, "unit": path.unit})
+        for key in _TRAJECTORY:
+            group.create_dataset(key, data=getattr(path, key).astype("<f8"))
     if directions is not None:
         _write_direction(file.create_group("directions/delta"), directions.delta)
         _write_direction(file.create_group("directions/eta"), directions.eta)
+
+
+def _repeat(number: int) -> str:
+    return f"repeats/{number:03d}"
+
+
+def _write_values(group: Any, surface: Surface) -> None:
+    for name in _ARRAYS:
+        group.create_dataset(name, data=getattr(surface, name).astype("<f8"))
+    group.create_dataset("evaluated", data=surface.evaluated.astype("u1"))
+    group.create_dataset("examples", data=surface.examples.astype("<i8"))
+    group.create_dataset("seconds", data=np.array([surface.seconds], dtype="<f8"))
+    if "seed" in surface.settings:
+        group.attrs["seed"] = surface.settings["seed"]
 
 
 def load(path: str | Path) -> Surface:
@@ -91,26 +119,62 @@ def load(path: str | Path) -> Surface:
     """
     with open_surface(Path(path)) as file:
         try:
-            # The mask first: a point that it shows was written before it.
-            evaluated = file["evaluated"][()].astype(bool)
+            grid = Grid(file["alphas"][()], file["betas"][()])
             settings = _facts(file["settings"].attrs)
-            if "examples" in file:
-                examples = file["examples"][()].astype(np.int64)
-            else:  # every point is from all of them
-                examples = evaluated * np.int64(settings.get("images", 0))
-            return Surface(
-                Grid(file["alphas"][()], file["betas"][()]),
-                file["losses"][()],
-                file["accuracies"][()],
-                file["standard_errors"][()],
-                evaluated,
-                examples,
-                settings=settings,
-                provenance=_facts(file["provenance"].attrs),
-                seconds=float(file["seconds"][0]),
+            provenance = _facts(file["provenance"].attrs)
+            values = _read_values(file, settings)
+            first = Surface(grid, **values, settings=settings, provenance=provenance)
+            repeats = [
+                replace(
+                    first,
+                    **_read_values(group, settings),
+                    settings={**settings, "seed": int(group.attrs["seed"])},
+                )
+                for group in _members(file, "repeats")
+            ]
+            return replace(
+                first,
+                repeats=tuple(repeats),
+                marks=tuple(
+                    Mark(str(group.attrs["name"]), *(float(group.attrs[key]) for key in _MARK))
+                    for group in _members(file, "marks")
+                ),
+                paths=tuple(
+                    Trajectory(
+                        str(group.attrs["name"]),
+                        **{key: group[key][()] for key in _TRAJECTORY},
+                        unit=str(group.attrs["unit"]),
+                    )
+                    for group in _members(file, "paths")
+                ),
+                curvature=_read_curvature(file["curvature"]) if "curvature" in file else None,
             )
         except Exception as error:  # damaged files raise nearly anything
             raise SurfaceFileError(f"{path} is damaged: {first_line(error)}") from error
+
+
+def _members(file: Any, name: str) -> list[Any]:
+    return [file[name][key] for key in sorted(file[name])] if name in file else []
+
+
+def _read_values(group: Any, settings: Facts) -> dict[str, Any]:
+    # The mask first: a point that it shows was written before it.
+    evaluated = group["evaluated"][()].astype(bool)
+    if "examples" in group:
+        examples = group["examples"][()].astype(np.int64)
+    else:  # every point is from all of them
+        examples = evaluated * np.int64(settings.get("images", 0))
+    return {
+        "evaluated": evaluated,
+        "examples": examples,
+        "seconds": float(group["seconds"][0]),
+        **{name: group[name][()] for name in _ARRAYS},
+    }
+
+
+def _read_curvature(group: Any) -> Curvature:
+    state = group["state"][()].astype(np.uint8)  # first, as above
+    return Curvature(**{name: group[name][()] for name in _CURVATURE}, state=state)
 
 
 def check_same_scan(found: Surface, wanted: Surface, path: Path) -> None:
@@ -142,53 +206,67 @@ class Writer:
 
     Args:
         path: A file made by :func:`save`.
+        repeat: Which of the repeats.
+        curvature: Whether the eigenvalues are written, not the losses.
 
     Raises:
         SurfaceFileError: It is no such file, or another process is writing it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._offsets = _offsets(path)
+    def __init__(self, path: Path, repeat: int = 0, *, curvature: bool = False) -> None:
+        self._group = "curvature" if curvature else _repeat(repeat) if repeat else "/"
+        self._values = _CURVATURE if curvature else _ARRAYS
+        self._mask = "state" if curvature else "evaluated"
+        self._offsets = _offsets(path, self._group)
         self._file = path.open("r+b", buffering=0)
         try:
             _claim(self._file, path)
         except SurfaceFileError:
             self._file.close()
             raise
-        self._has_values = load(path).evaluated.ravel()
-        self._pending: list[tuple[int, Values, int]] = []
+        with open_surface(path) as file:
+            self._has_values = file[self._group][self._mask][()].ravel() > 0
+        self._pending: list[tuple[int, Sequence[float], int, int]] = []
         self._seconds = 0.0
 
-    def put(self, index: int, values: Values, examples: int, seconds: float) -> None:
+    def put(
+        self,
+        index: int,
+        values: Sequence[float],
+        examples: int = 0,
+        seconds: float = 0.0,
+        state: int = 1,
+    ) -> None:
         """Remember the values of a point until the next commit.
 
         Args:
             index: Flat index into arrays over the grid.
-            values: Its values.
+            values: Its values: loss, accuracy and standard error, or two eigenvalues.
             examples: How many examples they are from.
             seconds: Time spent on all points so far.
+            state: What the mask says of it.
         """
-        self._pending.append((index, values, examples))
+        self._pending.append((index, values, examples, state))
         self._seconds = seconds
 
     def commit(self) -> None:
         """Make all points that were put durable."""
         if not self._pending:
             return
-        again = [index for index, _, _ in self._pending if self._has_values[index]]
+        again = [index for index, *_ in self._pending if self._has_values[index]]
         for index in again:
-            self._write("evaluated", index, b"\x00")
+            self._write(self._mask, index, b"\x00")
         if again:
             os.fsync(self._file.fileno())
-        for index, values, examples in self._pending:
-            for name, number in zip(_ARRAYS, values, strict=True):
+        for index, values, examples, _ in self._pending:
+            for name, number in zip(self._values, values, strict=True):
                 self._write(name, 8 * index, np.array(number, dtype="<f8").tobytes())
             if "examples" in self._offsets:
                 self._write("examples", 8 * index, np.array(examples, dtype="<i8").tobytes())
         self._write("seconds", 0, np.array(self._seconds, dtype="<f8").tobytes())
         os.fsync(self._file.fileno())
-        for index, _, _ in self._pending:
-            self._write("evaluated", index, b"\x01")
+        for index, _, _, state in self._pending:
+            self._write(self._mask, index, bytes([state]))
             self._has_values[index] = True
         os.fsync(self._file.fileno())
         self._pending.clear()
@@ -205,10 +283,11 @@ class Writer:
             self._file.close()
 
 
-def _offsets(path: Path) -> Mapping[str, int]:
+def _offsets(path: Path, group: str) -> Mapping[str, int]:
+    names = (*_ARRAYS, *_CURVATURE, "evaluated", "state", "examples", "seconds")
     with open_surface(path) as file:
-        names = [*_ARRAYS, "evaluated", "seconds", *(["examples"] if "examples" in file else [])]
-        offsets = {name: file[name].id.get_offset() for name in names}
+        there = file[group]
+        offsets = {name: there[name].id.get_offset() for name in names if name in there}
     if None in offsets.values():
         raise SurfaceFileError(f"{path} is not contiguous: copy it anew with Surface.save")
     return offsets

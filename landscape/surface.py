@@ -1,5 +1,7 @@
 """The result of a scan: the loss on a grid, and where it comes from."""
 
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +18,90 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, str | int | float]
 """Named facts, as they stand in a file's attributes."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a plane that has a name: a solution, a bend of a curve.
+
+    Attributes:
+        name: What figures call it.
+        alpha: Its coordinate along δ.
+        beta: Its coordinate along η.
+        distance: How far off the plane it lies, in the Euclidean norm of the weights.
+        loss: Its own mean loss, with its own buffers; nan where not known.
+    """
+
+    name: str
+    alpha: float
+    beta: float
+    distance: float = 0.0
+    loss: float = math.nan
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """A sequence of nets beside a plane: an optimizer's path, or a curve between solutions.
+
+    All arrays have shape (nets,).
+
+    Attributes:
+        name: What figures call it.
+        steps: Where each net is on the path: epochs of a training, or the parameter of a curve.
+        alphas: Coordinates along δ of the nearest point of the plane.
+        betas: Coordinates along η of that.
+        distances: Euclidean distance from it: a path does not lie on the plane.
+        losses: The nets' own mean losses; nan where not known.
+        plane_losses: The losses at the nearest points of the plane; nan where not known.
+        unit: What ``steps`` count.
+    """
+
+    name: str
+    steps: NDArray[np.float64]
+    alphas: NDArray[np.float64]
+    betas: NDArray[np.float64]
+    distances: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    plane_losses: NDArray[np.float64]
+    unit: str = "epoch"
+
+    @property
+    def length(self) -> float:
+        """The sum of its steps' lengths along the axes, in units of coordinates."""
+        return float(np.abs(np.diff(self.alphas)).sum() + np.abs(np.diff(self.betas)).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    """The outermost eigenvalues of the Hessian of the mean loss at every point of a grid.
+
+    All arrays have the shape of the grid.
+
+    Attributes:
+        lowest: Smallest eigenvalue, float64; nan where not evaluated.
+        highest: Largest eigenvalue, float64; nan where not evaluated.
+        state: 0 where not evaluated, 1 where both converged, 2 where one did not.
+    """
+
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
+    state: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, grid: Grid) -> "Curvature":
+        """Return one of which nothing is evaluated."""
+        return cls(
+            np.full(grid.shape, np.nan),
+            np.full(grid.shape, np.nan),
+            np.zeros(grid.shape, dtype=np.uint8),
+        )
+
+    @property
+    def ratio(self) -> NDArray[np.float64]:
+        """|λ_min / λ_max|: small where the loss is nearly convex (Li et al. 2018, section 6)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio: NDArray[np.float64] = np.abs(self.lowest / self.highest)
+        return ratio
 
 
 ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
@@ -41,6 +127,10 @@ class Surface:
         settings: What determines the values. A scan goes on in a file of equal settings.
         provenance: How they came about: version, command, hardware, date.
         seconds: Time spent on the evaluated points.
+        repeats: The same with other seeds, in order; empty where there is but one.
+        marks: Points of the plane that have names.
+        paths: Sequences of nets beside the plane.
+        curvature: Eigenvalues on the grid, where they were asked for.
     """
 
     grid: Grid
@@ -52,6 +142,10 @@ class Surface:
     settings: Facts = field(default_factory=dict)
     provenance: Facts = field(default_factory=dict)
     seconds: float = 0.0
+    repeats: tuple["Surface", ...] = ()
+    marks: tuple[Mark, ...] = ()
+    paths: tuple[Trajectory, ...] = ()
+    curvature: Curvature | None = None
 
     def __post_init__(self) -> None:
         for name in ARRAYS:
@@ -83,8 +177,42 @@ class Surface:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every point is evaluated."""
-        return bool(self.evaluated.all())
+        """Whether every point is evaluated, of every repeat, the curvature too if asked for."""
+        parts = [each.evaluated for each in self.all]
+        parts += [self.curvature.state > 0] if self.curvature is not None else []
+        return all(bool(part.all()) for part in parts)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it has points along δ alone."""
+        return len(self.grid.betas) == 1
+
+    @property
+    def all(self) -> "tuple[Surface, ...]":
+        """This and its repeats."""
+        return (self, *self.repeats)
+
+    def stacked(self, name: str = "losses") -> NDArray[np.float64]:
+        """Return values of all repeats, shape (repeats, alphas, betas), nan where not evaluated.
+
+        Args:
+            name: ``losses``, ``accuracies`` or ``standard_errors``.
+        """
+        return np.stack([np.where(s.evaluated, getattr(s, name), np.nan) for s in self.all])
+
+    @property
+    def median(self) -> "Surface":
+        """The point-wise median of all repeats; itself where there are none."""
+        if not self.repeats:
+            return self
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # points that no repeat has
+            arrays: dict[str, Any] = {
+                name: np.nanmedian(self.stacked(name), axis=0)
+                for name in ("losses", "accuracies", "standard_errors")
+            }
+        evaluated = np.any([each.evaluated for each in self.all], axis=0)
+        return replace(self, **arrays, evaluated=evaluated, repeats=())
 
     @property
     def center_loss(self) -> float | None:

@@ -2,14 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from landscape import checkpoints
 from landscape.checkpoints import Checkpoint
@@ -209,16 +209,14 @@ class _Run:
             torch.default_generator.manual_seed(recipe.seed)
             self.model = net.build().to(device)
         self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = _optimizer(self.model, recipe)
+        self.optimizer = make_optimizer(self.model.parameters(), recipe)
         self.precision = _precision(recipe.precision, device)
         self.epoch = 0
         self.history: dict[str, list[float]] = {}
 
     def steps(self) -> Iterator[Tensor]:
         """Train for one epoch; yield the loss of every step, which stays on the device."""
-        # Streams made from (seed, epoch) need not be stored to resume.
-        key = hashlib.sha256(f"{self.recipe.seed} {self.epoch}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(key[:7], "little"))
+        generator = stream(self.recipe.seed, self.epoch)
         self.model.train()
         self._losses, self._hits = [], []
         order = torch.randperm(len(self.x), generator=generator).to(self.device)
@@ -316,6 +314,12 @@ class _Run:
             )
 
 
+def stream(seed: int, epoch: int) -> torch.Generator:
+    """Return the random numbers of an epoch: made so, they need not be stored to resume."""
+    key = hashlib.sha256(f"{seed} {epoch}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(key[:7], "little"))
+
+
 def augment(images: Tensor, fill: Tensor, generator: torch.Generator) -> Tensor:
     """Return random crops of padded images, half of them mirrored.
 
@@ -347,14 +351,13 @@ def _check_labels(net: Net, *sets: Dataset | None) -> None:
             )
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(parameters: Iterable[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the optimizer of a recipe, with its highest learning rate."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), rate, momentum=0.9, weight_decay=decay, nesterov=True
-        )
+        return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, nesterov=True)
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), rate, weight_decay=decay)
+    return kind(parameters, rate, weight_decay=decay)
 
 
 def _precision(wanted: TrainingPrecision, device: torch.device) -> str:

@@ -47,7 +47,7 @@ def test_the_file_is_what_the_specification_says(surface: Surface, tmp_path: Pat
     surface.save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         assert file.attrs["format"] == "landscape-surface"
-        assert file.attrs["format_version"] == 1
+        assert file.attrs["format_version"] == 2
         assert file["alphas"].shape == (3,)
         assert file["betas"].shape == (2,)
         for name in ("losses", "accuracies", "standard_errors"):
@@ -228,7 +228,7 @@ def test_a_later_version_and_a_damaged_file_are_refused(surface: Surface, tmp_pa
     surface.save(path)
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 99
-    with pytest.raises(SurfaceFileError, match="version 99, this program reads up to 1"):
+    with pytest.raises(SurfaceFileError, match="version 99, this program reads up to 2"):
         landscape.load(path)
     surface.save(path, overwrite=True)
     with h5py.File(path, "r+") as file:

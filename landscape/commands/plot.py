@@ -12,7 +12,7 @@ from landscape.commands.options import LEVELS, PATH, SURFACES, scale_options
 
 @click.command()
 @SURFACES
-@click.option("--kind", type=click.Choice(figures.KINDS), default="surface", show_default=True)
+@click.option("--kind", type=click.Choice(figures.KINDS), default="auto", show_default=True)
 @scale_options
 @click.option(
     "--levels", type=LEVELS, help="Losses of the contour lines: 0.1,1,10 or START:STOP:STEP."

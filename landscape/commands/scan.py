@@ -2,65 +2,29 @@
 
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
-from torch import nn
 
-from landscape import checkpoints, data, progress
-from landscape.checkpoints import Checkpoint
-from landscape.commands.options import (
-    COUNT_OR_ALL,
-    DEVICES,
-    INTERVAL,
-    PATH,
-    POINTS,
-    TOLERANCE,
-    data_options,
-)
+from landscape import progress
+from landscape.commands import aims
+from landscape.commands.aims import Aim
+from landscape.commands.options import DEVICES, INTERVAL, PATH, POINTS, TOLERANCE
+from landscape.commands.source import Source, given, source_options
 from landscape.directions import NORMALIZATIONS
-from landscape.errors import CheckpointError, UserCodeError
 from landscape.evaluate import PRECISIONS
-from landscape.losses import Loss
-from landscape.models import FORMS, Net
 from landscape.scanning import scan
-from landscape.usercode import load_callable
 
-_LOSSES: dict[str, Loss] = {
-    "cross_entropy": nn.functional.cross_entropy,
-    "mse": nn.functional.mse_loss,
-}
+_POINTS_OF_A_LINE = 401
 
 
 @click.command()
 @click.argument("checkpoint_paths", metavar="CHECKPOINT...", nargs=-1, required=True, type=PATH)
-@click.option("--net", "net_name", help=f"Where the checkpoint does not say: {FORMS}.")
-@click.option(
-    "--model",
-    "model_reference",
-    metavar="FILE.py:CALLABLE",
-    help="Your own model: the callable returns an nn.Module, which gets the weights.",
-)
-@click.option(
-    "--loss",
-    "loss_reference",
-    default="cross_entropy",
-    show_default=True,
-    help="cross_entropy, mse, or FILE.py:CALLABLE, called as loss(outputs, targets).",
-)
-@click.option(
-    "--data",
-    "data_name",
-    help=f"{', '.join(data.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.  "
-    "[default: what the net was trained on]",
-)
-@data_options
-@click.option("--split", type=click.Choice(data.SPLITS), default="train", show_default=True)
-@click.option(
-    "--images", type=COUNT_OR_ALL, default="all", show_default=True, help="Use the first N images."
-)
+@source_options
 @click.option(
     "--points",
     type=POINTS,
@@ -97,6 +61,47 @@ _LOSSES: dict[str, Loss] = {
     type=PATH,
     help="Take δ and η from this surface (made with --store-directions) or "
     "direction file of the original program.",
+)
+@click.option("--line", is_flag=True, help="Along alpha alone, with beta 0.  [default: 401 points]")
+@click.option(
+    "--through",
+    is_flag=True,
+    help="One plane through all the checkpoints: two span a line, three a plane; further ones "
+    "are marked.",
+)
+@click.option(
+    "--paths",
+    is_flag=True,
+    help="The arguments are folders of runs with epoch-*.pt: one plane along the principal "
+    "components of all their nets, through the last of the first.",
+)
+@click.option(
+    "--plane",
+    type=click.Choice(["random", "eigenvectors"]),
+    default="random",
+    show_default=True,
+    help="eigenvectors: along those of the two largest eigenvalues of the Hessian.",
+)
+@click.option(
+    "--batchnorm",
+    type=click.Choice(["keep", "interpolate", "re-estimate"]),
+    default="keep",
+    show_default=True,
+    help="Its statistics: those of the first net, or (--through two) on the line between, or "
+    "of the data at every point.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Scan so many seeds, from --seed on, into one file.",
+)
+@click.option(
+    "--curvature",
+    is_flag=True,
+    help="Also the lowest and the highest eigenvalue of the Hessian at every point (slow: take "
+    "few points and images).",
 )
 @click.option("--store-directions", is_flag=True, help="Store δ and η in the surface's file.")
 @click.option(
@@ -141,9 +146,15 @@ def command(
     preprocessing: Any,
     split: Any,
     images: int | None,
+    points: tuple[int, int],
     both: tuple[float, float],
     alpha: tuple[float, float] | None,
     beta: tuple[float, float] | None,
+    line: bool,
+    through: bool,
+    paths: bool,
+    plane: str,
+    batchnorm: str,
     directions: Path | None,
     tolerance: Any,
     out: Path,
@@ -152,58 +163,57 @@ def command(
     """Sample the loss over a plane through trained weights, and write an HDF5 file.
 
     The plane is θ* + α δ + β η with random directions δ, η, normalized filter by filter (Li
-    et al. 2018). A scan that was interrupted goes on when the command is given again.
+    et al. 2018), or one of those that --through, --paths and --plane stand for. A scan that
+    was interrupted goes on when the command is given again.
 
     \b
     Example:
       landscape scan runs/plain56/last.pt runs/resnet56/last.pt --points 51
       landscape scan mine.pt --model mine.py:make --loss mine.py:loss --data mine.py:data
+      landscape scan runs/resnet56/last.pt --line --repeats 3
+      landscape scan --through a.pt b.pt c.pt
+      landscape scan --paths runs/sgd runs/adamw
     """
-    if net_name and model_reference:
-        raise click.UsageError("give --net or --model, not both")
-    if directions is not None and (_given("seed") or _given("normalize")):
-        raise click.UsageError("--directions leaves nothing to --seed and --normalize")
-    targets = _targets(checkpoint_paths, out)
-    loss = _loss(loss_reference)
-    for path in targets:  # a mistake in the last should not cost the time of the others
-        _model(path, net_name, model_reference)
+    source = Source(
+        net_name=net_name,
+        model_reference=model_reference,
+        loss_reference=loss_reference,
+        data_name=data_name,
+        data_dir=data_dir,
+        preprocessing=preprocessing,
+        split=split,
+        images=images,
+    )
+    if sum([through, paths, plane != "random", directions is not None]) > 1:
+        raise click.UsageError("--through, --paths, --plane and --directions exclude each other")
+    chosen = through or paths or plane != "random" or directions is not None
+    if chosen and (given("seed") or given("normalize") or given("repeats")):
+        raise click.UsageError("--seed, --normalize and --repeats are for random directions")
     report = progress.for_terminal()
-    for path, target in targets.items():
-        checkpoint, model, model_name = _model(path, net_name, model_reference)
-        source = data_name or checkpoint.data
-        if source is None:
-            raise CheckpointError(f"{path} does not say what it was trained on: give --data")
-        if not data_name and ".py:" in source:
-            raise CheckpointError(
-                f"{path} was trained on {source}, which would run code: give it as --data yourself"
-            )
-        dataset = data.load(source, split, data_dir).first(images)
-        if dataset.split != split and _given("split"):
-            raise click.UsageError(f"{source} has no splits: --split changes nothing")
-        prepared = preprocessing or checkpoint.preprocessing or dataset.preprocessing
-        if prepared is not None and preprocessing is None and checkpoint.preprocessing is None:
-            report.note(f"{path}: preprocessing {prepared} (of {source}; the checkpoint says none)")
+    for task in _tasks(checkpoint_paths, source, through, paths, plane, directions, out):
+        net = source.net(task.checkpoint)
+        examples = source.data(net, report)
         try:
+            aim = task.aim(net, examples, source, batchnorm, report)
+            line_too = line or aim.is_line
             surface = scan(
-                model,
-                loss,
-                (dataset.x if prepared is None else prepared(dataset.x), dataset.y),
-                alpha=alpha or both,
-                beta=beta or both,
-                directions=directions,
+                net.model,
+                source.loss,
+                (examples.x, examples.y),
+                points=_points(points, line_too),
+                alpha=alpha or (both if given("both") else aim.alpha or both),
+                beta=beta or (both if given("both") else aim.beta or both),
+                directions=aim.directions,
+                batchnorm="re-estimate" if batchnorm == "re-estimate" else "keep",
                 tolerance=0.0 if tolerance == "auto" and images is not None else tolerance,
-                path=target,
-                name=target.stem,
-                settings={
-                    "net": model_name,
-                    "data": source,
-                    "split": dataset.split,
-                    "preprocessing": "as it is" if prepared is None else str(prepared),
-                },
+                path=task.target,
+                name=task.target.stem,
+                marks=aim.marks,
+                paths=aim.paths,
+                settings={**examples.facts, **aim.facts},
                 provenance={
                     "command": shlex.join(["landscape", *sys.argv[1:]]),
-                    "checkpoint": str(path),
-                    "checkpoint_sha256": checkpoints.sha256(path),
+                    **net.facts,
                 },
                 progress=report,
                 **options,
@@ -212,75 +222,69 @@ def command(
             raise click.UsageError(str(error)) from error
         if surface.center_loss is not None:
             report.note(f"{surface.name}: loss {surface.center_loss:.6g} at the center")
-        click.echo(target)
+        click.echo(task.target)
 
 
-def _given(option: str) -> bool:
-    """Return whether an option stands on the command line."""
-    return click.get_current_context().get_parameter_source(option) == ParameterSource.COMMANDLINE
+def _points(points: tuple[int, int], line: bool) -> tuple[int, int]:
+    if not line:
+        return points
+    if not given("points"):
+        return _POINTS_OF_A_LINE, 1
+    if points[1] not in (1, points[0]):
+        raise click.UsageError("a line has points along alpha alone: give --points N")
+    return points[0], 1
 
 
-def _targets(paths: tuple[Path, ...], out: Path) -> dict[Path, Path]:
-    """Return which file each checkpoint's surface goes to."""
-    if len(set(paths)) < len(paths):
+@dataclass(frozen=True)
+class _Task:
+    """One surface to make.
+
+    Attributes:
+        checkpoint: The net at its center.
+        target: The file.
+        aim: Returns the directions and what is drawn with them.
+    """
+
+    checkpoint: Path
+    target: Path
+    aim: Callable[..., Aim]
+
+
+def _tasks(
+    given_paths: tuple[Path, ...],
+    source: Source,
+    through: bool,
+    paths: bool,
+    plane: str,
+    directions: Path | None,
+    out: Path,
+) -> list[_Task]:
+    """Return the surfaces that are asked for; fail before any is begun."""
+    if len(set(given_paths)) < len(given_paths):
         raise click.UsageError("the same checkpoint is given twice")
-    if out.suffix in (".h5", ".hdf5"):
-        if len(paths) > 1:
-            raise click.UsageError("--out FILE.h5 is for one checkpoint; give a folder")
-        return {paths[0]: out}
-    targets = {path: out / f"{_name(path)}.h5" for path in paths}
-    if len(set(targets.values())) < len(paths):
+    if through:
+        nets = [source.net(path) for path in given_paths]
+        target = _target(out, "-".join(net.title for net in nets))
+        return [_Task(given_paths[0], target, partial(aims.through, nets))]
+    if paths:
+        runs = aims.Run.all_of(given_paths)
+        for run in runs:
+            source.net(run.checkpoints[-1])
+        target = _target(out, "-".join(run.name for run in runs))
+        return [_Task(runs[0].checkpoints[-1], target, partial(aims.along, runs))]
+    aim: Callable[..., Aim] = aims.random
+    if directions is not None:
+        aim = partial(aims.given, directions)
+    if plane == "eigenvectors":
+        aim = aims.eigenvectors
+    if out.suffix in (".h5", ".hdf5") and len(given_paths) > 1:
+        raise click.UsageError("--out FILE.h5 is for one checkpoint; give a folder")
+    # A mistake in the last should not cost the time of the others.
+    titles = {path: source.net(path).title for path in given_paths}
+    if len(set(titles.values())) < len(given_paths):
         raise click.UsageError("two checkpoints have one name: scan them with --out FILE.h5")
-    return targets
+    return [_Task(path, _target(out, titles[path]), aim) for path in given_paths]
 
 
-def _name(path: Path) -> str:
-    """Return what to call a checkpoint: ``runs/resnet56/last.pt`` is ``resnet56``."""
-    if path.stem == "last":
-        return path.resolve().parent.name
-    is_ours = path.stem == "initial" or path.stem.startswith("epoch-")
-    return f"{path.resolve().parent.name}-{path.stem}" if is_ours else path.stem
-
-
-def _model(
-    path: Path, net_name: str | None, reference: str | None
-) -> tuple[Checkpoint, nn.Module, str]:
-    """Return a checkpoint, the net with its weights, and the net's name."""
-    checkpoint = checkpoints.load(path)
-    if reference:
-        model = load_callable(reference)()
-        if not isinstance(model, nn.Module):
-            raise UserCodeError(f"{reference} returned a {type(model).__name__}, not an nn.Module")
-        checkpoint.load_into(model, reference)
-        return checkpoint, model, reference
-    net = checkpoint.net
-    if net is not None and net_name not in (None, net.name):
-        raise CheckpointError(f"{path} is a {net.name}, not a {net_name}: leave out --net")
-    if net is None:
-        if net_name is None:
-            raise CheckpointError(
-                f"{path} does not say which net it is: give --net NAME or --model FILE.py:CALLABLE"
-            )
-        net = Net.recognize(net_name, checkpoint.unwrapped)
-    try:
-        model = net.build()
-    except ValueError as error:
-        if net_name:
-            raise click.UsageError(str(error)) from error
-        raise CheckpointError(f"{path}: {error}") from error
-    checkpoint.load_into(model, net.name)
-    return checkpoint, model, net.name
-
-
-def _loss(reference: str) -> Loss:
-    if reference in _LOSSES:
-        return _LOSSES[reference]
-    if ".py:" not in reference:
-        raise click.UsageError(
-            f"--loss must be {', '.join(_LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
-        )
-    user = load_callable(reference)
-    loss: Loss = user() if isinstance(user.call, type) else user.call
-    if not callable(loss):
-        raise UserCodeError(f"{reference} made a {type(loss).__name__}, which cannot be called")
-    return loss
+def _target(out: Path, title: str) -> Path:
+    return out if out.suffix in (".h5", ".hdf5") else out / f"{title}.h5"

@@ -1,6 +1,6 @@
 """How the loss is computed at many points of a plane."""
 
-from landscape.evaluate.chooser import Choice, choose, run, slow_way
+from landscape.evaluate.chooser import Choice, choose, run, slow_way, values_at
 from landscape.evaluate.precision import PRECISIONS, Precision, kernels
 from landscape.evaluate.values import Values
 from landscape.evaluate.workers import spread
@@ -15,4 +15,5 @@ __all__ = [
     "run",
     "slow_way",
     "spread",
+    "values_at",
 ]

@@ -23,7 +23,8 @@ from landscape.evaluate.strategy import Strategy
 from landscape.evaluate.values import Point, Values
 from landscape.memory import free_bytes
 from landscape.objective import Objective, check_same_loss
-from landscape.plane import Plane
+from landscape.parameters import Parameters
+from landscape.plane import Plane, still
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +149,17 @@ def slow_way(objective: Objective, plane: Plane) -> Way:
     return Way(as_it_is(objective, plane), precision, objective.images_per_batch)
 
 
+def values_at(objective: Objective, parameters: Parameters) -> Values:
+    """Return the values at any point, computed in the slow way.
+
+    Args:
+        objective: What is averaged over which data.
+        parameters: Of the net; buffers as well, where they are not the net's own.
+    """
+    point = still(parameters).to(objective.inputs.device, objective.dtype)
+    return next(iter(slow_way(objective, point).on(objective)([(0.0, 0.0)])))
+
+
 @dataclass(frozen=True)
 class _Trial:
     """What was seen of a way: seconds per point and image, deviation, and the strategy."""
@@ -197,6 +209,8 @@ def choose(
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = objective.part(0, max(64, allowed))
+    if objective.re_estimates and precision in ("bfloat16", "tf32"):
+        raise LandscapeError(f"BatchNorm is not re-estimated in {precision}: take float32")
     kept: dict[Way, _Trial] = {}
     if precision in ("auto", base.precision):
         kept[base] = _Trial(_time(base.on(part), part, probes), 0.0)
@@ -293,6 +307,8 @@ def _candidates(
     activations: float,
 ) -> Iterable[Way]:
     """Yield what is worth a trial, the most promising first."""
+    if objective.re_estimates:  # what a batch is determines the values, and a part tells nothing
+        return
     num, device = objective.num_images, objective.inputs.device.type
     guess = _BYTES_PER_BATCH[device] / activations
     precisions = ("bfloat16", *(("tf32",) if device == "cuda" else ()), "float32")

@@ -22,7 +22,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from landscape.evaluate import onednn
-from landscape.evaluate.network import Network, own_tensors
+from landscape.evaluate.network import Network, moves_only_parameters, own_tensors
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -46,6 +46,8 @@ def folded(
         dtype: Floating-point type of the forward pass; by default the objective's.
         cudnn: Whether to take cuDNN's fused kernels, on a GPU.
     """
+    if not moves_only_parameters(objective, plane):
+        return None
     try:
         traced = fx.symbolic_trace(objective.model)
         with torch.no_grad():

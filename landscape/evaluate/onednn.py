@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape.evaluate.network import Network
+from landscape.evaluate.network import Network, moves_only_parameters
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -28,6 +28,8 @@ def available(operator: str) -> bool:
 def with_onednn(objective: Objective, plane: Plane) -> Network | None:
     """Return the net with oneDNN's product in its linear layers, or None where that is no use."""
     on_cpu = objective.inputs.device.type == "cpu"
+    if not moves_only_parameters(objective, plane):
+        return None
     if not on_cpu or objective.dtype not in TYPES or not available("_linear_pointwise"):
         return None
     model = copy.deepcopy(objective.model)

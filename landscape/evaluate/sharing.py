@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from landscape.evaluate.network import Network, own_tensors
+from landscape.evaluate.network import Network, moves_only_parameters, own_tensors
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -34,6 +34,8 @@ def shared(objective: Objective, plane: Plane) -> Network | None:
 
     None where it cannot be traced, has no such layer, or the outputs are too large to keep.
     """
+    if not moves_only_parameters(objective, plane):
+        return None
     try:
         traced = fx.symbolic_trace(objective.model)
         layers = _first_layers(traced)

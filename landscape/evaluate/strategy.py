@@ -122,6 +122,9 @@ class InBatches(Strategy):
     def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
         with self.timer("weights"):
             parameters = self._weights(coordinates)
+        if self._network.prepare is not None:
+            with self.timer("forward"):
+                parameters = self._network.prepare(parameters, (x for x, _ in self._batches))
         measured = [self._measure(parameters, x, y) for x, y in self._batches]
         with self.timer("loss"):
             losses, hits = (_joined(parts) for parts in zip(*measured, strict=True))

@@ -1,0 +1,155 @@
+"""``landscape connect``."""
+
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from landscape import progress
+from landscape.commands.aims import between, parameters_of
+from landscape.commands.options import PATH, device_option
+from landscape.commands.source import Source, source_options
+from landscape.connecting import connect, on_curve, spaced, straight
+from landscape.evaluate import PRECISIONS
+from landscape.objective import Objective, has_batchnorm
+from landscape.plane import Plane
+from landscape.scanning import scan
+from landscape.training import OPTIMIZERS, Recipe
+from landscape.trajectory import follow, mark
+
+
+@click.command()
+@click.argument("first_path", metavar="FIRST", type=PATH)
+@click.argument("second_path", metavar="SECOND", type=PATH)
+@source_options
+@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="sgd", show_default=True)
+@click.option("--lr", "learning_rate", type=float, default=0.01, show_default=True)
+@click.option("--batch", "images_per_batch", type=click.IntRange(1), default=128, show_default=True)
+@click.option("--weight-decay", type=float, default=0.0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--points",
+    type=click.IntRange(2, 1001),
+    default=31,
+    show_default=True,
+    help="Of the plane per axis, and along the curve and the straight line.",
+)
+@click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True)
+@device_option
+@click.option(
+    "--out",
+    type=PATH,
+    default="connection",
+    show_default=True,
+    help="Folder of the bend (bend.pt) and of the plane (connection.h5).",
+)
+@click.option("--overwrite", is_flag=True, help="Start anew where they are there.")
+def command(
+    first_path: Path,
+    second_path: Path,
+    epochs: int,
+    optimizer: Any,
+    learning_rate: float,
+    images_per_batch: int,
+    weight_decay: float,
+    seed: int,
+    points: int,
+    precision: Any,
+    device: torch.device,
+    out: Path,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Train a curve of low loss between two nets, and scan the plane that holds it.
+
+    The curve is a quadratic Bezier curve whose bend is trained (Garipov et al. 2018). Its
+    losses and those of the straight line are stored with the plane: `landscape plot --kind
+    path` draws both. Nets with BatchNorm get the statistics of the data at every point.
+
+    \b
+    Example:
+      landscape connect runs/a/last.pt runs/b/last.pt --out ab
+      landscape plot ab/connection.h5 --kind path
+    """
+    source = Source(**options)
+    report = progress.for_terminal()
+    first, second = source.net(first_path), source.net(second_path)
+    examples = source.data(first, report)
+    ends = parameters_of(first), parameters_of(second)
+    try:
+        recipe = Recipe(
+            epochs=epochs,
+            images_per_batch=images_per_batch,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule="cosine",
+            weight_decay=weight_decay,
+            seed=seed,
+        )
+        bend = connect(
+            first.model,
+            source.loss,
+            (examples.x, examples.y),
+            *ends,
+            recipe,
+            path=out / "bend.pt",
+            like=first.checkpoint,
+            device=device,
+            overwrite=overwrite,
+            progress=report,
+        )
+        bend = {name: tensor.cpu() for name, tensor in bend.items()}
+        plane = Plane.through(ends[0], ends[1], bend)
+        re_estimates = has_batchnorm(first.model)
+        objective = Objective.of(
+            first.model,
+            source.loss,
+            examples.x,
+            examples.y,
+            device=device,
+            re_estimates=re_estimates,
+        )
+        ts = spaced(points)
+        curve = [partial(on_curve, ends[0], bend, ends[1], t) for t in ts]
+        line = [partial(straight, *ends, t) for t in ts]
+        paths = [
+            follow("curve", objective, plane, curve, ts, "t"),
+            follow("straight line", objective, plane, line, ts, "t"),
+        ]
+        for path in paths:
+            report.note(f"{path.name}: loss at most {path.losses.max():.6g}")
+        marks = [
+            mark(name, objective, plane, net)
+            for name, net in ((first.title, ends[0]), (second.title, ends[1]), ("bend", bend))
+        ]
+        alphas = [m.alpha for m in marks]
+        betas = [m.beta for m in marks]
+        surface = scan(
+            first.model,
+            source.loss,
+            (examples.x, examples.y),
+            points=points,
+            alpha=between(alphas) or (-1.0, 1.0),
+            beta=between(betas, at_least=0.6),
+            directions=(plane.delta, plane.eta),
+            batchnorm="re-estimate" if re_estimates else "keep",
+            device=device,
+            precision=precision,
+            path=out / "connection.h5",
+            overwrite=overwrite,
+            marks=marks,
+            paths=paths,
+            name=f"{first.title} to {second.title}",
+            settings={**examples.facts, "plane": "of a curve"},
+            provenance={"command": shlex.join(["landscape", *sys.argv[1:]]), **first.facts},
+            progress=report,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    report.note(f"{surface.name}: the plane has {surface.grid}")
+    click.echo(out / "connection.h5")

@@ -1,0 +1,139 @@
+"""``landscape curvature``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from landscape import figures, progress
+from landscape.commands.options import PATH, device_option
+from landscape.commands.source import Source, source_options
+from landscape.curvature import Hessian
+from landscape.objective import Objective
+
+
+@click.command()
+@click.argument("checkpoint", metavar="CHECKPOINT", type=PATH)
+@source_options
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Highest.")
+@click.option("--bottom", type=click.IntRange(1), default=1, show_default=True, help="Lowest.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="The block of the parameters whose names begin like that, as layer1.; may be repeated.",
+)
+@click.option(
+    "--tolerance",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="Relative accuracy of the eigenvalues.",
+)
+@click.option(
+    "--most-products",
+    type=click.IntRange(20),
+    default=1000,
+    show_default=True,
+    help="Give up after about so many products with the Hessian at each end.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    default=30,
+    show_default=True,
+    help="Random vectors of the trace.",
+)
+@click.option("--density", type=PATH, help="Draw the spectral density to FILE.png, .pdf or .svg.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+)
+@click.option("--images-per-batch", type=click.IntRange(1), help="Changes rounding only.")
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def command(
+    checkpoint: Path,
+    top: int,
+    bottom: int,
+    groups: tuple[str, ...],
+    tolerance: float,
+    most_products: int,
+    samples: int,
+    density: Path | None,
+    seed: int,
+    precision: str,
+    images_per_batch: int | None,
+    device: torch.device,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Eigenvalues, trace and spectral density of the Hessian of the mean loss at a net.
+
+    \b
+    Example:
+      landscape curvature runs/resnet56/last.pt --images 256
+      landscape curvature runs/resnet56/last.pt --group layer1. --density density.png
+    """
+    if density is not None and density.suffix.lstrip(".").lower() not in figures.FORMATS:
+        raise click.UsageError(f"--density must end in .{', .'.join(figures.FORMATS)}")
+    source = Source(**options)
+    report = progress.for_terminal()
+    net = source.net(checkpoint)
+    examples = source.data(net, report)
+    try:
+        hessian = Hessian(
+            Objective.of(
+                net.model,
+                source.loss,
+                examples.x,
+                examples.y,
+                device=device,
+                dtype=torch.float64 if precision == "float64" else torch.float32,
+                images_per_batch=images_per_batch,
+            ),
+            groups,
+        )
+        report.note(f"{hessian.size} parameters, {len(examples.x)} images")
+        facts: dict[str, Any] = {"parameters": hessian.size, "images": len(examples.x)}
+        for end, num in (("highest", top), ("lowest", bottom)):
+            pairs = hessian.eigenpairs(
+                num,
+                end,  # type: ignore[arg-type]
+                tolerance=tolerance,
+                most_products=most_products,
+                seed=seed,
+            )
+            facts[f"{end} eigenvalues"] = pairs.values.tolist()
+            facts[f"{end} residuals"] = pairs.residuals.tolist()
+            facts[f"{end} converged"] = pairs.converged
+            report.note(f"{end} done after {hessian.products} products")
+        trace = hessian.trace(samples, seed=seed)
+        facts["trace"], facts["trace standard error"] = trace.value, trace.standard_error
+        if density is not None:
+            found = hessian.density(seed=seed)
+            figures.save(figures.spectrum({net.title: found}), density)
+            facts["density"] = str(density)
+        facts["products"] = hessian.products
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({key.replace(" ", "_"): value for key, value in facts.items()}))
+        return
+    width = max(map(len, facts))
+    for key, value in facts.items():
+        click.echo(f"{key:{width}}  {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO: take --most-products or --tolerance higher"
+    if isinstance(value, list):
+        return ", ".join(f"{each:.6g}" for each in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,246 @@
+"""What several verbs look at: a trained net, its loss, and its data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+from torch import Tensor, nn
+
+from landscape import checkpoints, data
+from landscape.checkpoints import Checkpoint
+from landscape.commands.options import COUNT_OR_ALL, data_options
+from landscape.errors import CheckpointError, UserCodeError
+from landscape.losses import Loss
+from landscape.models import FORMS, Net
+from landscape.parameters import Parameters
+from landscape.progress import Progress
+from landscape.surface import Facts
+from landscape.usercode import load_callable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LOSSES: dict[str, Loss] = {
+    "cross_entropy": nn.functional.cross_entropy,
+    "mse": nn.functional.mse_loss,
+}
+
+
+def source_options(function: F) -> F:
+    """Add the options of which a :class:`Source` is made."""
+    for option in reversed(
+        [
+            click.option("--net", "net_name", help=f"Where the checkpoint does not say: {FORMS}."),
+            click.option(
+                "--model",
+                "model_reference",
+                metavar="FILE.py:CALLABLE",
+                help="Your own model: the callable returns an nn.Module, which gets the weights.",
+            ),
+            click.option(
+                "--loss",
+                "loss_reference",
+                default="cross_entropy",
+                show_default=True,
+                help="cross_entropy, mse, or FILE.py:CALLABLE, called as loss(outputs, targets).",
+            ),
+            click.option(
+                "--data",
+                "data_name",
+                help=f"{', '.join(data.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.  "
+                "[default: what the net was trained on]",
+            ),
+            data_options,
+            click.option(
+                "--split", type=click.Choice(data.SPLITS), default="train", show_default=True
+            ),
+            click.option(
+                "--images",
+                type=COUNT_OR_ALL,
+                default="all",
+                show_default=True,
+                help="Use the first N images.",
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A net from a checkpoint.
+
+    Attributes:
+        path: The checkpoint's.
+        checkpoint: What is in it.
+        model: The net, with its weights.
+        name: Of the net, or of the user's own model.
+    """
+
+    path: Path
+    checkpoint: Checkpoint
+    model: nn.Module
+    name: str
+
+    @property
+    def title(self) -> str:
+        """What to call it: ``runs/resnet56/last.pt`` is ``resnet56``."""
+        folder, stem = self.path.resolve().parent.name, self.path.stem
+        if stem == "last":
+            return folder
+        is_ours = stem == "initial" or stem.startswith("epoch-")
+        return f"{folder}-{stem}" if is_ours else stem
+
+    @property
+    def everything(self) -> Parameters:
+        """Its parameters and its buffers of floating-point type."""
+        return {
+            name: tensor.detach()
+            for named in (self.model.named_parameters(), self.model.named_buffers())
+            for name, tensor in named
+            if tensor.is_floating_point()
+        }
+
+    @property
+    def facts(self) -> Facts:
+        """Where it comes from, for a surface's provenance."""
+        return {"checkpoint": str(self.path), "checkpoint_sha256": checkpoints.sha256(self.path)}
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Examples as the net takes them.
+
+    Attributes:
+        x: Inputs.
+        y: Targets.
+        facts: What determines them, for a surface's settings.
+    """
+
+    x: Tensor
+    y: Tensor
+    facts: Facts
+
+
+class Source:
+    """What the options of :func:`source_options` stand for.
+
+    Raises:
+        click.UsageError: They contradict each other.
+        UserCodeError: The loss cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        net_name: str | None,
+        model_reference: str | None,
+        loss_reference: str,
+        data_name: str | None,
+        data_dir: Path | None,
+        preprocessing: Any,
+        split: Any,
+        images: int | None,
+    ) -> None:
+        if net_name and model_reference:
+            raise click.UsageError("give --net or --model, not both")
+        self._net_name, self._model_reference = net_name, model_reference
+        self._data_name, self._data_dir = data_name, data_dir
+        self._preprocessing, self._split = preprocessing, split
+        self.images = images
+        self.loss = _loss(loss_reference)
+
+    def net(self, path: Path) -> Loaded:
+        """Return the net of a checkpoint.
+
+        Raises:
+            LandscapeError: It cannot be read, or does not fit the net.
+        """
+        checkpoint = checkpoints.load(path)
+        if self._model_reference:
+            model = load_callable(self._model_reference)()
+            if not isinstance(model, nn.Module):
+                raise UserCodeError(
+                    f"{self._model_reference} returned a {type(model).__name__}, not an nn.Module"
+                )
+            name = self._model_reference
+        else:
+            net = self._known_net(checkpoint, path)
+            try:
+                model = net.build()
+            except ValueError as error:
+                if self._net_name:
+                    raise click.UsageError(str(error)) from error
+                raise CheckpointError(f"{path}: {error}") from error
+            name = net.name
+        checkpoint.load_into(model, name)
+        return Loaded(path, checkpoint, model, name)
+
+    def _known_net(self, checkpoint: Checkpoint, path: Path) -> Net:
+        net = checkpoint.net
+        if net is not None and self._net_name not in (None, net.name):
+            raise CheckpointError(
+                f"{path} is a {net.name}, not a {self._net_name}: leave out --net"
+            )
+        if net is not None:
+            return net
+        if self._net_name is None:
+            raise CheckpointError(
+                f"{path} does not say which net it is: give --net NAME or --model FILE.py:CALLABLE"
+            )
+        return Net.recognize(self._net_name, checkpoint.unwrapped)
+
+    def data(self, net: Loaded, report: Progress) -> Data:
+        """Return the examples for a net.
+
+        Raises:
+            LandscapeError: They are not known, or cannot be read.
+            click.UsageError: They have no such part.
+        """
+        path, checkpoint = net.path, net.checkpoint
+        source = self._data_name or checkpoint.data
+        if source is None:
+            raise CheckpointError(f"{path} does not say what it was trained on: give --data")
+        if not self._data_name and ".py:" in source:
+            raise CheckpointError(
+                f"{path} was trained on {source}, which would run code: give it as --data yourself"
+            )
+        dataset = data.load(source, self._split, self._data_dir).first(self.images)
+        if dataset.split != self._split and given("split"):
+            raise click.UsageError(f"{source} has no splits: --split changes nothing")
+        prepared = self._preprocessing or checkpoint.preprocessing or dataset.preprocessing
+        said = self._preprocessing is not None or checkpoint.preprocessing is not None
+        if prepared is not None and not said:
+            report.note(f"{path}: preprocessing {prepared} (of {source}; the checkpoint says none)")
+        return Data(
+            dataset.x if prepared is None else prepared(dataset.x),
+            dataset.y,
+            {
+                "net": net.name,
+                "data": source,
+                "split": dataset.split,
+                "preprocessing": "as it is" if prepared is None else str(prepared),
+            },
+        )
+
+
+def given(option: str) -> bool:
+    """Return whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) == ParameterSource.COMMANDLINE
+
+
+def _loss(reference: str) -> Loss:
+    if reference in _LOSSES:
+        return _LOSSES[reference]
+    if ".py:" not in reference:
+        raise click.UsageError(
+            f"--loss must be {', '.join(_LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
+        )
+    user = load_callable(reference)
+    loss: Loss = user() if isinstance(user.call, type) else user.call
+    if not callable(loss):
+        raise UserCodeError(f"{reference} made a {type(loss).__name__}, which cannot be called")
+    return loss

@@ -1,0 +1,348 @@
+"""Planes through nets and along paths, curves between nets: against known answers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.optimize
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import landscape
+from landscape.connecting import connect, on_curve, spaced, straight
+from landscape.errors import CheckpointError, ParameterMismatchError
+from landscape.evaluate import values_at
+from landscape.objective import Objective
+from landscape.parameters import Parameters
+from landscape.plane import Plane
+from landscape.progress import Silent
+from landscape.scanning import scan
+from landscape.training import Recipe
+from landscape.trajectory import follow, mark, principal_plane
+from tests import oracles
+
+CPU = torch.device("cpu")
+
+
+def point(seed: int) -> Parameters:
+    """Some parameters in 12 dimensions, in two tensors."""
+    values = torch.from_numpy(np.random.default_rng(seed).standard_normal(12))
+    return {"a": values[:6].view(2, 3), "b": values[6:]}
+
+
+def vector(parameters: Parameters) -> np.ndarray[Any, Any]:
+    return np.concatenate([t.double().numpy().ravel() for t in parameters.values()])
+
+
+def test_a_plane_through_three_points_has_a_true_scale() -> None:
+    a, b, c = (vector(point(k)) for k in range(3))
+    plane = Plane.through(point(0), point(1), point(2))
+    delta, eta = vector(plane.delta), vector(plane.eta)
+    np.testing.assert_allclose(delta, b - a)
+    assert delta @ eta == pytest.approx(0, abs=1e-12)
+    assert np.linalg.norm(eta) == pytest.approx(np.linalg.norm(delta))
+    assert plane.project(point(1)) == pytest.approx((1, 0))
+    x, y = plane.project(point(2))
+    np.testing.assert_allclose(a + x * delta + y * eta, c)
+    assert y > 0
+    assert plane.distance(point(2)) == pytest.approx(0, abs=1e-9)
+    off = vector(point(3)) - a
+    basis = np.stack([delta, eta], 1)
+    nearest = basis @ np.linalg.lstsq(basis, off, rcond=None)[0]
+    assert plane.distance(point(3)) == pytest.approx(np.linalg.norm(off - nearest))
+
+
+def test_points_that_span_nothing_are_refused() -> None:
+    a, b = point(0), point(1)
+    middle = {name: (tensor + b[name]) / 2 for name, tensor in a.items()}
+    with pytest.raises(ValueError, match="is the center"):
+        Plane.through(a, a)
+    for third in (a, b, middle):
+        with pytest.raises(ValueError, match="span no plane"):
+            Plane.through(a, b, third)
+    with pytest.raises(ParameterMismatchError):
+        Plane.through(a, {"a": b["a"]})
+
+
+def test_a_line_between_two_nets_is_the_loss_between_them(mlp: nn.Module, vectors: Any) -> None:
+    other = {n: p.detach() + 0.3 * torch.randn_like(p) for n, p in mlp.named_parameters()}
+    center = {n: p.detach() for n, p in mlp.named_parameters()}
+    plane = Plane.through(center, other)
+    surface = scan(
+        mlp,
+        F.cross_entropy,
+        vectors,
+        points=(5, 1),
+        alpha=(-0.5, 1.5),
+        directions=(plane.delta, plane.eta),
+        precision="float64",
+    )
+    objective = Objective.of(mlp, F.cross_entropy, *vectors, device=CPU, dtype=torch.float64)
+    for alpha, loss in zip(surface.grid.alphas, surface.losses[:, 0], strict=True):
+        assert loss == pytest.approx(
+            values_at(objective, straight(center, other, alpha)).loss, rel=1e-6
+        )
+
+
+def test_a_random_line_is_the_row_of_the_plane(mlp: nn.Module, vectors: Any) -> None:
+    arguments: Any = {"seed": 3, "precision": "float64"}
+    plane = scan(mlp, F.cross_entropy, vectors, points=(7, 3), **arguments)
+    line = scan(mlp, F.cross_entropy, vectors, points=(7, 1), **arguments)
+    assert line.is_line
+    assert not plane.is_line
+    np.testing.assert_allclose(line.losses[:, 0], plane.losses[:, 1], rtol=1e-12)
+
+
+def test_a_line_of_a_parabola_is_a_parabola() -> None:
+    """(a - 0.25)² + 3 (b + 0.5)² + 7 along the line from (0, 0) to (1, 2)."""
+    plane = Plane.through(
+        {"weight": torch.tensor([[0.0, 0.0]])}, {"weight": torch.tensor([[1.0, 2.0]])}
+    )
+    surface = scan(
+        oracles.Bowl(),
+        oracles.bowl_loss,
+        (torch.zeros(3, 1), torch.zeros(3)),
+        points=(9, 1),
+        alpha=(-1, 2),
+        directions=(plane.delta, plane.eta),
+        precision="float64",
+    )
+    t = surface.grid.alphas
+    expected = (t - 0.25) ** 2 + 3 * (2 * t + 0.5) ** 2 + 7
+    np.testing.assert_allclose(surface.losses[:, 0], expected, rtol=1e-12)
+
+
+def test_statistics_move_with_the_line_or_are_those_of_the_data(
+    conv_net: nn.Module, images: Any
+) -> None:
+    """Against a copy of the net whose statistics are set by hand."""
+    import copy
+
+    other = copy.deepcopy(conv_net)
+    with torch.no_grad():
+        for tensor in (*other.parameters(), *other.buffers()):
+            if tensor.is_floating_point():
+                tensor.add_(torch.rand_like(tensor))
+    first, second = (
+        {
+            n: t.detach().double()
+            for n, t in (*net.named_parameters(), *net.named_buffers())
+            if t.is_floating_point()
+        }
+        for net in (conv_net, other)
+    )
+    plane = Plane.through(first, second)
+    arguments: Any = {"points": (3, 1), "alpha": (0, 1), "precision": "float64"}
+    moved = scan(
+        conv_net, F.cross_entropy, images, directions=(plane.delta, plane.eta), **arguments
+    )
+    middle = copy.deepcopy(conv_net).double()
+    middle.load_state_dict(straight(first, second, 0.5), strict=False)
+    expected = F.cross_entropy(middle.eval()(images[0].double()), images[1])
+    assert moved.losses[1, 0] == pytest.approx(expected.item(), rel=1e-10)
+
+    names = dict(conv_net.named_parameters()).keys()
+    directions = tuple({n: d[n] for n in names} for d in (plane.delta, plane.eta))
+    again = scan(
+        conv_net,
+        F.cross_entropy,
+        images,
+        directions=directions,  # type: ignore[arg-type]
+        batchnorm="re-estimate",
+        **arguments,
+    )
+    middle.bn.reset_running_stats()  # type: ignore[union-attr,operator]
+    middle.bn.momentum = None  # type: ignore[union-attr]
+    middle.train()(images[0].double())
+    expected = F.cross_entropy(middle.eval()(images[0].double()), images[1])
+    assert again.losses[1, 0] == pytest.approx(expected.item(), rel=1e-10)
+    assert again.settings["batchnorm"] == "re-estimate"
+
+
+def test_only_batchnorm_can_be_re_estimated(mlp: nn.Module, vectors: Any) -> None:
+    with pytest.raises(ValueError, match="no BatchNorm"):
+        scan(mlp, F.cross_entropy, vectors, points=2, batchnorm="re-estimate")
+    with pytest.raises(ValueError, match="batchnorm must be"):
+        scan(mlp, F.cross_entropy, vectors, points=2, batchnorm="guess")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("num", [5, 40])
+def test_the_principal_plane_of_a_known_path(num: int) -> None:
+    """Nets on an ellipse in a plane of their own, with a little noise, against numpy's SVD."""
+    random = np.random.default_rng(1)
+    basis = np.linalg.qr(random.standard_normal((12, 2)))[0]
+    angles = np.linspace(0, 3, num)
+    points = np.stack([5 * np.cos(angles), 2 * np.sin(angles)], 1) @ basis.T
+    points += 0.05 * random.standard_normal(points.shape)
+    center = points[-1]
+
+    def net(values: np.ndarray[Any, Any]) -> Parameters:
+        tensor = torch.from_numpy(values)
+        return {"a": tensor[:6].view(2, 3), "b": tensor[6:]}
+
+    plane, explained = principal_plane(net(center), [lambda p=p: net(p) for p in points])  # type: ignore[misc]
+    centered = points - points.mean(0)
+    _, sizes, right = np.linalg.svd(centered, full_matrices=False)
+    np.testing.assert_allclose(explained, sizes[:2] ** 2 / (sizes**2).sum(), rtol=1e-9)
+    for direction, expected in zip((plane.delta, plane.eta), right, strict=False):
+        assert abs(vector(direction) @ expected) == pytest.approx(1, rel=1e-9)
+    np.testing.assert_array_equal(vector(plane.center), center)
+
+
+def test_nets_on_a_line_have_no_principal_plane() -> None:
+    a, b = point(0), point(1)
+    for ts in ([0.0, 1.0], [0.0, 0.3, 1.0], [0.0, 0.0, 0.0]):
+        with pytest.raises(ValueError, match="do not span a plane"):
+            principal_plane(a, [lambda t=t: straight(a, b, t) for t in ts])  # type: ignore[misc]
+    with pytest.raises(ParameterMismatchError):
+        principal_plane(a, [lambda: a, lambda: b, lambda: {"a": b["a"]}])
+
+
+def test_a_path_has_its_own_losses_and_those_below_it(mlp: nn.Module, vectors: Any) -> None:
+    objective = Objective.of(mlp, F.cross_entropy, *vectors, device=CPU, dtype=torch.float64)
+    nets = [
+        {n: p.detach() + 0.2 * torch.randn_like(p) for n, p in mlp.named_parameters()}
+        for _ in range(5)
+    ]
+    plane, _ = principal_plane(nets[-1], [lambda net=net: net for net in nets])  # type: ignore[misc]
+    path = follow("run", objective, plane, [lambda net=net: net for net in nets], range(5))  # type: ignore[misc]
+    for k, net in enumerate(nets):
+        assert path.losses[k] == pytest.approx(values_at(objective, net).loss)
+        below = plane.at(path.alphas[k], path.betas[k])
+        assert path.plane_losses[k] == pytest.approx(values_at(objective, below).loss)
+        assert path.distances[k] == pytest.approx(
+            np.linalg.norm(vector(net) - vector(below)), abs=1e-6
+        )
+    assert path.distances[-1] == 0
+    assert path.losses[-1] == pytest.approx(path.plane_losses[-1])
+    found = mark("third", objective, plane, nets[2])
+    assert (found.alpha, found.beta) == pytest.approx((path.alphas[2], path.betas[2]))
+    assert (found.distance, found.loss) == pytest.approx((path.distances[2], path.losses[2]))
+
+
+class Valleys(nn.Module):
+    """A point of the plane for every input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, 2, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight.expand(len(x), 2)
+
+
+def two_valleys(outputs: Tensor, targets: Tensor) -> Tensor:
+    """A circular valley of radius 1: 0 on it, 1 (the barrier) in the middle."""
+    return (outputs.square().sum(1) - 1) ** 2
+
+
+ENDS = ({"weight": torch.tensor([[-1.0, 0.0]])}, {"weight": torch.tensor([[1.0, 0.1]])})
+DATA = (torch.zeros(8, 1), torch.zeros(8))
+RECIPE = Recipe(
+    epochs=400, images_per_batch=8, learning_rate=0.05, schedule="cosine", weight_decay=0.0
+)
+
+
+def highest(path: list[Parameters]) -> float:
+    return max(float(two_valleys(p["weight"], torch.zeros(1))) for p in path)
+
+
+def test_a_curve_goes_around_a_known_barrier() -> None:
+    bend = connect(Valleys(), two_valleys, DATA, *ENDS, RECIPE)
+    line = [straight(*ENDS, t) for t in spaced(51)]
+    curve = [on_curve(ENDS[0], bend, ENDS[1], t) for t in spaced(51)]
+    assert highest(line) == pytest.approx(1, abs=0.01)
+    assert highest(curve) < 0.06
+
+    def mean_loss(flat: np.ndarray[Any, Any]) -> float:
+        """The mean over t, from the formula of the curve."""
+        t = np.linspace(0, 1, 2001)[:, None]
+        a, b = (end["weight"].double().numpy() for end in ENDS)
+        points = (1 - t) ** 2 * a + 2 * t * (1 - t) * flat + t**2 * b
+        return float((((points**2).sum(1) - 1) ** 2).mean())
+
+    side = np.sign(float(bend["weight"][0, 1]))
+    best = scipy.optimize.minimize(mean_loss, [0.0, 1.5 * side])
+    assert mean_loss(bend["weight"].numpy()[0]) == pytest.approx(best.fun, rel=0.05)
+    for t, end in ((0.0, ENDS[0]), (1.0, ENDS[1])):
+        assert torch.equal(on_curve(ENDS[0], bend, ENDS[1], t)["weight"], end["weight"])
+
+
+class StopAfter(Silent):
+    def __init__(self, updates: int) -> None:
+        self.left = updates
+
+    def update(self, done: int, detail: str = "") -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_curve_that_was_interrupted_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "bend.pt"
+    recipe = Recipe(epochs=12, images_per_batch=4, learning_rate=0.1, weight_decay=0.0)
+    whole = connect(Valleys(), two_valleys, DATA, *ENDS, recipe)
+    with pytest.raises(KeyboardInterrupt):
+        connect(Valleys(), two_valleys, DATA, *ENDS, recipe, path=path, progress=StopAfter(9))
+    resumed = connect(Valleys(), two_valleys, DATA, *ENDS, recipe, path=path)
+    assert torch.equal(resumed["weight"], whole["weight"])
+    with pytest.raises(CheckpointError, match="is of another curve"):
+        connect(Valleys(), two_valleys, DATA, ENDS[1], ENDS[0], recipe, path=path)
+    with pytest.raises(ValueError, match="the same net"):
+        connect(Valleys(), two_valleys, DATA, ENDS[0], ENDS[0], recipe)
+
+
+def test_repeats_are_scans_of_their_seeds(mlp: nn.Module, vectors: Any, tmp_path: Path) -> None:
+    arguments: Any = {"points": (3, 2), "precision": "float64"}
+    path = tmp_path / "repeats.h5"
+    with pytest.raises(KeyboardInterrupt):
+        scan(
+            mlp,
+            F.cross_entropy,
+            vectors,
+            seed=5,
+            repeats=3,
+            path=path,
+            progress=StopAfter(8),
+            **arguments,
+        )
+    assert 6 < sum(s.evaluated.sum() for s in landscape.load(path).all) < 18
+    scan(mlp, F.cross_entropy, vectors, seed=5, repeats=3, path=path, **arguments)
+    found = landscape.load(path)
+    assert found.is_complete
+    for number, each in enumerate(found.all):
+        alone = scan(mlp, F.cross_entropy, vectors, seed=5 + number, **arguments)
+        np.testing.assert_allclose(each.losses, alone.losses, rtol=1e-12)
+        assert each.settings["seed"] == 5 + number
+    np.testing.assert_array_equal(found.median.losses, np.median(found.stacked(), axis=0))
+    with pytest.raises(ValueError, match="repeats must be"):
+        scan(mlp, F.cross_entropy, vectors, repeats=0, **arguments)
+
+
+def test_marks_and_paths_are_stored(mlp: nn.Module, vectors: Any, tmp_path: Path) -> None:
+    objective = Objective.of(mlp, F.cross_entropy, *vectors, device=CPU)
+    nets = [
+        {n: p.detach() + 0.2 * torch.randn_like(p) for n, p in mlp.named_parameters()}
+        for _ in range(4)
+    ]
+    plane = Plane.through(objective.center, nets[0], nets[1])
+    path = follow("a/path", objective, plane, [lambda net=net: net for net in nets], [0, 1, 2, 5])  # type: ignore[misc]
+    found = mark("näme", objective, plane, nets[2])
+    file = tmp_path / "s.h5"
+    scan(
+        mlp,
+        F.cross_entropy,
+        vectors,
+        points=2,
+        directions=(plane.delta, plane.eta),
+        marks=[found],
+        paths=[path],
+        path=file,
+    )
+    read = landscape.load(file)
+    assert read.marks == (found,)
+    assert (read.paths[0].name, read.paths[0].unit) == ("a/path", "epoch")
+    for key in ("steps", "alphas", "betas", "distances", "losses", "plane_losses"):
+        np.testing.assert_array_equal(getattr(read.paths[0], key), getattr(path, key))
