@@ -10,22 +10,44 @@ A few nouns and one verb::
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from landscape.connecting import connect
+    from landscape.curvature import Hessian
     from landscape.errors import LandscapeError
     from landscape.grid import Grid
+    from landscape.objective import Objective
     from landscape.plane import Plane
     from landscape.scanning import scan
     from landscape.store import load
     from landscape.surface import Surface
+    from landscape.trajectory import follow, principal_plane
 
 __version__ = "0.1.0"
-__all__ = ["Grid", "LandscapeError", "Plane", "Surface", "__version__", "load", "scan"]
+__all__ = [
+    "Grid",
+    "Hessian",
+    "LandscapeError",
+    "Objective",
+    "Plane",
+    "Surface",
+    "__version__",
+    "connect",
+    "follow",
+    "load",
+    "principal_plane",
+    "scan",
+]
 
 _ROOMS = {
     "Grid": "grid",
+    "Hessian": "curvature",
     "LandscapeError": "errors",
+    "Objective": "objective",
     "Plane": "plane",
     "Surface": "surface",
+    "connect": "connecting",
+    "follow": "trajectory",
     "load": "store",
+    "principal_plane": "trajectory",
     "scan": "scanning",
 }
 

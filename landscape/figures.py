@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -72,7 +72,7 @@ def plot(
         return _draw_lines(surfaces, scale, maximum)
     if kind == "curvature":
         return _draw_curvature(surfaces)
-    common = Scale.of(surfaces, scale, maximum)
+    common = Scale.of([surface.median for surface in surfaces], scale, maximum)
     lines = np.asarray(common.levels() if levels is None else levels, dtype=np.float64)
     picture = _Picture(common, Normalize(*common.limits), cmap, lines)
     if kind == "path":
@@ -345,7 +345,9 @@ def _draw_curvature(surfaces: Sequence[Surface]) -> Figure:
         image = axes.pcolormesh(
             _edges(surface.grid.alphas),
             _edges(surface.grid.betas),
-            np.ma.masked_invalid(curvature.ratio.T),
+            np.ma.masked_invalid(
+                replace(surface, evaluated=curvature.state > 0).filled(curvature.ratio).T
+            ),
             norm=Normalize(0, 1),
             cmap="cividis",
             rasterized=True,

@@ -22,7 +22,7 @@ from landscape.surface import Curvature, Surface
 _SECONDS_PER_COMMIT = 1.0
 _FIRST_IMAGES = 256
 # Relative accuracy of eigenvalues on a map, and about how many products a point may cost.
-_CURVATURE_TOLERANCE, _MOST_PRODUCTS = 0.02, 300
+_CURVATURE_TOLERANCE, _MOST_PRODUCTS = 0.05, 300
 # To start a process takes some ten seconds.
 _SECONDS_WORTH_PROCESSES = 60.0
 # A point below this part of the median loss is held to the error of one that has it.

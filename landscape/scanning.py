@@ -134,6 +134,8 @@ def scan(
     if store_directions and path is None:
         raise ValueError("store_directions needs a path to store them at")
     places = choose_devices(device)
+    if precision == "tf32" and places[0].type != "cuda":
+        raise ValueError("tf32 is a precision of GPUs: take float32 or bfloat16 on a CPU")
     path = Path(path) if path is not None else None
     keep_freed_memory()
 

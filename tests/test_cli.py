@@ -1,6 +1,7 @@
 """The command line as a user runs it: in processes of their own."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 import torch
 
 import landscape
+from landscape.grid import Grid
 from landscape.models import Net
+from landscape.surface import Surface
 from tests.conftest import ROOT, Run
 from tests.test_checkpoints import Bomb
 
@@ -255,6 +258,18 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         "x = 3\n"
     )
     content = torch.load(tmp_path / "good.pt", weights_only=True)
+    for name in ("same.pt", "same2.pt"):
+        (tmp_path / name).write_bytes(good)
+    (tmp_path / "other.pt").write_bytes((runs / "resnet8" / "last.pt").read_bytes())
+    for folder in ("lonely", "still"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "last.pt").write_bytes(good)
+    for epoch in (7, 8, 9):  # three nets that are one
+        torch.save({**content, "epoch": epoch}, tmp_path / "still" / f"epoch-00{epoch}.pt")
+    for name, shape in (("x.h5", (3, 2)), ("line.h5", (3, 1))):
+        surface = Surface.empty(Grid.regular(shape), {}, {})
+        surface.losses[:], surface.evaluated[:] = 1.0, True
+        surface.save(tmp_path / name)
     torch.save({**content, "data": "broken.py:make"}, tmp_path / "evil.pt")
     (tmp_path / "folder.h5").mkdir()
     (tmp_path / "file").write_text("not a folder")
@@ -303,12 +318,39 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("scan evil.pt", 1, "would run code"),
         ("scan good.pt --loss broken.py:total", 2, "not the plain mean"),
         ("scan good.pt --loss broken.py:leave", 1, "SystemExit"),
-        ("scan good.pt --directions original.h5 --seed 3", 2, "leaves nothing to --seed"),
+        ("scan good.pt --directions original.h5 --seed 3", 2, "are for random directions"),
         ("scan good.pt --data shape.npz --split test", 2, "has no splits"),
         ("scan good.pt --device meta", 2, "device must be"),
         ("scan good.pt --points 99999", 2, "at most 10,000"),
         ("scan good.pt --out folder.h5", 1, "folder.h5: not a file"),
         ("scan good.pt --point 3", 2, "--points"),
+        ("scan --through good.pt", 2, "needs two checkpoints or more, came 1"),
+        ("scan --through good.pt same.pt", 2, "there is no direction to it"),
+        ("scan --through good.pt same.pt same2.pt", 2, "there is no direction to it"),
+        ("scan --through good.pt other.pt", 1, "expected nets of one kind"),
+        ("scan --through good.pt good.pt", 2, "given twice"),
+        ("scan --paths good.pt", 1, "is no folder: --paths takes the folders of runs"),
+        ("scan --paths lonely", 1, "holds 1 checkpoints: a path needs two or more"),
+        ("scan --paths still", 2, "do not span a plane"),
+        ("scan --paths --through good.pt", 2, "exclude each other"),
+        ("scan good.pt --plane eigenvectors --seed 1", 2, "are for random directions"),
+        ("scan good.pt --line --points 5x3", 2, "points along alpha alone"),
+        ("scan good.pt --batchnorm interpolate", 2, "--batchnorm interpolate is for"),
+        ("scan good.pt --repeats 0", 2, "--repeats"),
+        ("scan good.pt --tolerance 120%", 2, "expected a part of the loss"),
+        ("scan good.pt --precision tf32 --device cpu", 2, "tf32 is a precision of GPUs"),
+        ("scan good.pt --curvature --repeats 2", 2, "curvature is computed for one seed"),
+        ("curvature good.pt --group nothing", 2, "no parameter's name begins with nothing"),
+        ("curvature good.pt --top 999999 --images 9", 2, "eigenvalues, not 999999"),
+        ("curvature truncated.pt", 1, "truncated.pt"),
+        ("curvature good.pt --density a.txt", 2, "must end in"),
+        ("connect good.pt same.pt", 2, "both ends of the curve are the same net"),
+        ("connect good.pt other.pt", 1, "expected nets of one kind"),
+        ("connect good.pt", 2, "Missing argument 'SECOND'"),
+        ("plot line.h5 --kind surface", 1, "two points or more"),
+        ("plot x.h5 --kind line", 1, "is a surface, not a line"),
+        ("plot x.h5 --kind path", 1, "holds no path"),
+        ("plot x.h5 --kind curvature", 1, "holds no eigenvalues"),
         ("train resnet9", 2, "no net is named 'resnet9'"),
         ("train plain8 --epochs 0", 2, "epochs must be 1 or more"),
         ("train plain8 --out file --epochs 1", 1, "file"),
@@ -339,7 +381,7 @@ def test_wrong_input_gets_one_line(bad: Path, run: Run, command: str, code: int,
     assert not list(bad.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("verb", ["train", "scan", "plot", "view", "info"])
+@pytest.mark.parametrize("verb", ["train", "scan", "curvature", "connect", "plot", "view", "info"])
 def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
     for flag in ("-h", "--help"):
         result = run(verb, flag)
@@ -348,3 +390,106 @@ def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
         example = lines.index("  Example:")
         assert lines[example + 1].startswith(f"    landscape {verb} ")
         assert "\\b" not in result.stdout
+
+
+def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path) -> None:
+    """From the command line, each with what it prints."""
+    plain, other = runs / "plain8" / "last.pt", tmp_path / "other" / "last.pt"
+    result = run(
+        "train",
+        "plain8",
+        "--data",
+        "digits",
+        "--epochs",
+        "2",
+        "--seed",
+        "1",
+        "--save-every",
+        "1",
+        "--out",
+        "more",
+    )
+    assert result.returncode == 0, result.stderr
+    few = ["--images", "64"]
+    other = tmp_path / "more" / "plain8" / "last.pt"
+    result = run("scan", "--through", plain, other, "--points", "5", *few, "--out", "two.h5")
+    assert result.returncode == 0, result.stderr
+    names = {mark.name for mark in landscape.load(tmp_path / "two.h5").marks}
+    assert len(names) == 2  # two nets of one name are told apart
+    assert "more-plain8" in names
+    (tmp_path / "b").mkdir()
+    shutil.copy(other, tmp_path / "b" / "last.pt")
+    other = tmp_path / "b" / "last.pt"
+
+    def done(*arguments: str | Path) -> str:
+        result = run(*arguments)
+        assert result.returncode == 0, result.stderr
+        assert "Warning" not in result.stderr
+        return result.stdout + result.stderr
+
+    for statistics in ("keep", "interpolate", "re-estimate"):
+        done(
+            "scan",
+            "--through",
+            plain,
+            other,
+            "--points",
+            "5",
+            *few,
+            "--batchnorm",
+            statistics,
+            "--out",
+            f"{statistics}.h5",
+        )
+        line = landscape.load(tmp_path / f"{statistics}.h5")
+        assert line.is_line
+        assert [(m.name, m.alpha) for m in line.marks] == [("plain8", 0), ("b", pytest.approx(1))]
+    moved = landscape.load(tmp_path / "interpolate.h5")
+    assert moved.grid.alphas[[0, -1]].tolist() == pytest.approx([-0.5, 1.5])
+    assert moved.marks[1].loss != pytest.approx(landscape.load(tmp_path / "keep.h5").losses[3, 0])
+    done("plot", "keep.h5", "re-estimate.h5", "--out", "lines.png")
+
+    said = done(
+        "scan", "--paths", tmp_path / "more" / "plain8", "--points", "3", *few, "--out", "path.h5"
+    )
+    assert "of the variation of 3 nets" in said
+    path = landscape.load(tmp_path / "path.h5").paths[0]
+    assert path.steps.tolist() == [0, 1, 2]
+    assert path.distances == pytest.approx(np.zeros(3), abs=1e-3)  # three nets are on a plane
+    for kind in ("path", "surface"):
+        done("plot", "path.h5", "--kind", kind, "--out", f"{kind}.pdf")
+    done("view", "path.h5", "--html", "path.html")
+
+    said = done("connect", plain, other, "--epochs", "1", *few, "--points", "3", "--out", "ab")
+    assert "straight line: loss at most" in said
+    again = done("connect", plain, other, "--epochs", "1", *few, "--points", "3", "--out", "ab")
+    assert "ab/connection.h5" in again
+    done("scan", "--through", plain, other, "ab/bend.pt", "--points", "3", *few, "--out", "t.h5")
+    assert {m.name for m in landscape.load(tmp_path / "t.h5").marks} == {"plain8", "b", "bend"}
+
+    facts = json.loads(
+        run(
+            "curvature",
+            plain,
+            *few,
+            "--top",
+            "2",
+            "--samples",
+            "3",
+            "--json",
+            "--density",
+            "density.png",
+        ).stdout
+    )
+    assert facts["highest_converged"] is True
+    assert len(facts["highest_eigenvalues"]) == 2
+    assert (tmp_path / "density.png").stat().st_size > 5000
+    short = done("curvature", plain, *few, "--tolerance", "1e-12", "--most-products", "20")
+    assert "NO: take --most-products or --tolerance higher" in short
+
+    done("scan", plain, "--plane", "eigenvectors", "--points", "3", *few, "--out", "e.h5")
+    done("scan", plain, "--points", "2", *few, "--curvature", "--out", "c.h5")
+    done("plot", "c.h5", "--kind", "curvature", "--out", "c.png")
+    said = done("scan", plain, "--line", "--points", "5", "--repeats", "2", *few, "--out", "l.h5")
+    assert "l, seed 1: 5 points" in said
+    assert "repeats" in done("info", "l.h5")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from mpl_toolkits.mplot3d import Axes3D
 from landscape import figures
 from landscape.errors import LandscapeError
 from landscape.grid import Grid
-from landscape.surface import Surface
+from landscape.surface import Curvature, Mark, Surface, Trajectory
+
+FLAT = ("surface", "contour", "heatmap")
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ def test_log_scale_draws_logarithms_with_ticks_in_losses(slope: Surface) -> None
 
 def test_what_is_not_finite_is_left_out_and_told(slope: Surface) -> None:
     slope.losses[0, 0], slope.losses[1, 1] = np.inf, np.nan
-    for kind in figures.KINDS:
+    for kind in FLAT:
         axes = drawn(slope.plot(kind=kind))
         assert "2 points not finite" in axes.get_title()
     assert axes.collections[0].get_array().mask.sum() == 2
@@ -112,7 +115,7 @@ def test_a_cut_is_told(slope: Surface) -> None:
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (1, 1)])
-def test_a_line_is_drawn_as_a_heat_map_only(shape: tuple[int, int]) -> None:
+def test_a_line_is_no_surface(shape: tuple[int, int]) -> None:
     line = Surface.empty(Grid.regular(shape), {}, {})
     line.losses.flat[:], line.evaluated[:] = np.arange(line.losses.size) + 1.0, True
     for kind in ("surface", "contour"):
@@ -140,14 +143,14 @@ def test_names_and_losses_of_all_kinds_are_drawn(slope: Surface) -> None:
     odd = Surface.empty(Grid.regular(3), {}, {"name": r"a$\x$b costs $5"})
     odd.losses[:], odd.evaluated[:] = np.arange(9.0).reshape(3, 3) + 1, True
     odd.losses[1, 1] = np.nan
-    for kind in figures.KINDS:
+    for kind in FLAT:
         assert "costs" in drawn(odd.plot(kind=kind)).get_title()
     for loss in (1e20, 1e-300, 0.0):
         odd.losses[:] = loss
         drawn(odd.plot(kind="heatmap"))
 
 
-@pytest.mark.parametrize("kind", figures.KINDS)
+@pytest.mark.parametrize("kind", FLAT)
 def test_files_are_what_their_names_say(slope: Surface, tmp_path: Path, kind: str) -> None:
     for suffix, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
         path = tmp_path / "new" / f"a.{suffix}"
@@ -166,7 +169,7 @@ def test_vector_files_stay_small(tmp_path: Path) -> None:
 
 
 def test_wrong_kinds_are_refused(slope: Surface) -> None:
-    with pytest.raises(ValueError, match="kind one of surface, contour, heatmap"):
+    with pytest.raises(ValueError, match="kind one of auto, surface, contour, heatmap"):
         slope.plot(kind="surfaces")
     with pytest.raises(ValueError, match="one surface or more"):
         figures.plot([])
@@ -183,3 +186,94 @@ def test_learning_curves_draw_every_epoch() -> None:
     drawn = [[np.asarray(line.get_ydata()).tolist() for line in a.lines] for a in figure.axes]
     assert drawn == [[[2, 1], [3, 2.5], [1]], [[50, 75], [25, 50]]]
     assert np.asarray(figure.axes[0].lines[0].get_xdata()).tolist() == [1, 2]
+
+
+def line_of(values: Any, name: str, repeats: tuple[Surface, ...] = ()) -> Surface:
+    surface = Surface.empty(Grid.regular((len(values), 1)), {}, {"name": name})
+    surface.losses[:, 0], surface.evaluated[:] = values, True
+    surface.accuracies[:, 0] = np.linspace(0, 1, len(values))
+    return replace(surface, repeats=repeats)
+
+
+def test_lines_are_curves_of_loss_and_accuracy_with_the_spread_of_seeds() -> None:
+    others = tuple(line_of(np.array([1.0, 2, 3]) * k, "a") for k in (2, 4))
+    a = line_of([1.0, 2, 3], "a", others)
+    b = replace(line_of([5.0, np.nan, 7], "b$"), marks=(Mark("here", 0.5, 0.0),))
+    figure = figures.plot([a, b])  # lines are drawn as lines without being told
+    figure.canvas.draw()
+    axes: list[Any] = figure.axes
+    losses, accuracies = axes
+    curves = {line.get_label(): line for line in losses.get_lines()}
+    np.testing.assert_allclose(curves["a (median and range of 3 seeds)"].get_ydata(), [2.0, 4, 6])
+    np.testing.assert_array_equal(curves[r"b\$"].get_ydata(), [5.0, np.nan, 7])
+    band = losses.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == 1
+    assert band[:, 1].max() == 12
+    assert [line.get_ydata()[-1] for line in accuracies.get_lines() if len(line.get_ydata()) == 3][
+        -1
+    ] == 100
+    assert any(text.get_text() == "here" for text in losses.texts)
+
+
+def test_a_surface_of_several_seeds_is_their_median_and_says_so(slope: Surface) -> None:
+    others = tuple(replace(slope.copy(), losses=slope.losses * k) for k in (3, 4))
+    figure: Any = replace(slope, repeats=others).plot(kind="heatmap")
+    assert "median of 3 seeds, which differ by a factor of 4" in drawn(figure).get_title()
+    np.testing.assert_allclose(figure.axes[0].collections[0].get_array(), 3 * slope.losses.T)
+
+
+@pytest.fixture
+def walked(slope: Surface) -> Surface:
+    steps = np.arange(3.0)
+    path = Trajectory("run", steps, steps / 2, steps / 3, 2 - steps, 4 - steps, 3 - steps)
+    exact = Trajectory("curve", steps, steps / 2, steps / 3, steps * 1e-9, 4 - steps, 4 - steps)
+    return replace(slope, paths=(path, exact), marks=(Mark("A$", 0.5, 0.5, 0.0, 2.0),))
+
+
+def test_a_path_is_drawn_with_its_distance_and_both_losses(walked: Surface) -> None:
+    figure = walked.plot(kind="path")
+    every: list[Any] = figure.axes
+    flat, off, losses = (axes for axes in every if axes.get_label() != "<colorbar>")
+    over = next(line for line in flat.get_lines() if line.get_label() == "run")
+    np.testing.assert_allclose(over.get_xdata(), [0, 0.5, 1])
+    assert {"A$".replace("$", r"\$")} == {
+        text.get_text() for text in flat.texts if "A" in text.get_text()
+    }
+    np.testing.assert_allclose(off.get_lines()[0].get_ydata(), [2, 1, 0])
+    np.testing.assert_allclose(off.get_lines()[1].get_ydata(), 0)  # rounding alone
+    labels = [line.get_label() for line in losses.get_lines()]
+    assert labels == ["run, its own", "on the plane below", "curve"]
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_paths_and_marks_are_on_every_picture(walked: Surface, kind: Any) -> None:
+    axes = drawn(walked.plot(kind=kind))
+    lines = [line for line in axes.get_lines() if len(line.get_xdata()) == 3]
+    assert len(lines) >= 2
+    if kind == "surface":  # at their own losses, not on the surface
+        heights = lines[0].get_data_3d()[2]
+        np.testing.assert_allclose(heights, [4, 3, 2])
+    assert any("A" in text.get_text() for text in axes.texts)
+
+
+def test_curvature_is_drawn_with_what_has_not_converged(slope: Surface) -> None:
+    curvature = Curvature.empty(slope.grid)
+    curvature.lowest[:], curvature.highest[:], curvature.state[:] = -1.0, 4.0, 1
+    curvature.state[3, 2] = 2
+    curvature.lowest[0, 0], curvature.state[0, 0] = np.nan, 0
+    axes = drawn(replace(slope, curvature=curvature).plot(kind="curvature"))
+    values = axes.collections[0].get_array()
+    assert values[0, 0] == 0.25  # of its neighbors
+    assert values[2, 3] == 0.25
+    assert "1 points not converged, 92% of the points" in axes.get_title()
+    assert axes.get_lines()[0].get_xydata().tolist() == [[2.0, 1.0]]
+
+
+def test_what_is_not_there_is_not_drawn(slope: Surface) -> None:
+    for kind, text in (
+        ("path", "holds no path"),
+        ("curvature", "no eigenvalues"),
+        ("line", "not a line"),
+    ):
+        with pytest.raises(LandscapeError, match=text):
+            slope.plot(kind=kind)

@@ -75,6 +75,25 @@ def test_version_1_is_still_read() -> None:
     assert surface.settings["precision"] == "float64"
 
 
+def test_version_2_is_read() -> None:
+    """The same bowl with everything that a file may hold."""
+    from tests.oracles import bowl_surface
+
+    surface = landscape.load(ARCHIVE.with_name("surface-v2.h5"))
+    expected = bowl_surface(surface.grid.alphas, surface.grid.betas)
+    for each in surface.all:
+        np.testing.assert_allclose(each.losses, expected)
+        assert (each.examples == 3).all()
+    assert [each.settings.get("seed") for each in surface.repeats] == [1]
+    assert surface.curvature is not None
+    np.testing.assert_allclose(surface.curvature.lowest, 2)  # of (a - 0.25)² + 3 (b + 0.5)² + 7
+    np.testing.assert_allclose(surface.curvature.highest, 6)
+    (mark,), (path,) = surface.marks, surface.paths
+    assert (mark.name, mark.alpha, mark.beta, mark.loss) == ("minimum", 0.25, -0.5, 7.0)
+    assert path.name == "descent"
+    np.testing.assert_allclose(path.losses, bowl_surface(path.alphas, path.betas).diagonal())
+
+
 def test_writing_changes_no_metadata(surface: Surface, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     empty = Surface.empty(surface.grid, surface.settings, surface.provenance)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from landscape import checkpoints
-from landscape.commands.source import Data, Loaded, Source
+from landscape.commands.source import Data, Loaded, Source, told_apart
 from landscape.errors import CheckpointError
 from landscape.grid import Interval
 from landscape.objective import Objective
@@ -133,14 +133,10 @@ class Run:
 
     @classmethod
     def all_of(cls, folders: Sequence[Path]) -> "list[Run]":
-        """Find those in several folders; of equal names the folder above tells them apart."""
+        """Find those in several folders."""
         runs = [cls.of(folder) for folder in folders]
-        if len({run.name for run in runs}) == len(runs):
-            return runs
-        return [
-            replace(run, name=f"{folder.resolve().parent.name}-{run.name}")
-            for run, folder in zip(runs, folders, strict=True)
-        ]
+        names = told_apart([run.name for run in runs], folders)
+        return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]
 
 
 def _epoch(path: Path) -> tuple[int, str]:

@@ -78,7 +78,7 @@ def command(
     """
     source = Source(**options)
     report = progress.for_terminal()
-    first, second = source.net(first_path), source.net(second_path)
+    first, second = source.nets([first_path, second_path])
     examples = source.data(first, report)
     ends = parameters_of(first), parameters_of(second)
     try:

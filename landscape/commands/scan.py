@@ -186,6 +186,8 @@ def command(
     )
     if sum([through, paths, plane != "random", directions is not None]) > 1:
         raise click.UsageError("--through, --paths, --plane and --directions exclude each other")
+    if batchnorm == "interpolate" and not through:
+        raise click.UsageError("--batchnorm interpolate is for --through with two checkpoints")
     chosen = through or paths or plane != "random" or directions is not None
     if chosen and (given("seed") or given("normalize") or given("repeats")):
         raise click.UsageError("--seed, --normalize and --repeats are for random directions")
@@ -263,13 +265,12 @@ def _tasks(
     if len(set(given_paths)) < len(given_paths):
         raise click.UsageError("the same checkpoint is given twice")
     if through:
-        nets = [source.net(path) for path in given_paths]
+        nets = source.nets(given_paths)
         target = _target(out, "-".join(net.title for net in nets))
         return [_Task(given_paths[0], target, partial(aims.through, nets))]
     if paths:
         runs = aims.Run.all_of(given_paths)
-        for run in runs:
-            source.net(run.checkpoints[-1])
+        source.nets([path for run in runs for path in run.checkpoints])
         target = _target(out, "-".join(run.name for run in runs))
         return [_Task(runs[0].checkpoints[-1], target, partial(aims.along, runs))]
     aim: Callable[..., Aim] = aims.random

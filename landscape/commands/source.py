@@ -1,7 +1,7 @@
 """What several verbs look at: a trained net, its loss, and its data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,21 +78,14 @@ class Loaded:
         checkpoint: What is in it.
         model: The net, with its weights.
         name: Of the net, or of the user's own model.
+        title: What to call it in figures.
     """
 
     path: Path
     checkpoint: Checkpoint
     model: nn.Module
     name: str
-
-    @property
-    def title(self) -> str:
-        """What to call it: ``runs/resnet56/last.pt`` is ``resnet56``."""
-        folder, stem = self.path.resolve().parent.name, self.path.stem
-        if stem == "last":
-            return folder
-        is_ours = stem == "initial" or stem.startswith("epoch-")
-        return f"{folder}-{stem}" if is_ours else stem
+    title: str
 
     @property
     def everything(self) -> Parameters:
@@ -123,6 +116,30 @@ class Data:
     x: Tensor
     y: Tensor
     facts: Facts
+
+
+def title_of(path: Path) -> str:
+    """Return what to call a checkpoint: ``runs/resnet56/last.pt`` is ``resnet56``."""
+    folder = path.resolve().parent.name
+    if path.stem == "last":
+        return folder
+    is_ours = path.stem == "initial" or path.stem.startswith("epoch-")
+    return f"{folder}-{path.stem}" if is_ours else path.stem
+
+
+def told_apart(titles: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """Return titles that differ: of those that do not, with two folders above the path.
+
+    Args:
+        titles: Of some files or folders.
+        paths: Of the same.
+    """
+    if len(set(titles)) == len(titles):
+        return list(titles)
+    return [
+        f"{path.resolve().parents[1 if path.is_file() else 0].name}-{title}"
+        for title, path in zip(titles, paths, strict=True)
+    ]
 
 
 class Source:
@@ -177,7 +194,23 @@ class Source:
                 raise CheckpointError(f"{path}: {error}") from error
             name = net.name
         checkpoint.load_into(model, name)
-        return Loaded(path, checkpoint, model, name)
+        return Loaded(path, checkpoint, model, name, title_of(path))
+
+    def nets(self, paths: Sequence[Path]) -> list[Loaded]:
+        """Return the nets of some checkpoints, which are all of one kind.
+
+        Raises:
+            LandscapeError: One cannot be read, or is another net than the first.
+        """
+        loaded = [self.net(path) for path in paths]
+        for each in loaded:
+            if each.name != loaded[0].name:
+                raise CheckpointError(
+                    f"{each.path} is a {each.name}, {loaded[0].path} a {loaded[0].name}: expected "
+                    "nets of one kind"
+                )
+        titles = told_apart([each.title for each in loaded], paths)
+        return [replace(each, title=title) for each, title in zip(loaded, titles, strict=True)]
 
     def _known_net(self, checkpoint: Checkpoint, path: Path) -> Net:
         net = checkpoint.net
