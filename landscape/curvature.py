@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape.errors import LandscapeError, first_line
 from landscape.losses import ExampleLoss
+from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 
@@ -92,6 +93,7 @@ class Hessian:
     """
 
     def __init__(self, objective: Objective, groups: Sequence[str] = ()) -> None:
+        keep_freed_memory()
         self._model = copy.deepcopy(objective.model)
         named = dict(self._model.named_parameters())
         self._names = [name for name in named if not groups or name.startswith(tuple(groups))]

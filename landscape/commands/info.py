@@ -14,6 +14,7 @@ from landscape.commands.options import PATH
 from landscape.progress import duration
 from landscape.surface import Surface
 
+_LOOSE = 2  # a curvature's state
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -60,10 +61,28 @@ def _surface(surface: Surface) -> dict[str, Any]:
         "median loss": float(np.median(finite)) if finite.size else None,
         "highest loss": float(finite.max()) if finite.size else None,
         "points not finite": int(losses.size - finite.size),
-        "time": duration(surface.seconds),
+        "time": duration(sum(each.seconds for each in surface.all)),
+        **_beside(surface),
         **surface.settings,
         **{key: value for key, value in surface.provenance.items() if key != "name"},
     }
+
+
+def _beside(surface: Surface) -> dict[str, Any]:
+    """Return what there is beside the losses, where there is something."""
+    facts: dict[str, Any] = {}
+    if surface.repeats:
+        facts["seeds"] = ", ".join(str(each.settings["seed"]) for each in surface.all)
+    if surface.marks:
+        facts["marks"] = {mark.name: f"loss {mark.loss:.6g}" for mark in surface.marks}
+    if surface.paths:
+        facts["paths"] = {path.name: f"{len(path.steps)} nets" for path in surface.paths}
+    if surface.curvature is not None:
+        state = surface.curvature.state
+        facts["curvature"] = (
+            f"{(state > 0).sum()} of {state.size} points, {(state == _LOOSE).sum()} not converged"
+        )
+    return facts
 
 
 def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What pictures share: labels, ticks, edges of cells."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.scale import COLORS, Scale
+from landscape.surface import Surface
+
+_MISSING = "0.75"  # gray of points without a finite loss
+
+
+def path_style(number: int) -> dict[str, Any]:
+    """Return how the path of that number is drawn."""
+    return {"color": COLORS[number % len(COLORS)], "markersize": 3, "linewidth": 1.2}
+
+
+def edges(axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the borders of the cells around points, shape (points + 1,)."""
+    if len(axis) == 1:
+        return np.array([axis[0] - 0.5, axis[0] + 0.5])
+    middles = (axis[1:] + axis[:-1]) / 2
+    return np.array([2 * axis[0] - middles[0], *middles, 2 * axis[-1] - middles[-1]])
+
+
+def flat(axes: Any, surface: Surface) -> None:
+    """Prepare axes for a picture from above: true proportions, gray where nothing is."""
+    axes.set_facecolor(_MISSING)
+    spans = np.ptp(surface.grid.alphas), np.ptp(surface.grid.betas)
+    if min(spans) > 0 and max(spans) < 4 * min(spans):
+        axes.set_aspect("equal")
+
+
+def title(surface: Surface) -> str:
+    """Return the name, and below it what must be known of the picture."""
+    notes = []
+    if surface.center_loss is not None:
+        notes.append(f"loss {Scale.label(surface.center_loss)} at the center")
+    if not surface.is_complete:
+        notes.append(f"{surface.evaluated.mean():.0%} of the points")
+    infinite = int((~np.isfinite(surface.losses[surface.evaluated])).sum())
+    if infinite:
+        notes.append(f"{infinite} points not finite")
+    if "explained_variation" in surface.settings:
+        part = float(surface.settings["explained_variation"])
+        notes.append(f"the plane holds {part:.1%} of the paths' variation")
+    if surface.repeats:
+        stack = surface.stacked()
+        with np.errstate(all="ignore"):
+            ratio = float(np.nanmedian(stack.max(0) / stack.min(0)))
+        notes.append(f"median of {len(stack)} seeds, which differ by a factor of {ratio:.3g}")
+    return "\n".join([plain(surface.name), ", ".join(notes)])
+
+
+def plain(name: str) -> str:
+    """Return a name as text: a dollar sign would begin a formula."""
+    return name.replace("$", r"\$")
+
+
+def loss_label(scale: Scale) -> str:
+    """Return what stands beside an axis of losses."""
+    clipped = f", cut at {Scale.label(scale.high)}" if scale.clipped else ""
+    return f"mean loss{' (log scale)' if scale.log else ''}{clipped}"
+
+
+def loss_ticks(axis: Any, scale: Scale, num: int = 8) -> None:
+    """Put ticks in losses on an axis of heights."""
+    levels = scale.levels(num)
+    axis.set_ticks(scale.heights(levels), [Scale.label(level) for level in levels])
