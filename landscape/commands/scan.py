@@ -192,7 +192,9 @@ def command(
     if chosen and (given("seed") or given("normalize") or given("repeats")):
         raise click.UsageError("--seed, --normalize and --repeats are for random directions")
     report = progress.for_terminal()
-    for task in _tasks(checkpoint_paths, source, through, paths, plane, directions, out):
+    for task in _tasks(
+        checkpoint_paths, source, through, paths, plane, directions, out, "-line" * line
+    ):
         net = source.net(task.checkpoint)
         examples = source.data(net, report)
         try:
@@ -209,7 +211,7 @@ def command(
                 batchnorm="re-estimate" if batchnorm == "re-estimate" else "keep",
                 tolerance=0.0 if tolerance == "auto" and images is not None else tolerance,
                 path=task.target,
-                name=task.target.stem,
+                name=task.name,
                 marks=aim.marks,
                 paths=aim.paths,
                 settings={**examples.facts, **aim.facts},
@@ -244,11 +246,13 @@ class _Task:
     Attributes:
         checkpoint: The net at its center.
         target: The file.
+        name: What figures call the surface.
         aim: Returns the directions and what is drawn with them.
     """
 
     checkpoint: Path
     target: Path
+    name: str
     aim: Callable[..., Aim]
 
 
@@ -260,32 +264,35 @@ def _tasks(
     plane: str,
     directions: Path | None,
     out: Path,
+    suffix: str,
 ) -> list[_Task]:
     """Return the surfaces that are asked for; fail before any is begun."""
     if len(set(given_paths)) < len(given_paths):
         raise click.UsageError("the same checkpoint is given twice")
     if through:
         nets = source.nets(given_paths)
-        target = _target(out, "-".join(net.title for net in nets))
-        return [_Task(given_paths[0], target, partial(aims.through, nets))]
+        title = "-".join(net.title for net in nets)
+        return [_task(given_paths[0], out, title, "", partial(aims.through, nets))]
     if paths:
         runs = aims.Run.all_of(given_paths)
         source.nets([path for run in runs for path in run.checkpoints])
-        target = _target(out, "-".join(run.name for run in runs))
-        return [_Task(runs[0].checkpoints[-1], target, partial(aims.along, runs))]
+        title = "-".join(run.name for run in runs)
+        return [_task(runs[0].checkpoints[-1], out, title, "", partial(aims.along, runs))]
     aim: Callable[..., Aim] = aims.random
     if directions is not None:
         aim = partial(aims.given, directions)
     if plane == "eigenvectors":
-        aim = aims.eigenvectors
+        aim, suffix = aims.eigenvectors, f"-eigenvectors{suffix}"
     if out.suffix in (".h5", ".hdf5") and len(given_paths) > 1:
         raise click.UsageError("--out FILE.h5 is for one checkpoint; give a folder")
     # A mistake in the last should not cost the time of the others.
     titles = {path: source.net(path).title for path in given_paths}
     if len(set(titles.values())) < len(given_paths):
         raise click.UsageError("two checkpoints have one name: scan them with --out FILE.h5")
-    return [_Task(path, _target(out, titles[path]), aim) for path in given_paths]
+    return [_task(path, out, titles[path], suffix, aim) for path in given_paths]
 
 
-def _target(out: Path, title: str) -> Path:
-    return out if out.suffix in (".h5", ".hdf5") else out / f"{title}.h5"
+def _task(checkpoint: Path, out: Path, title: str, suffix: str, aim: Callable[..., Aim]) -> _Task:
+    if out.suffix in (".h5", ".hdf5"):
+        return _Task(checkpoint, out, out.stem, aim)
+    return _Task(checkpoint, out / f"{title}{suffix}.h5", title, aim)

@@ -59,7 +59,9 @@ def draw_lines(surfaces: Sequence[Surface], scale: ScaleKind, maximum: float | N
     first.set_ylabel(loss_label(common))
     if accuracies:
         every[0, 1].set_ylabel("accuracy (%)")
-    every[0, -1].legend(fontsize=8)
+    figure.legend(
+        *every[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8
+    )
     return figure
 
 

@@ -31,26 +31,27 @@ def draw_paths(surfaces: Sequence[Surface], picture: Picture) -> Figure:
         flat.set_xlabel("α")
         flat.set_ylabel("β")
         picture.add_bar(figure, [flat], pad=0.02)
-        off: Any = figure.add_subplot(grid[2 * row, 1])
-        losses: Any = figure.add_subplot(grid[2 * row + 1, 1], sharex=off)
-        for number, path in enumerate(surface.paths):
+        away = [path.distances.max() > _ROUNDING * path.length for path in surface.paths]
+        losses: Any = figure.add_subplot(grid[2 * row + any(away) : 2 * row + 2, 1])
+        every = [losses]
+        if any(away):
+            off: Any = figure.add_subplot(grid[2 * row, 1], sharex=losses)
+            off.set_ylabel("distance off the plane")
+            off.tick_params(labelbottom=False)
+            every.append(off)
+        for number, (path, is_away) in enumerate(zip(surface.paths, away, strict=True)):
             style, name = path_style(number), plain(path.name)
-            away = path.distances.max() > _ROUNDING * path.length
-            off.plot(path.steps, path.distances * away, "o-", label=name, **style)
-            losses.plot(
-                path.steps, path.losses, "o-", label=name + ", its own" * bool(away), **style
-            )
-            if away:
+            losses.plot(path.steps, path.losses, "o-", label=name + ", its own" * is_away, **style)
+            if is_away:
+                off.plot(path.steps, path.distances, "o-", label=name, **style)
+                off.set_ylim(bottom=0)
                 losses.plot(
                     path.steps, path.plane_losses, "--", label="on the plane below", **style
                 )
-        off.set_ylabel("distance off the plane")
-        off.set_ylim(bottom=0)
-        off.tick_params(labelbottom=False)
         losses.set_ylabel("mean loss")
         losses.set_yscale("log" if picture.scale.log else "linear")
         losses.set_xlabel(surface.paths[0].unit)
-        for axes in (off, losses):
+        for axes in every:
             axes.grid(alpha=0.3)
             axes.legend(fontsize=7)
     return figure
