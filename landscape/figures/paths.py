@@ -31,7 +31,7 @@ def draw_paths(surfaces: Sequence[Surface], picture: Picture) -> Figure:
         flat.set_xlabel("α")
         flat.set_ylabel("β")
         picture.add_bar(figure, [flat], pad=0.02)
-        away = [path.distances.max() > _ROUNDING * path.length for path in surface.paths]
+        away = [bool(path.distances.max() > _ROUNDING * path.length) for path in surface.paths]
         losses: Any = figure.add_subplot(grid[2 * row + any(away) : 2 * row + 2, 1])
         every = [losses]
         if any(away):
