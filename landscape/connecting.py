@@ -62,7 +62,7 @@ def connect(
         path: Where the bend is saved after every epoch, as a checkpoint.
         like: What that checkpoint has beside the bend: buffers, and what is known of the net.
         device: By default a CPU.
-        overwrite: Start anew where ``path`` exists.
+        overwrite: Start anew where ``path`` holds another curve.
         progress: Where to report to.
 
     Returns:
@@ -96,8 +96,8 @@ def connect(
         "data": fingerprint({"x": objective.inputs, "y": objective.targets}),
     }
     epoch = 0
-    if path is not None and path.exists() and not overwrite:
-        epoch = _restore(path, facts, bend, optimizer)
+    if path is not None and path.exists():
+        epoch = _restore(path, facts, bend, optimizer, overwrite)
     size = min(recipe.images_per_batch, objective.num_images)
     steps = objective.num_images // size
     net = objective.model.train()
@@ -139,7 +139,7 @@ def _save(
     state = {name: tensor.detach().cpu().clone() for name, tensor in bend.items()}
     replace(
         like,
-        state={**like.state, **state},
+        state={**like.unwrapped, **state},
         recipe=facts,
         epoch=epoch,
         history={},
@@ -148,11 +148,17 @@ def _save(
 
 
 def _restore(
-    path: Path, facts: dict[str, Any], bend: Parameters, optimizer: torch.optim.Optimizer
+    path: Path,
+    facts: dict[str, Any],
+    bend: Parameters,
+    optimizer: torch.optim.Optimizer,
+    overwrite: bool,
 ) -> int:
     """Put back what was saved, and return how many epochs are done."""
     found = load(path)
     other = [key for key, value in facts.items() if found.recipe.get(key) != value]
+    if (other or not found.resume) and overwrite:
+        return 0
     if other or not found.resume:
         raise CheckpointError(
             f"{path} is of another curve ({', '.join(other) or 'no curve'}): choose another --out, "

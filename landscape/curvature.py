@@ -12,11 +12,12 @@ import torch
 from curvlinops import HessianLinearOperator, hutchinson_trace
 from curvlinops.papyan2020traces.spectrum import lanczos_approximate_spectrum
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from landscape.errors import LandscapeError, first_line
+from landscape.evaluate import kernels
 from landscape.losses import ExampleLoss
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
@@ -210,11 +211,25 @@ class Hessian:
                 ncv=basis,
                 maxiter=max(1, most_products // (basis - num)),
             )
-        except ArpackNoConvergence as error:
-            if len(error.eigenvalues) == num:
-                return error.eigenvalues, error.eigenvectors, False
-            return *self._ritz(start, basis, num, end), False
+        except ArpackError as error:
+            if isinstance(error, ArpackNoConvergence):
+                return self._unfinished(error, start, basis, num, end)
+            if self._finite_times(start).any():
+                raise LandscapeError(f"the eigenvalues were not found: {error}") from error
+            # The Hessian is zero: any vectors are eigenvectors.
+            vectors, _ = np.linalg.qr(
+                np.random.default_rng(seed).standard_normal((self.size, num)).astype(self._dtype)
+            )
+            return np.zeros(num), vectors, True
         return values, vectors, True
+
+    def _unfinished(
+        self, error: Any, start: NDArray[Any], basis: int, num: int, end: End
+    ) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """Return what is known where the iteration was given up."""
+        if len(error.eigenvalues) == num:
+            return error.eigenvalues, error.eigenvectors, False
+        return *self._ritz(start, basis, num, end), False
 
     def ends(
         self, *, tolerance: float = 1e-3, most_products: int = 1000, seed: int = 0
@@ -261,6 +276,8 @@ class Hessian:
             seed: Of the vectors.
         """
         steps = min(steps, self.size)
+        if steps < 2:
+            raise ValueError("a density needs two parameters or more, and two steps or more")
         low, high, _ = self.ends(tolerance=1e-2, seed=seed)
         with torch.random.fork_rng(), _twice_differentiable():
             torch.manual_seed(seed)
@@ -397,7 +414,7 @@ def _twice_differentiable() -> Iterator[None]:
     was = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH):
+        with sdpa_kernel(SDPBackend.MATH), kernels(tf32=False):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(was)

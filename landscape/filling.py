@@ -5,13 +5,14 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from landscape import store
-from landscape.evaluate import Choice, Precision, Values, choose, run, spread
+from landscape.evaluate import Choice, NotSpreadError, Precision, Values, choose, run, spread
 from landscape.evaluate.clock import Clock, Timer, untimed
 from landscape.evaluate.profile import operations_per_image, report
 from landscape.objective import Objective
@@ -86,7 +87,7 @@ def next_stage(surface: Surface, job: Job) -> Stage | None:
     missing = [int(k) for k in surface.grid.order() if surface.examples.flat[k] < images]
     if not missing:
         return None
-    # Points are always brought to one number of images before any gets more.
+    # All of these have seen the same number.
     seen = int(surface.examples.flat[missing[0]])
     objective = job.objective.part(seen, images)
     choice = choose(
@@ -221,21 +222,27 @@ def _numbered(
 ) -> Generator[tuple[int, Values]]:
     """Yield the values of each missing point over the images that are new."""
     points = [surface.grid.point(k) for k in stage.missing]
+    precision: Any = stage.choice.way.precision  # not what each would choose by itself
     if len(job.devices) > 1 and not job.profile and stage.seconds > _SECONDS_WORTH_PROCESSES:
-        yield from spread(
+        together = spread(
             stage.objective,
             job.plane,
             points,
             job.devices,
             probes=_probes(surface),
-            precision=job.precision,
+            precision=precision,
             images_per_batch=job.images_per_batch,
             seconds_per_point=stage.choice.seconds_per_point,
             note=job.progress.note,
         )
-    else:
-        with closing(run(stage.choice, stage.objective, points, job.progress.note, timer)) as all_:
-            yield from enumerate(all_)
+        try:
+            with closing(together):
+                yield from together
+            return
+        except NotSpreadError as error:
+            job.progress.note(f"going on with {job.devices[0]} alone: {error}")
+    with closing(run(stage.choice, stage.objective, points, job.progress.note, timer)) as computed:
+        yield from enumerate(computed)
 
 
 def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:
@@ -251,10 +258,11 @@ def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:
     loss = (num_a * a.loss + num_b * b.loss) / num
     accuracy = (num_a * a.accuracy + num_b * b.accuracy) / num
     # Sums of squared deviations add up with the distance of the means (Chan et al. 1979).
-    squares = num_a * num_b / num * (a.loss - b.loss) ** 2
+    apart = a.loss - b.loss
+    squares = num_a * num_b / num * (apart * apart)
     for each, size in ((a, num_a), (b, num_b)):
         if size > 1:  # of one example nobody knows the error, and its deviation is 0
-            squares += each.standard_error**2 * size * (size - 1)
+            squares += each.standard_error * each.standard_error * size * (size - 1)
     error = math.sqrt(squares / (num * (num - 1))) if squares >= 0 else math.nan
     return Values(loss, accuracy, error)
 
@@ -289,17 +297,17 @@ def _images_wanted(surface: Surface, job: Job) -> int:
     seen = surface.examples
     if not surface.evaluated.any():
         return min(_FIRST_IMAGES, most)
-    if seen.min() < seen.max():
-        return int(seen.max())
+    if seen.min() < seen.max():  # those that have the fewest catch up, step by step
+        return int(np.unique(seen)[1])
     errors = np.nan_to_num(surface.standard_errors, nan=0.0, posinf=0.0)
     allowed = allowed_errors(surface.losses, job.tolerance)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         excess = float(np.nanmax(np.where(errors > 0, errors / allowed, 0.0)))
     images = int(seen.max())
     if excess <= 1:
         return images
     # The error falls with the square root; a little more, since the worst point is judged.
-    return min(most, max(math.ceil(1.1 * images * excess**2), images + images // 4))
+    return math.ceil(min(most, max(1.1 * images * excess**2, 1.25 * images)))
 
 
 def _probes(surface: Surface) -> Sequence[tuple[float, float]]:

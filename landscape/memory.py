@@ -50,6 +50,8 @@ def _left_of_control_group() -> float:
         group = own if (own / "memory.max").is_file() else folder
         limit = (group / "memory.max").read_text().strip()
         used = int((group / "memory.current").read_text())
+        statistics = (group / "memory.stat").read_text().split()
+        used -= int(statistics[statistics.index("inactive_file") + 1])  # given up when asked
     except (OSError, ValueError, IndexError):
         return float("inf")
     return float("inf") if limit == "max" else max(0.0, int(limit) - used)

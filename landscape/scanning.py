@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -154,8 +155,12 @@ def scan(
         re_estimates=batchnorm == "re-estimate",
     )
     planes, origin = _planes(objective, directions, seed, normalize, repeats)
+    if curvature and planes[0].center.keys() != objective.center.keys():
+        raise ValueError("curvature is not computed where directions move buffers")
     if batchnorm != "keep":
-        origin = {**origin, "batchnorm": batchnorm}
+        # The statistics are means over batches.
+        size = objective.images_per_batch
+        origin = {**origin, "batchnorm": batchnorm, "images_per_batch": size}
     surface = Surface.empty(
         grid,
         {
@@ -245,21 +250,28 @@ def _scan(
         store.check_same_scan(found, surface, path)
         _check_same_loss(found, job, path)
         stored = store.stores_directions(path)
-        more = surface.curvature is not None and found.curvature is None
+        fuller = replace(
+            found,
+            curvature=found.curvature or surface.curvature,
+            marks=surface.marks or found.marks,
+            paths=surface.paths or found.paths,
+        )
+        more = fuller.curvature is not found.curvature or bool(surface.marks or surface.paths)
         if more or (store_directions and not stored):
-            found = replace(found, curvature=found.curvature or surface.curvature)
+            found = fuller
             directions_too = planes[0] if stored or store_directions else None
             store.save(found, path, directions=directions_too, overwrite=True)
         # What auto chose is kept, or the surface would be of two precisions.
         kept: Any = found.provenance.get("computed_in", job.precision)
-        return _complete(found, None, replace(job, precision=kept), planes, path)
+        job = replace(job, precision=kept)
+        return _complete(found, None, job, planes, path, surface.curvature is not None)
     stage = stage or next_stage(surface, job)
     if stage is not None:
         surface = _told(surface, stage.choice)
     if path is not None:
         directions_too = planes[0] if store_directions else None
-        store.save(surface, path, directions=directions_too, overwrite=True)
-    return _complete(surface, stage, job, planes, path)
+        store.save(surface, path, directions=directions_too, overwrite=overwrite)
+    return _complete(surface, stage, job, planes, path, surface.curvature is not None)
 
 
 def _with_repeats(surface: Surface, job: Job, repeats: int) -> Surface:
@@ -275,7 +287,12 @@ def _with_repeats(surface: Surface, job: Job, repeats: int) -> Surface:
 
 
 def _complete(
-    surface: Surface, stage: Stage | None, job: Job, planes: Sequence[Plane], path: Path | None
+    surface: Surface,
+    stage: Stage | None,
+    job: Job,
+    planes: Sequence[Plane],
+    path: Path | None,
+    curvature: bool,
 ) -> Surface:
     """Compute all that a surface and its repeats lack, into their file as well.
 
@@ -285,6 +302,7 @@ def _complete(
         job: How.
         planes: One for each repeat.
         path: The file, if there is one.
+        curvature: Whether the eigenvalues are wanted as well.
     """
     done = []
     for number, (part, plane) in enumerate(zip(surface.all, planes, strict=True)):
@@ -296,7 +314,7 @@ def _complete(
             kept: Any = own_stage.choice.way.precision
             job = replace(job, precision=kept)
     whole = replace(done[0], repeats=tuple(done[1:]))
-    if whole.curvature is None:
+    if not curvature:
         return whole
     writer = store.Writer(path, curvature=True) if path is not None else None
     try:
@@ -314,7 +332,7 @@ def _with_tolerance(
     ``auto`` takes that of a file that is there. Else, on a CPU, a scan over all images that
     would take long gets one, and this is said.
     """
-    known = job.objective.loss.per_example
+    known = job.objective.loss.per_example and not job.objective.re_estimates
     if tolerance == "auto":
         if found is not None:
             tolerance = float(found.settings.get("tolerance", 0.0))
@@ -334,7 +352,8 @@ def _with_tolerance(
         return job, None
     if not known:
         raise ValueError(
-            "a tolerance needs the standard error: give a loss that returns one value per example"
+            "a tolerance needs the standard error: give a loss that returns one value per example, "
+            "and leave BatchNorm's statistics as they are"
         )
     return replace(job, objective=in_fixed_order(job.objective), tolerance=tolerance), None
 
@@ -349,6 +368,8 @@ def _fill(
             # Only now, when nobody else can write it, it is known to be this scan's.
             found = store.load(path)
             store.check_same_scan(found, surface if number == 0 else found, path)
+            if not np.array_equal(found.all[number].examples, surface.examples):
+                stage = next_stage(found.all[number], job)  # somebody has gone on with it
             surface = found.all[number]
         while stage is not None:
             surface = fill(surface, stage, job, writer)

@@ -154,14 +154,15 @@ def load(path: str | Path) -> Surface:
 
 
 def _members(file: Any, name: str) -> list[Any]:
-    return [file[name][key] for key in sorted(file[name])] if name in file else []
+    return [file[name][key] for key in sorted(file[name], key=int)] if name in file else []
 
 
 def _read_values(group: Any, settings: Facts) -> dict[str, Any]:
     # The mask first: a point that it shows was written before it.
     evaluated = group["evaluated"][()].astype(bool)
     if "examples" in group:
-        examples = group["examples"][()].astype(np.int64)
+        # Where the mask is not set, nothing means anything.
+        examples = np.where(evaluated, group["examples"][()], 0).astype(np.int64)
     else:  # every point is from all of them
         examples = evaluated * np.int64(settings.get("images", 0))
     return {

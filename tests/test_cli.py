@@ -335,6 +335,9 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("scan --paths --through good.pt", 2, "exclude each other"),
         ("scan good.pt --plane eigenvectors --seed 1", 2, "are for random directions"),
         ("scan good.pt --line --points 5x3", 2, "points along alpha alone"),
+        ("scan good.pt --line --beta 0:1", 2, "leave out --beta"),
+        ("scan good.pt --tolerance 1% --batchnorm re-estimate", 2, "leave BatchNorm's"),
+        ("curvature good.pt --tolerance nan", 2, "--tolerance"),
         ("scan good.pt --batchnorm interpolate", 2, "--batchnorm interpolate is for"),
         ("scan good.pt --repeats 0", 2, "--repeats"),
         ("scan good.pt --tolerance 120%", 2, "expected a part of the loss"),
@@ -445,8 +448,12 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
         assert line.is_line
         assert [(m.name, m.alpha) for m in line.marks] == [("plain8", 0), ("b", pytest.approx(1))]
     moved = landscape.load(tmp_path / "interpolate.h5")
-    assert moved.grid.alphas[[0, -1]].tolist() == pytest.approx([-0.5, 1.5])
-    assert moved.marks[1].loss != pytest.approx(landscape.load(tmp_path / "keep.h5").losses[3, 0])
+    assert moved.grid.alphas[[0, -1]].tolist() == pytest.approx([0, 1])
+    assert moved.losses[-1, 0] == pytest.approx(moved.marks[1].loss, rel=1e-4)
+    kept = landscape.load(tmp_path / "keep.h5")
+    assert kept.grid.alphas[[0, -1]].tolist() == pytest.approx([-0.5, 1.5])
+    done("scan", plain, "--line", "--range", "0:1", "--points", "3", *few, "--out", "half.h5")
+    assert landscape.load(tmp_path / "half.h5").grid.betas.tolist() == [0]
     done("plot", "keep.h5", "re-estimate.h5", "--out", "lines.png")
 
     said = done(

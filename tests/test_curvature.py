@@ -284,3 +284,14 @@ def test_a_map_is_added_to_a_surface_that_is_there(
     np.testing.assert_array_equal(before.losses, after.losses)
     assert landscape.load(path).curvature is not None
     assert landscape.store.stores_directions(path)
+
+
+def test_a_loss_without_curvature_has_eigenvalues_of_zero(data: Any) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(36, 3)).double()
+    objective = Objective.of(
+        net, lambda outputs, targets: outputs.sum(1), *data, device=CPU, dtype=torch.float64
+    )
+    hessian = Hessian(objective)
+    assert hessian.ends() == (0, 0, True)
+    assert hessian.eigenpairs(2).values.tolist() == [0, 0]
+    assert hessian.trace(samples=3).value == 0

@@ -418,3 +418,18 @@ def test_a_net_that_cannot_be_computed_in_bfloat16_says_so(mlp: nn.Module, vecto
     with pytest.raises(LandscapeError, match="take float32 or auto"):
         choose(objective, plane, POINTS, 100, precision="bfloat16")
     assert choose(objective, plane, POINTS, 100, precision="auto").way.dtype == torch.float32
+
+
+def test_a_net_with_sparse_tensors_inside_is_computed(mlp: nn.Module, vectors: Any) -> None:
+    class Sparse(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = mlp
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.inner(x.to_sparse().to_dense())
+            return out
+
+    objective = objective_of(Sparse(), vectors, "cpu", torch.float32)
+    plane = Plane.random(objective.center, 1)
+    assert choose(objective, plane, POINTS, 100, precision="float32").way.precision == "float32"

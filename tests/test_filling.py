@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -199,3 +200,37 @@ def test_the_profile_tells_where_the_time_went(mlp: nn.Module, many: Any, tmp_pa
     shares = [float(parts[p].split("%")[0]) for p in parts if "%" in parts[p] and p != "forward"]
     assert all(0 <= share <= 100 for share in shares)
     assert "% of the" in text.splitlines()[-1]
+
+
+def test_a_point_whose_mask_is_not_set_is_computed_again(
+    mlp: nn.Module, many: Any, tmp_path: Path
+) -> None:
+    """As after a kill between the values and the mask, or in the middle of better values."""
+    path = tmp_path / "torn.h5"
+    arguments: Any = {"points": (3, 2), "precision": "float64", "tolerance": 0.03, "path": path}
+    whole = scan(mlp, F.cross_entropy, many, **arguments)
+    with h5py.File(path, "r+") as file:
+        file["losses"][0, 1], file["evaluated"][0, 1] = 99.0, 0
+        file["losses"][2, 0], file["evaluated"][2, 0], file["examples"][2, 0] = 98.0, 0, 256
+        # And one that has seen but the first images.
+        first = documented_order(MANY)[:256]
+        rough = scan(
+            mlp,
+            F.cross_entropy,
+            (many[0][first], many[1][first]),
+            points=(3, 2),
+            precision="float64",
+        )
+        for name in ("losses", "accuracies", "standard_errors", "examples"):
+            file[name][1, 1] = getattr(rough, name)[1, 1]
+    again = scan(mlp, F.cross_entropy, many, **arguments)
+    assert again.is_complete
+    np.testing.assert_array_equal(again.examples, whole.examples)
+    np.testing.assert_allclose(again.losses, whole.losses, rtol=1e-12)
+    np.testing.assert_allclose(again.standard_errors, whole.standard_errors, rtol=1e-9)
+
+
+def test_extreme_numbers_are_numbers(mlp: nn.Module, many: Any) -> None:
+    far = combined(Values(1e200, 0.0, 1e199), 5, Values(0.0, 0.0, 0.0), 5)
+    assert far.loss == 5e199
+    assert (scan(mlp, F.cross_entropy, many, points=2, tolerance=1e-320).examples == MANY).all()

@@ -161,6 +161,29 @@ def test_statistics_move_with_the_line_or_are_those_of_the_data(
     assert again.settings["batchnorm"] == "re-estimate"
 
 
+@pytest.mark.parametrize("images_per_batch", [22, 23, 12])
+def test_re_estimated_statistics_do_not_hang_on_a_small_rest(
+    conv_net: nn.Module, images: Any, images_per_batch: int
+) -> None:
+    """23 images in batches of 22 would weigh one image as much as all others."""
+    whole, parts = (
+        scan(
+            conv_net,
+            F.cross_entropy,
+            images,
+            points=2,
+            precision="float64",
+            batchnorm="re-estimate",
+            images_per_batch=size,
+        )
+        for size in (23, images_per_batch)
+    )
+    np.testing.assert_allclose(parts.losses, whole.losses, rtol=0.05)
+    assert parts.settings["images_per_batch"] == images_per_batch
+    with pytest.raises(ValueError, match="leave BatchNorm's statistics"):
+        scan(conv_net, F.cross_entropy, images, batchnorm="re-estimate", tolerance=0.1)
+
+
 def test_only_batchnorm_can_be_re_estimated(mlp: nn.Module, vectors: Any) -> None:
     with pytest.raises(ValueError, match="no BatchNorm"):
         scan(mlp, F.cross_entropy, vectors, points=2, batchnorm="re-estimate")
@@ -346,3 +369,39 @@ def test_marks_and_paths_are_stored(mlp: nn.Module, vectors: Any, tmp_path: Path
     assert (read.paths[0].name, read.paths[0].unit) == ("a/path", "epoch")
     for key in ("steps", "alphas", "betas", "distances", "losses", "plane_losses"):
         np.testing.assert_array_equal(getattr(read.paths[0], key), getattr(path, key))
+
+
+def test_marks_are_added_and_curvature_is_not_computed_unasked(
+    mlp: nn.Module, vectors: Any, tmp_path: Path
+) -> None:
+    from landscape.surface import Mark
+
+    path = tmp_path / "s.h5"
+    arguments: Any = {"points": 2, "path": path}
+    with pytest.raises(KeyboardInterrupt):
+        scan(mlp, F.cross_entropy, vectors, curvature=True, progress=StopAfter(5), **arguments)
+    some = landscape.load(path).curvature
+    assert some is not None
+    scan(mlp, F.cross_entropy, vectors, marks=[Mark("here", 0.0, 0.0)], **arguments)
+    found = landscape.load(path)
+    assert [mark.name for mark in found.marks] == ["here"]
+    assert found.curvature is not None
+    np.testing.assert_array_equal(found.curvature.state, some.state)
+    assert not found.is_complete
+
+
+def test_curvature_is_refused_where_buffers_move(conv_net: nn.Module, images: Any) -> None:
+    everything = {
+        n: torch.ones_like(t)
+        for n, t in (*conv_net.named_parameters(), *conv_net.named_buffers())
+        if t.is_floating_point()
+    }
+    with pytest.raises(ValueError, match="directions move buffers"):
+        scan(
+            conv_net,
+            F.cross_entropy,
+            images,
+            points=2,
+            directions=(everything, everything),
+            curvature=True,
+        )

@@ -90,17 +90,46 @@ def test_a_dead_process_costs_no_point(
 
     for k in range(deaths):
         (folder / str(k)).touch()
-    if deaths == len(DEVICES):
-        with pytest.raises(LandscapeError, match="all processes died"):
-            go()
     alone = scan(model, F.cross_entropy, vectors, points=4, precision="float64")
     np.testing.assert_allclose(go().losses, alone.losses, rtol=1e-12)
     assert sum("a process died" in note for note in told.notes) == deaths
+    assert any("cpu alone" in note for note in told.notes) == (deaths == len(DEVICES))
 
 
-def test_what_cannot_be_sent_is_told(mlp: nn.Module, vectors: Any) -> None:
-    with pytest.raises(LandscapeError, match="cannot be sent to other processes"):
-        scan(mlp, lambda o, t: (o[:, 0] - t) ** 2, vectors, points=3, device=DEVICES)
+def test_processes_that_die_at_work_are_an_error(
+    mlp: nn.Module, vectors: Any, tmp_path: Path
+) -> None:
+    class Killer(Silent):
+        def update(self, done: int, detail: str = "") -> None:
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    path = tmp_path / "s.h5"
+    with pytest.raises(LandscapeError, match="all processes died"):
+        scan(
+            mlp,
+            F.cross_entropy,
+            vectors,
+            points=60,
+            device=DEVICES,
+            path=path,
+            progress=Killer(),
+        )
+    assert 0 < landscape.load(path).evaluated.sum() < 3600
+
+
+def test_what_cannot_be_sent_is_computed_here_and_told(mlp: nn.Module, vectors: Any) -> None:
+    told = Told()
+    surface = scan(
+        mlp,
+        lambda outputs, targets: (outputs[:, 0] - targets) ** 2,
+        vectors,
+        points=3,
+        device=DEVICES,
+        progress=told,
+    )
+    assert surface.is_complete
+    assert any("cannot be sent to other processes" in note for note in told.notes)
 
 
 def test_a_users_own_files_reach_the_processes(run: Run, tmp_path: Path) -> None:

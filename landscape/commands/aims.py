@@ -1,5 +1,6 @@
 """Which plane a scan is of: random, through nets, along their paths, along eigenvectors."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from landscape.surface import Facts, Mark, Trajectory
 from landscape.trajectory import follow, mark, principal_plane
 
 _MARGIN = 0.2
+_BEYOND = 0.5  # both ends of a line
 _NARROWEST = 0.6  # of the distance between the first two nets
 
 
@@ -79,6 +81,9 @@ def through(
         each.everything if batchnorm == "interpolate" else parameters_of(each) for each in nets
     ]
     plane = Plane.through(*points[:3])
+    margin = _MARGIN if len(nets) > 2 else _BEYOND
+    if batchnorm == "interpolate":
+        margin = 0.0  # beyond the ends running variances become negative
     report.note("the loss of each net by itself:")
     marks = []
     for each in nets:
@@ -87,7 +92,7 @@ def through(
     return Aim(
         (plane.delta, plane.eta),
         len(nets) == 2,
-        between([m.alpha for m in marks], 0.5 if len(nets) == 2 else _MARGIN),
+        between([m.alpha for m in marks], margin),
         between([m.beta for m in marks], at_least=_NARROWEST) if len(nets) > 2 else None,
         marks,
         facts={
@@ -149,7 +154,7 @@ def along(
     net: Loaded,
     examples: Data,
     source: Source,
-    batchnorm: str,  # noqa: ARG001
+    batchnorm: str,
     report: Progress,
 ) -> Aim:
     """Aim at the plane along the principal components of the nets of some runs.
@@ -158,11 +163,11 @@ def along(
         ValueError: They span no plane.
         LandscapeError: A net cannot be read, or does not match.
     """
-    objective = _objective(net, examples, source)
+    objective = _objective(net, examples, source, re_estimates=batchnorm == "re-estimate")
     kept: list[list[Path]] = []
     steps: list[list[float]] = []
     for run in runs:
-        epochs = {path: float(checkpoints.load(path).epoch or 0) for path in run.checkpoints}
+        epochs = {path: _epoch_of(path) for path in run.checkpoints}
         last_of = {epoch: path for path, epoch in epochs.items()}  # last.pt is also an epoch-*.pt
         kept.append(list(last_of.values()))
         steps.append(list(last_of))
@@ -222,8 +227,25 @@ def eigenvectors(
     return Aim((pairs.vectors[0], pairs.vectors[1]), facts={"plane": "top eigenvectors"})
 
 
-def _objective(net: Loaded, examples: Data, source: Source) -> Objective:
-    return Objective.of(net.model, source.loss, examples.x, examples.y, device=torch.device("cpu"))
+def _epoch_of(path: Path) -> float:
+    """Return a checkpoint's epoch; of a plain state_dict, from the name of its file."""
+    said = checkpoints.load(path).epoch
+    if said is not None:
+        return float(said)
+    return math.inf if path.stem == "last" else float(_epoch(path)[0])
+
+
+def _objective(
+    net: Loaded, examples: Data, source: Source, *, re_estimates: bool = False
+) -> Objective:
+    return Objective.of(
+        net.model,
+        source.loss,
+        examples.x,
+        examples.y,
+        device=torch.device("cpu"),
+        re_estimates=re_estimates,
+    )
 
 
 def parameters_of(net: Loaded) -> Parameters:
@@ -252,4 +274,4 @@ def between(
     """
     low, high = min(values), max(values)
     reach = max(margin * (high - low), (at_least - (high - low)) / 2)
-    return (low - reach, high + reach) if reach > 0 else None
+    return (low - reach, high + reach) if high + reach > low - reach else None

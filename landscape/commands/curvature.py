@@ -28,7 +28,7 @@ from landscape.objective import Objective
 )
 @click.option(
     "--tolerance",
-    type=float,
+    type=click.FloatRange(0, 1, max_open=True),
     default=1e-3,
     show_default=True,
     help="Relative accuracy of the eigenvalues.",

@@ -20,6 +20,7 @@ from landscape.evaluate import PRECISIONS
 from landscape.scanning import scan
 
 _POINTS_OF_A_LINE = 401
+_LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
 
 
 @click.command()
@@ -186,6 +187,8 @@ def command(
     )
     if sum([through, paths, plane != "random", directions is not None]) > 1:
         raise click.UsageError("--through, --paths, --plane and --directions exclude each other")
+    if line and beta is not None:
+        raise click.UsageError("a line has beta 0: leave out --beta")
     if batchnorm == "interpolate" and not through:
         raise click.UsageError("--batchnorm interpolate is for --through with two checkpoints")
     chosen = through or paths or plane != "random" or directions is not None
@@ -206,7 +209,7 @@ def command(
                 (examples.x, examples.y),
                 points=_points(points, line_too),
                 alpha=alpha or (both if given("both") else aim.alpha or both),
-                beta=beta or (both if given("both") else aim.beta or both),
+                beta=_LINE if line_too else beta or (both if given("both") else aim.beta or both),
                 directions=aim.directions,
                 batchnorm="re-estimate" if batchnorm == "re-estimate" else "keep",
                 tolerance=0.0 if tolerance == "auto" and images is not None else tolerance,
@@ -275,7 +278,7 @@ def _tasks(
         return [_task(given_paths[0], out, title, "", partial(aims.through, nets))]
     if paths:
         runs = aims.Run.all_of(given_paths)
-        source.nets([path for run in runs for path in run.checkpoints])
+        source.nets([run.checkpoints[-1] for run in runs])
         title = "-".join(run.name for run in runs)
         return [_task(runs[0].checkpoints[-1], out, title, "", partial(aims.along, runs))]
     aim: Callable[..., Aim] = aims.random

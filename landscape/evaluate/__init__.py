@@ -3,11 +3,12 @@
 from landscape.evaluate.chooser import Choice, choose, run, slow_way, values_at
 from landscape.evaluate.precision import PRECISIONS, Precision, kernels
 from landscape.evaluate.values import Values
-from landscape.evaluate.workers import spread
+from landscape.evaluate.workers import NotSpreadError, spread
 
 __all__ = [
     "PRECISIONS",
     "Choice",
+    "NotSpreadError",
     "Precision",
     "Values",
     "choose",

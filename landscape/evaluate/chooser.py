@@ -73,6 +73,8 @@ class Way:
 
     def halved(self) -> "Way | None":
         """Return the way that needs about half of the memory, if there is one."""
+        if self.network.prepare is not None:
+            return None  # its batches determine the values
         if self.points_per_batch > 1:
             return replace(self, points_per_batch=self.points_per_batch // 2)
         if self.images_per_batch > 1 and self.network.num_images is None:
@@ -146,7 +148,10 @@ _MEMORY = 0.7
 def slow_way(objective: Objective, plane: Plane) -> Way:
     """Return the way that is always right: the net as its author wrote it, point by point."""
     precision = "float64" if objective.dtype == torch.float64 else "float32"
-    return Way(as_it_is(objective, plane), precision, objective.images_per_batch)
+    size = objective.images_per_batch
+    if objective.re_estimates:  # all batches weigh the same
+        size = _even(objective.num_images, size)
+    return Way(as_it_is(objective, plane), precision, size)
 
 
 def values_at(objective: Objective, parameters: Parameters) -> Values:
@@ -157,7 +162,8 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
         parameters: Of the net; buffers as well, where they are not the net's own.
     """
     point = still(parameters).to(objective.inputs.device, objective.dtype)
-    return next(iter(slow_way(objective, point).on(objective)([(0.0, 0.0)])))
+    with kernels(tf32=False):
+        return next(iter(slow_way(objective, point).on(objective)([(0.0, 0.0)])))
 
 
 @dataclass(frozen=True)
@@ -205,7 +211,8 @@ def choose(
     room = _MEMORY * free_bytes(objective.inputs.device)
     base = slow_way(objective, plane)
     activations = bytes_per_image(objective, base.network)
-    base = base.within(room, activations) or replace(base, images_per_batch=1)
+    if base.network.prepare is None:
+        base = base.within(room, activations) or replace(base, images_per_batch=1)
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = objective.part(0, max(64, allowed))
@@ -287,9 +294,11 @@ def run(
                     done += 1
                     yield values
             except (RuntimeError, MemoryError) as error:
-                smaller = way.halved()
-                if smaller is None or not _is_out_of_memory(error):
+                if not _is_out_of_memory(error):
                     raise
+                smaller = way.halved()
+                if smaller is None:
+                    raise MemoryError(str(error)) from error
                 way, strategy = smaller, None
                 note(f"out of memory; going on with {way}")
             else:

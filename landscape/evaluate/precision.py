@@ -31,7 +31,9 @@ def kernels(*, tf32: bool) -> Iterator[None]:
     switches: list[tuple[Any, str, Any]]
     if hasattr(products, name):  # torch 2.9 and later warns of the old ones
         value = "tf32" if tf32 else "ieee"
-        switches = [(convolutions.conv, name, value), (products, name, value)]
+        switches = [
+            (owner, name, value) for owner in (convolutions.conv, convolutions.rnn, products)
+        ]
     else:
         switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
     switches.append((convolutions, "benchmark", True))

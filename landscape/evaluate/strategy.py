@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,21 +56,38 @@ class Strategy(ABC):
             return
         with self.timer("transfer"):
             coordinates = torch.tensor(points, dtype=self.dtype).to(self.device)
-        under_way: Tensor | None = None
+        under_way: _Copy | None = None
         for part in torch.split(coordinates, self.points_per_batch):
             missing = self.points_per_batch - len(part) if self.fixed_shape else 0
             padded = torch.cat([part, part[-1:].expand(missing, 2)]) if missing else part
-            values: Tensor | None = self.step(padded)[: len(part)]
+            values = self.step(padded)[: len(part)]
             if self.device.type == "cuda":
-                values, under_way = under_way, values
-            if values is not None:
+                done, under_way = under_way, _Copy(values)
+                if done is not None:
+                    yield from self._read(done.arrived())
+            else:
                 yield from self._read(values)
         if under_way is not None:
-            yield from self._read(under_way)
+            yield from self._read(under_way.arrived())
 
     def _read(self, values: Tensor) -> list[Values]:
         with self.timer("transfer"):
             return [Values(*each) for each in values.tolist()]
+
+
+class _Copy:
+    """Values on their way from a GPU, for which nothing waits but who reads them."""
+
+    def __init__(self, values: Tensor) -> None:
+        self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        self._host.copy_(values, non_blocking=True)
+        self._event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._event.record()
+
+    def arrived(self) -> Tensor:
+        """Wait for them."""
+        self._event.synchronize()
+        return self._host
 
 
 class InBatches(Strategy):

@@ -26,6 +26,10 @@ Task = list[tuple[int, Point]]
 """Some points with their numbers."""
 
 
+class NotSpreadError(LandscapeError):
+    """No process could begin, so that nothing was computed."""
+
+
 def spread(
     objective: Objective,
     plane: Plane,
@@ -55,8 +59,9 @@ def spread(
         note: Told of processes that die.
 
     Raises:
-        LandscapeError: The model, the loss or the data cannot be sent to another process, or
-            all processes died.
+        NotSpreadError: The model, the loss or the data cannot be sent to another process, or
+            is not understood there.
+        LandscapeError: All processes died at work.
     """
     home, dtype = torch.device("cpu"), objective.dtype
     try:
@@ -71,9 +76,9 @@ def spread(
             )
         )
     except Exception as error:  # whatever a user's own class raises
-        raise LandscapeError(
-            "the model or the loss cannot be sent to other processes "
-            f"({first_line(error)}): define them in a module, or give one --device"
+        raise NotSpreadError(
+            "the model or the loss cannot be sent to other processes, define them in a module "
+            f"({first_line(error)})"
         ) from error
     at_a_time = max(1, min(256, round(_SECONDS_PER_TASK / max(seconds_per_point, 1e-6))))
     numbered = list(enumerate(points))
@@ -94,13 +99,14 @@ def spread(
             there.close()
             processes[here] = process
             at_work[here] = []
-        alive = set(at_work)
+        alive, ready = set(at_work), False
         while at_work:
             for connection in wait(list(at_work)):
                 assert isinstance(connection, Connection)  # noqa: S101
                 task = at_work.pop(connection)
                 try:
                     yield from connection.recv()
+                    ready = True
                     if tasks:
                         connection.send(tasks[0])
                         at_work[connection] = tasks.popleft()
@@ -109,6 +115,11 @@ def spread(
                         tasks.append(task)
                     alive.discard(connection)
                     note("a process died; the others go on with its points")
+            if not ready and not alive:
+                raise NotSpreadError(
+                    "no other process could begin (what runs a script again must be guarded by "
+                    'if __name__ == "__main__")'
+                )
             if not at_work and tasks:
                 at_work = _handed_out(alive, tasks)
     finally:
