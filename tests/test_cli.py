@@ -340,7 +340,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("curvature good.pt --tolerance nan", 2, "--tolerance"),
         ("scan good.pt --batchnorm interpolate", 2, "--batchnorm interpolate is for"),
         ("scan good.pt --repeats 0", 2, "--repeats"),
-        ("scan good.pt --tolerance 120%", 2, "expected a part of the loss"),
+        ("scan good.pt --tolerance 120%", 2, "expected a part as 1%"),
         ("scan good.pt --precision tf32 --device cpu", 2, "tf32 is a precision of GPUs"),
         ("scan good.pt --curvature --repeats 2", 2, "curvature is computed for one seed"),
         ("curvature good.pt --group nothing", 2, "no parameter's name begins with nothing"),

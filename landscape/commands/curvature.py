@@ -8,7 +8,7 @@ import click
 import torch
 
 from landscape import figures, progress
-from landscape.commands.options import PATH, device_option
+from landscape.commands.options import PART, PATH, device_option
 from landscape.commands.source import Source, source_options
 from landscape.curvature import Hessian
 from landscape.objective import Objective
@@ -28,7 +28,7 @@ from landscape.objective import Objective
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=PART,
     default=1e-3,
     show_default=True,
     help="Relative accuracy of the eigenvalues.",

@@ -62,15 +62,19 @@ def _count_or_all(text: str) -> int | None:
     return int(text)
 
 
-def _tolerance(text: str) -> Any:
+def _part(text: str) -> float:
     number = text.removesuffix("%")
     try:
         value = float(number) / (100 if number != text else 1)
     except ValueError:
         value = -1.0
-    if text != "auto" and not 0 <= value < 1:
-        raise ValueError(f"expected a part of the loss as 1% or 0.01, 0, or 'auto', not {text!r}")
-    return text if text == "auto" else value
+    if not 0 <= value < 1:  # nor nan
+        raise ValueError(f"expected a part as 1% or 0.01, 0 or more and below 1, not {text!r}")
+    return value
+
+
+def _part_or_auto(text: str) -> Any:
+    return text if text == "auto" else _part(text)
 
 
 def _levels(text: str) -> list[float]:
@@ -111,7 +115,8 @@ def _devices(text: str) -> Any:
 POINTS = Converted("N|NxM", _points)
 INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
-TOLERANCE = Converted("PART|auto", _tolerance)
+PART = Converted("PART", _part)
+PART_OR_AUTO = Converted("PART|auto", _part_or_auto)
 LEVELS = Converted("LOSSES", _levels)
 PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
 DEVICE = Converted("auto|cpu|cuda|cuda:N", _device)

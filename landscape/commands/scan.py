@@ -13,7 +13,7 @@ import click
 from landscape import progress
 from landscape.commands import aims
 from landscape.commands.aims import Aim
-from landscape.commands.options import DEVICES, INTERVAL, PATH, POINTS, TOLERANCE
+from landscape.commands.options import DEVICES, INTERVAL, PART_OR_AUTO, PATH, POINTS
 from landscape.commands.source import Source, given, source_options
 from landscape.directions import NORMALIZATIONS
 from landscape.evaluate import PRECISIONS
@@ -121,7 +121,7 @@ _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
 @click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True)
 @click.option(
     "--tolerance",
-    type=TOLERANCE,
+    type=PART_OR_AUTO,
     default="auto",
     show_default=True,
     help="Take only as many images, the same random ones at every point, as bring the standard "
