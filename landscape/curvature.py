@@ -27,6 +27,8 @@ End = Literal["highest", "lowest", "both"]
 
 # Below this many parameters the matrix is made: iterations need more rows than they have steps.
 _DENSE = 64
+# Of the spectral density, as Papyan (2020) has them: width of the bumps, and room at the ends.
+_KAPPA, _MARGIN = 3.0, 0.05
 _ARPACK = {"highest": "LA", "lowest": "SA", "both": "BE"}
 
 
@@ -305,10 +307,7 @@ class Hessian:
         matrix = self.matrix().astype(np.float64)
         if not np.isfinite(matrix).all():
             raise NotFiniteError("the Hessian is not finite here: the loss has overflowed")
-        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-        lows = {"lowest": num, "both": num // 2, "highest": 0}[end]
-        chosen = [*range(lows), *range(len(values) - (num - lows), len(values))]
-        return self._pairs(values[chosen], vectors[:, chosen], True)
+        return self._pairs(*_outermost(matrix, num, end), True)
 
     def _ritz(
         self, start: NDArray[Any], basis: int, num: int, end: End
@@ -323,11 +322,8 @@ class Hessian:
             if size < 1e-6 * np.linalg.norm(q[:, -1]):
                 break
             q = np.concatenate([q, (new / size)[:, None]], 1)
-        small = q.T @ self.times(q)
-        values, vectors = np.linalg.eigh((small + small.T) / 2)
-        lows = {"lowest": num, "both": num // 2, "highest": 0}[end]
-        chosen = [*range(lows), *range(len(values) - (num - lows), len(values))]
-        return values[chosen], (q @ vectors)[:, chosen]
+        values, vectors = _outermost(q.T @ self.times(q), num, end)
+        return values, q @ vectors
 
     def _pairs(self, values: NDArray[Any], vectors: NDArray[Any], converged: bool) -> Eigenpairs:
         order = np.argsort(values)[::-1]
@@ -348,7 +344,12 @@ class Hessian:
         return named
 
 
-_KAPPA, _MARGIN = 3.0, 0.05
+def _outermost(matrix: NDArray[Any], num: int, end: End) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return eigenvalues and eigenvectors at the ends of a symmetric matrix."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    lows = {"lowest": num, "both": num // 2, "highest": 0}[end]
+    chosen = [*range(lows), *range(len(values) - (num - lows), len(values))]
+    return values[chosen], vectors[:, chosen]
 
 
 class _Operator(HessianLinearOperator):  # type: ignore[misc]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -222,7 +221,6 @@ def _numbered(
 ) -> Generator[tuple[int, Values]]:
     """Yield the values of each missing point over the images that are new."""
     points = [surface.grid.point(k) for k in stage.missing]
-    precision: Any = stage.choice.way.precision  # not what each would choose by itself
     if len(job.devices) > 1 and not job.profile and stage.seconds > _SECONDS_WORTH_PROCESSES:
         together = spread(
             stage.objective,
@@ -230,7 +228,7 @@ def _numbered(
             points,
             job.devices,
             probes=_probes(surface),
-            precision=precision,
+            precision=stage.choice.way.precision,  # not what each would choose by itself
             images_per_batch=job.images_per_batch,
             seconds_per_point=stage.choice.seconds_per_point,
             note=job.progress.note,

@@ -93,12 +93,13 @@ def scan(
         batchnorm: ``keep`` leaves the running statistics as they are (or where the
             directions move them), ``re-estimate`` takes those of the data at every point.
         repeats: How many seeds, from ``seed`` on, are scanned into one surface.
-        images_per_batch: Examples in one forward pass; changes rounding only.
+        images_per_batch: Examples in one forward pass; changes rounding only, but where
+            BatchNorm is re-estimated, as the mean over such batches.
         device: As torch names it, or several, over which the points of a long scan are
             spread, one process each; ``auto`` is all GPUs, or the CPU where there are none.
         precision: Floating-point type of the forward pass; the loss is computed in float64
             for that, else in float32. ``auto`` takes bfloat16 where that is faster and
-            deviates from float32 by at most 1 % at some probes.
+            deviates from float32 by at most 1 % at some probes; on a GPU also ``tf32``.
         tolerance: Take only as many examples, the same random ones at every point, as bring
             the standard error below this part of the loss (below a tenth of the median loss,
             of that); 0 takes all. ``auto`` takes 0.01 on a CPU where all examples would take
@@ -311,8 +312,7 @@ def _complete(
         stage = None
         done.append(part if own_stage is None else _fill(part, own_stage, own, path, number))
         if own_stage is not None:
-            kept: Any = own_stage.choice.way.precision
-            job = replace(job, precision=kept)
+            job = replace(job, precision=own_stage.choice.way.precision)
     whole = replace(done[0], repeats=tuple(done[1:]))
     if not curvature:
         return whole
@@ -374,8 +374,7 @@ def _fill(
         while stage is not None:
             surface = fill(surface, stage, job, writer)
             # What auto chose is kept, or the surface would be of two precisions.
-            kept: Any = stage.choice.way.precision
-            job = replace(job, precision=kept)
+            job = replace(job, precision=stage.choice.way.precision)
             stage = next_stage(surface, job)
     finally:
         if writer is not None:

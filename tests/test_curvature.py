@@ -17,9 +17,9 @@ from landscape.curvature import Hessian
 from landscape.errors import LandscapeError
 from landscape.objective import Objective
 from landscape.plane import Plane
-from landscape.progress import Silent
 from landscape.scanning import scan
 from tests import oracles
+from tests.reporters import StopAfter
 
 CPU = torch.device("cpu")
 
@@ -227,16 +227,6 @@ def dense_of_transformer(net: nn.Module, data: Any) -> NDArray[Any]:
             return dense(net, data)
     finally:
         torch.backends.mha.set_fastpath_enabled(True)
-
-
-class StopAfter(Silent):
-    def __init__(self, updates: int) -> None:
-        self.left = updates
-
-    def update(self, done: int, detail: str = "") -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def test_a_map_of_a_known_surface_and_its_resumption(tmp_path: Path) -> None:

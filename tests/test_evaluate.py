@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.errors import LandscapeError
-from landscape.evaluate import Choice, choose, run, slow_way
+from landscape.evaluate import Choice, Precision, choose, run, slow_way
 from landscape.evaluate.chooser import Way
 from landscape.evaluate.flat import FlatPlane
 from landscape.evaluate.folding import folded
@@ -60,10 +60,15 @@ def slow_choice(objective: Objective, plane: Plane) -> Choice:
 
 
 # How far a loss may be from the float64 oracle's, as a part of it.
-TOLERANCES = {"float64": 1e-10, "float32": 1e-4, "tf32": 1e-2, "bfloat16": 5e-2}
+TOLERANCES: dict[Precision, float] = {
+    "float64": 1e-10,
+    "float32": 1e-4,
+    "tf32": 1e-2,
+    "bfloat16": 5e-2,
+}
 
 
-def ways(objective: Objective, plane: Plane, precision: str) -> Iterator[Way]:
+def ways(objective: Objective, plane: Plane, precision: Precision) -> Iterator[Way]:
     """Yield every kind of way of a precision."""
     dtype = DTYPES[precision]
     base = Way(as_it_is(objective, plane, dtype), precision, objective.images_per_batch)

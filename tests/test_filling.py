@@ -15,9 +15,9 @@ from landscape.evaluate import Values
 from landscape.filling import allowed_errors, combined
 from landscape.objective import Objective
 from landscape.plane import Plane
-from landscape.progress import Silent
 from landscape.scanning import scan
 from tests import oracles
+from tests.reporters import StopAfter, Told
 
 MANY = 3000
 
@@ -105,18 +105,6 @@ def test_a_tolerance_out_of_reach_takes_all_images(mlp: nn.Module, many: Any) ->
     np.testing.assert_allclose(strict.standard_errors, exact.standard_errors, rtol=1e-10)
 
 
-class StopAfter(Silent):
-    """Interrupts when so many points have been told of."""
-
-    def __init__(self, updates: int) -> None:
-        self.left = updates
-
-    def update(self, done: int, detail: str = "") -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("updates", [3, 12, 17, 30])
 def test_an_interrupted_stage_goes_on(
     mlp: nn.Module, many: Any, tmp_path: Path, updates: int
@@ -144,14 +132,6 @@ def test_an_interrupted_stage_goes_on(
         np.testing.assert_array_equal(surface.examples, whole.examples)
         np.testing.assert_allclose(surface.losses, whole.losses, rtol=1e-12)
         np.testing.assert_allclose(surface.standard_errors, whole.standard_errors, rtol=1e-10)
-
-
-class Told(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_a_long_scan_on_a_cpu_gets_a_tolerance_and_says_so(

@@ -17,9 +17,9 @@ from landscape.errors import DataError, LandscapeError, SurfaceFileError
 from landscape.evaluate import Precision
 from landscape.models import Net
 from landscape.plane import Plane
-from landscape.progress import Silent
 from landscape.scanning import choose_device, scan
 from tests import oracles
+from tests.reporters import StopAt
 
 Data = tuple[Tensor, Tensor]
 
@@ -192,17 +192,6 @@ def test_a_random_net_has_no_surface(vectors: Data) -> None:
         scan(Noisy(7, 3), F.cross_entropy, vectors, points=3)
 
 
-class StopAfter(Silent):
-    """Ctrl-C after some points."""
-
-    def __init__(self, points: int) -> None:
-        self.points = points
-
-    def update(self, done: int, detail: str = "") -> None:
-        if done >= self.points:
-            raise KeyboardInterrupt
-
-
 def test_an_interrupted_scan_goes_on(mlp: nn.Module, vectors: Data, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     whole = scan(mlp, F.cross_entropy, vectors, points=5, precision="float64")
@@ -214,7 +203,7 @@ def test_an_interrupted_scan_goes_on(mlp: nn.Module, vectors: Data, tmp_path: Pa
             points=5,
             path=path,
             precision="float64",
-            progress=StopAfter(7),
+            progress=StopAt(7),
         )
     part = landscape.load(path)
     assert part.evaluated.sum() == 7
@@ -313,7 +302,7 @@ def test_a_scan_of_another_precision_is_resumed_in_that(
             points=5,
             path=path,
             precision=precision,
-            progress=StopAfter(9),
+            progress=StopAt(9),
         )
     computed_in = landscape.load(path).provenance["computed_in"]
     assert precision == "auto" or computed_in == "bfloat16"
@@ -342,7 +331,7 @@ def test_another_loss_or_net_of_the_same_name_does_not_go_on(
         scan(model, loss, vectors, points=points, path=path)
     else:
         with pytest.raises(KeyboardInterrupt):
-            scan(model, loss, vectors, points=points, path=path, progress=StopAfter(9))
+            scan(model, loss, vectors, points=points, path=path, progress=StopAt(9))
     for other in (make(0.5, nn.ReLU()), make(0.1, nn.Tanh())):
         with pytest.raises(LandscapeError, match="made with another net or loss"):
             scan(*other, vectors, points=points, path=path)

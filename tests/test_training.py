@@ -10,8 +10,8 @@ from landscape.checkpoints import Checkpoint
 from landscape.data import Dataset
 from landscape.errors import CheckpointError, DataError
 from landscape.models import Net
-from landscape.progress import Silent
 from landscape.training import Optimizer, Recipe, augment, train
+from tests.reporters import StopAt
 
 NET = Net("resnet8", in_channels=1)
 RECIPE = Recipe(epochs=4, images_per_batch=32, schedule="cosine")
@@ -20,17 +20,6 @@ RECIPE = Recipe(epochs=4, images_per_batch=32, schedule="cosine")
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return data.load("digits").first(200)
-
-
-class StopIn(Silent):
-    """Ctrl-C in the middle of an epoch."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def update(self, done: int, detail: str = "") -> None:
-        if done >= self.step:
-            raise KeyboardInterrupt
 
 
 def same(a: Checkpoint, b: Checkpoint) -> bool:
@@ -46,7 +35,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     recipe = replace(RECIPE, optimizer=optimizer, learning_rate=rate, augment=augmented)
     whole = train(NET, digits, digits.first(50), recipe, tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
-        train(NET, digits, digits.first(50), recipe, tmp_path / "b", progress=StopIn(17))
+        train(NET, digits, digits.first(50), recipe, tmp_path / "b", progress=StopAt(17))
     part = checkpoints.load(tmp_path / "b" / "last.pt")
     assert part.epoch == 2
     assert part.resume

@@ -17,11 +17,11 @@ from landscape.evaluate import values_at
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
-from landscape.progress import Silent
 from landscape.scanning import scan
 from landscape.training import Recipe
 from landscape.trajectory import follow, mark, principal_plane
 from tests import oracles
+from tests.reporters import StopAfter
 
 CPU = torch.device("cpu")
 
@@ -291,16 +291,6 @@ def test_a_curve_goes_around_a_known_barrier() -> None:
     assert mean_loss(bend["weight"].numpy()[0]) == pytest.approx(best.fun, rel=0.05)
     for t, end in ((0.0, ENDS[0]), (1.0, ENDS[1])):
         assert torch.equal(on_curve(ENDS[0], bend, ENDS[1], t)["weight"], end["weight"])
-
-
-class StopAfter(Silent):
-    def __init__(self, updates: int) -> None:
-        self.left = updates
-
-    def update(self, done: int, detail: str = "") -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def test_a_curve_that_was_interrupted_goes_on(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from landscape.errors import LandscapeError
 from landscape.progress import Silent
 from landscape.scanning import choose_devices, scan
 from tests.conftest import Run
+from tests.reporters import Told
 
 DEVICES = ("cpu", "cpu")
 
@@ -42,14 +43,6 @@ class Deadly(nn.Module):
                 os._exit(1)
         out: Tensor = self.inner(x)
         return out
-
-
-class Told(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def test_processes_find_the_same_surface(mlp: nn.Module, vectors: Any, tmp_path: Path) -> None:

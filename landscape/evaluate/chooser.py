@@ -41,7 +41,7 @@ class Way:
     """
 
     network: Network
-    precision: str
+    precision: Precision
     images_per_batch: int
     points_per_batch: int = 1
     compiled: bool = False
@@ -147,7 +147,7 @@ _MEMORY = 0.7
 
 def slow_way(objective: Objective, plane: Plane) -> Way:
     """Return the way that is always right: the net as its author wrote it, point by point."""
-    precision = "float64" if objective.dtype == torch.float64 else "float32"
+    precision: Precision = "float64" if objective.dtype == torch.float64 else "float32"
     size = objective.images_per_batch
     if objective.re_estimates:  # all batches weigh the same
         size = _even(objective.num_images, size)
@@ -320,9 +320,11 @@ def _candidates(
         return
     num, device = objective.num_images, objective.inputs.device.type
     guess = _BYTES_PER_BATCH[device] / activations
-    precisions = ("bfloat16", *(("tf32",) if device == "cuda" else ()), "float32")
-    if precision != "auto":
-        precisions = (precision,)
+    precisions: list[Precision] = [precision]
+    if precision == "auto":
+        precisions = (
+            ["bfloat16", "tf32", "float32"] if device == "cuda" else ["bfloat16", "float32"]
+        )
     networks = {kind: _networks(objective, plane, base, DTYPES[kind]) for kind in precisions}
     small: list[Way] = []
     if slow < _SECONDS_OF_A_LARGE_POINT and base.precision in precisions:

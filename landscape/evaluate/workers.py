@@ -106,7 +106,7 @@ def spread(
                 task = at_work.pop(connection)
                 try:
                     yield from connection.recv()
-                    ready = True
+                    ready, task = True, []  # answered: not to be done again
                     if tasks:
                         connection.send(tasks[0])
                         at_work[connection] = tasks.popleft()
