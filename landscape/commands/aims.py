@@ -22,7 +22,7 @@ from landscape.trajectory import follow, mark, principal_plane
 
 _MARGIN = 0.2
 _BEYOND = 0.5  # both ends of a line
-_NARROWEST = 0.6  # of the distance between the first two nets
+NARROWEST = 0.6  # of the distance between the first two nets
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,56 +48,80 @@ class Aim:
     facts: Facts = field(default_factory=dict)
 
 
-def random(*_: object) -> Aim:
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a scan is about to look at.
+
+    Attributes:
+        net: The net at the center.
+        examples: Its data.
+        source: Where further nets come from.
+        batchnorm: What its statistics are at other points.
+        device: Where to compute.
+        report: Where to report to.
+    """
+
+    net: Loaded
+    examples: Data
+    source: Source
+    batchnorm: str
+    device: torch.device
+    report: Progress
+
+    def objective(self, *, re_estimates: bool = False) -> Objective:
+        """Return the loss of the net."""
+        return Objective.of(
+            self.net.model,
+            self.source.loss,
+            self.examples.x,
+            self.examples.y,
+            device=self.device,
+            re_estimates=re_estimates,
+        )
+
+
+def random(scene: Scene) -> Aim:  # noqa: ARG001
     """Leave the directions to the seed."""
     return Aim()
 
 
-def given(path: Path, *_: object) -> Aim:
+def given(path: Path, scene: Scene) -> Aim:  # noqa: ARG001
     """Take the directions from a file."""
     return Aim(path)
 
 
-def through(
-    nets: Sequence[Loaded],
-    net: Loaded,
-    examples: Data,
-    source: Source,
-    batchnorm: str,
-    report: Progress,
-) -> Aim:
+def through(nets: Sequence[Loaded], scene: Scene) -> Aim:
     """Aim at the plane through three nets, or the line through two; mark all.
 
     Raises:
         ValueError: There are too few, or they span no plane.
         LandscapeError: They do not match.
     """
+    buffers_too = scene.batchnorm == "interpolate"
     if len(nets) < 2:
         raise ValueError("--through needs two checkpoints or more, came 1")
-    if batchnorm == "interpolate" and len(nets) > 2:
+    if buffers_too and len(nets) > 2:
         raise ValueError("--batchnorm interpolate is for the line through two checkpoints")
-    objective = _objective(net, examples, source)
-    points = [
-        each.everything if batchnorm == "interpolate" else parameters_of(each) for each in nets
-    ]
+    objective = scene.objective()
+    points = [each.everything if buffers_too else each.parameters for each in nets]
     plane = Plane.through(*points[:3])
     margin = _MARGIN if len(nets) > 2 else _BEYOND
-    if batchnorm == "interpolate":
+    if buffers_too:
         margin = 0.0  # beyond the ends running variances become negative
-    report.note("the loss of each net by itself:")
+    scene.report.note("the loss of each net by itself:")
     marks = []
     for each in nets:
-        marks.append(mark(each.title, objective, _cpu(plane), each.everything))
-        report.note(f"  {each.title}: {marks[-1].loss:.6g}")
+        marks.append(mark(each.title, objective, plane, each.everything))
+        scene.report.note(f"  {each.title}: {marks[-1].loss:.6g}")
     return Aim(
         (plane.delta, plane.eta),
         len(nets) == 2,
         between([m.alpha for m in marks], margin),
-        between([m.beta for m in marks], at_least=_NARROWEST) if len(nets) > 2 else None,
+        between([m.beta for m in marks], at_least=NARROWEST) if len(nets) > 2 else None,
         marks,
         facts={
             "plane": "through " + ", ".join(checkpoints.sha256(each.path)[:12] for each in nets),
-            **({"batchnorm": batchnorm} if batchnorm == "interpolate" else {}),
+            **({"batchnorm": scene.batchnorm} if buffers_too else {}),
         },
     )
 
@@ -149,21 +173,15 @@ def _epoch(path: Path) -> tuple[int, str]:
     return int(number[0]) if number else 0, path.name
 
 
-def along(
-    runs: Sequence[Run],
-    net: Loaded,
-    examples: Data,
-    source: Source,
-    batchnorm: str,
-    report: Progress,
-) -> Aim:
+def along(runs: Sequence[Run], scene: Scene) -> Aim:
     """Aim at the plane along the principal components of the nets of some runs.
 
     Raises:
         ValueError: They span no plane.
         LandscapeError: A net cannot be read, or does not match.
     """
-    objective = _objective(net, examples, source, re_estimates=batchnorm == "re-estimate")
+    report = scene.report
+    objective = scene.objective(re_estimates=scene.batchnorm == "re-estimate")
     kept: list[list[Path]] = []
     steps: list[list[float]] = []
     for run in runs:
@@ -173,7 +191,7 @@ def along(
         steps.append(list(last_of))
     every = [path for paths in kept for path in paths]
     plane, explained = principal_plane(
-        parameters_of(net), [partial(_load, source, path, False) for path in every]
+        scene.net.parameters, [partial(_parameters, scene.source, path) for path in every]
     )
     report.note(
         f"the plane holds {explained.sum():.1%} of the variation of {len(every)} nets "
@@ -189,7 +207,7 @@ def along(
                     run.name,
                     objective,
                     plane,
-                    [partial(_load, source, path, True) for path in paths],
+                    [partial(_everything, scene.source, path) for path in paths],
                     epochs_of,
                     told=lambda number, before=done: report.update(before + number),  # type: ignore[misc]
                 )
@@ -211,19 +229,14 @@ def along(
     )
 
 
-def eigenvectors(
-    net: Loaded,
-    examples: Data,
-    source: Source,
-    batchnorm: str,  # noqa: ARG001
-    report: Progress,
-) -> Aim:
+def eigenvectors(scene: Scene) -> Aim:
     """Aim at the plane along the eigenvectors of the largest eigenvalues of the Hessian."""
     from landscape.curvature import Hessian
 
-    hessian = Hessian(_objective(net, examples, source))
-    pairs = hessian.eigenpairs(2, "highest")
-    report.note("eigenvalues along α and β: " + ", ".join(f"{value:.6g}" for value in pairs.values))
+    pairs = Hessian(scene.objective()).eigenpairs(2, "highest")
+    scene.report.note(
+        "eigenvalues along α and β: " + ", ".join(f"{value:.6g}" for value in pairs.values)
+    )
     return Aim((pairs.vectors[0], pairs.vectors[1]), facts={"plane": "top eigenvectors"})
 
 
@@ -235,31 +248,12 @@ def _epoch_of(path: Path) -> float:
     return math.inf if path.stem == "last" else float(_epoch(path)[0])
 
 
-def _objective(
-    net: Loaded, examples: Data, source: Source, *, re_estimates: bool = False
-) -> Objective:
-    return Objective.of(
-        net.model,
-        source.loss,
-        examples.x,
-        examples.y,
-        device=torch.device("cpu"),
-        re_estimates=re_estimates,
-    )
+def _parameters(source: Source, path: Path) -> Parameters:
+    return source.net(path).parameters
 
 
-def parameters_of(net: Loaded) -> Parameters:
-    """Return the parameters alone."""
-    return {name: tensor.detach() for name, tensor in net.model.named_parameters()}
-
-
-def _load(source: Source, path: Path, buffers_too: bool) -> Parameters:
-    net = source.net(path)
-    return net.everything if buffers_too else parameters_of(net)
-
-
-def _cpu(plane: Plane) -> Plane:
-    return plane.to(torch.device("cpu"), torch.float32)
+def _everything(source: Source, path: Path) -> Parameters:
+    return source.net(path).everything
 
 
 def between(

@@ -10,7 +10,7 @@ import click
 import torch
 
 from landscape import progress
-from landscape.commands.aims import between, parameters_of
+from landscape.commands.aims import NARROWEST, between
 from landscape.commands.options import PATH, device_option
 from landscape.commands.source import Source, source_options
 from landscape.connecting import connect, on_curve, spaced, straight
@@ -52,6 +52,7 @@ from landscape.trajectory import follow, mark
 def command(
     first_path: Path,
     second_path: Path,
+    source: Source,
     epochs: int,
     optimizer: Any,
     learning_rate: float,
@@ -63,7 +64,6 @@ def command(
     device: torch.device,
     out: Path,
     overwrite: bool,
-    **options: Any,
 ) -> None:
     """Train a curve of low loss between two nets, and scan the plane that holds it.
 
@@ -76,11 +76,10 @@ def command(
       landscape connect runs/a/last.pt runs/b/last.pt --out ab
       landscape plot ab/connection.h5 --kind path
     """
-    source = Source(**options)
     report = progress.for_terminal()
     first, second = source.nets([first_path, second_path])
     examples = source.data(first, report)
-    ends = parameters_of(first), parameters_of(second)
+    ends = first.parameters, second.parameters
     try:
         recipe = Recipe(
             epochs=epochs,
@@ -135,7 +134,7 @@ def command(
             (examples.x, examples.y),
             points=points,
             alpha=between(alphas) or (-1.0, 1.0),
-            beta=between(betas, at_least=0.6),
+            beta=between(betas, at_least=NARROWEST),
             directions=(plane.delta, plane.eta),
             batchnorm="re-estimate" if re_estimates else "keep",
             device=device,

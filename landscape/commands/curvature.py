@@ -60,6 +60,7 @@ from landscape.objective import Objective
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def command(
     checkpoint: Path,
+    source: Source,
     top: int,
     bottom: int,
     groups: tuple[str, ...],
@@ -72,7 +73,6 @@ def command(
     images_per_batch: int | None,
     device: torch.device,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Eigenvalues, trace and spectral density of the Hessian of the mean loss at a net.
 
@@ -83,7 +83,6 @@ def command(
     """
     if density is not None and density.suffix.lstrip(".").lower() not in figures.FORMATS:
         raise click.UsageError(f"--density must end in .{', .'.join(figures.FORMATS)}")
-    source = Source(**options)
     report = progress.for_terminal()
     net = source.net(checkpoint)
     examples = source.data(net, report)

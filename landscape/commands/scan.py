@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
 from landscape import progress
 from landscape.commands import aims
-from landscape.commands.aims import Aim
+from landscape.commands.aims import Aim, Scene
 from landscape.commands.options import DEVICES, INTERVAL, PART_OR_AUTO, PATH, POINTS
 from landscape.commands.source import Source, given, source_options
 from landscape.directions import NORMALIZATIONS
@@ -139,14 +140,7 @@ _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
 @click.option("--overwrite", is_flag=True, help="Start anew where a surface is there.")
 def command(
     checkpoint_paths: tuple[Path, ...],
-    net_name: str | None,
-    model_reference: str | None,
-    loss_reference: str,
-    data_name: str | None,
-    data_dir: Path | None,
-    preprocessing: Any,
-    split: Any,
-    images: int | None,
+    source: Source,
     points: tuple[int, int],
     both: tuple[float, float],
     alpha: tuple[float, float] | None,
@@ -157,6 +151,7 @@ def command(
     plane: str,
     batchnorm: str,
     directions: Path | None,
+    device: list[torch.device],
     tolerance: Any,
     out: Path,
     **options: Any,
@@ -175,16 +170,6 @@ def command(
       landscape scan --through a.pt b.pt c.pt
       landscape scan --paths runs/sgd runs/adamw
     """
-    source = Source(
-        net_name=net_name,
-        model_reference=model_reference,
-        loss_reference=loss_reference,
-        data_name=data_name,
-        data_dir=data_dir,
-        preprocessing=preprocessing,
-        split=split,
-        images=images,
-    )
     if sum([through, paths, plane != "random", directions is not None]) > 1:
         raise click.UsageError("--through, --paths, --plane and --directions exclude each other")
     if line and beta is not None:
@@ -201,7 +186,7 @@ def command(
         net = source.net(task.checkpoint)
         examples = source.data(net, report)
         try:
-            aim = task.aim(net, examples, source, batchnorm, report)
+            aim = task.aim(Scene(net, examples, source, batchnorm, device[0], report))
             line_too = line or aim.is_line
             surface = scan(
                 net.model,
@@ -212,7 +197,8 @@ def command(
                 beta=_LINE if line_too else beta or (both if given("both") else aim.beta or both),
                 directions=aim.directions,
                 batchnorm="re-estimate" if batchnorm == "re-estimate" else "keep",
-                tolerance=0.0 if tolerance == "auto" and images is not None else tolerance,
+                tolerance=0.0 if tolerance == "auto" and source.images is not None else tolerance,
+                device=device,
                 path=task.target,
                 name=task.name,
                 marks=aim.marks,
@@ -256,7 +242,7 @@ class _Task:
     checkpoint: Path
     target: Path
     name: str
-    aim: Callable[..., Aim]
+    aim: Callable[[Scene], Aim]
 
 
 def _tasks(
@@ -281,7 +267,7 @@ def _tasks(
         source.nets([run.checkpoints[-1] for run in runs])
         title = "-".join(run.name for run in runs)
         return [_task(runs[0].checkpoints[-1], out, title, "", partial(aims.along, runs))]
-    aim: Callable[..., Aim] = aims.random
+    aim: Callable[[Scene], Aim] = aims.random
     if directions is not None:
         aim = partial(aims.given, directions)
     if plane == "eigenvectors":
@@ -295,7 +281,9 @@ def _tasks(
     return [_task(path, out, titles[path], suffix, aim) for path in given_paths]
 
 
-def _task(checkpoint: Path, out: Path, title: str, suffix: str, aim: Callable[..., Aim]) -> _Task:
+def _task(
+    checkpoint: Path, out: Path, title: str, suffix: str, aim: Callable[[Scene], Aim]
+) -> _Task:
     if out.suffix in (".h5", ".hdf5"):
         return _Task(checkpoint, out, out.stem, aim)
     return _Task(checkpoint, out / f"{title}{suffix}.h5", title, aim)

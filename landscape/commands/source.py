@@ -1,9 +1,10 @@
 """What several verbs look at: a trained net, its loss, and its data."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -28,8 +29,27 @@ _LOSSES: dict[str, Loss] = {
 }
 
 
+_OPTIONS = (
+    "net_name",
+    "model_reference",
+    "loss_reference",
+    "data_name",
+    "data_dir",
+    "preprocessing",
+    "split",
+    "images",
+)
+
+
 def source_options(function: F) -> F:
-    """Add the options of which a :class:`Source` is made."""
+    """Add the options of which a :class:`Source` is made, and pass it as ``source``."""
+
+    @functools.wraps(function)
+    def with_source(**options: Any) -> Any:
+        own = {key: options.pop(key) for key in _OPTIONS}
+        return function(source=Source(**own), **options)
+
+    wrapped: Any = with_source
     for option in reversed(
         [
             click.option("--net", "net_name", help=f"Where the checkpoint does not say: {FORMS}."),
@@ -65,8 +85,8 @@ def source_options(function: F) -> F:
             ),
         ]
     ):
-        function = option(function)
-    return function
+        wrapped = option(wrapped)
+    return cast("F", wrapped)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +106,11 @@ class Loaded:
     model: nn.Module
     name: str
     title: str
+
+    @property
+    def parameters(self) -> Parameters:
+        """Its parameters alone."""
+        return {name: tensor.detach() for name, tensor in self.model.named_parameters()}
 
     @property
     def everything(self) -> Parameters:

@@ -27,6 +27,7 @@ def edges(axis: NDArray[np.float64]) -> NDArray[np.float64]:
 def flat(axes: Any, surface: Surface) -> None:
     """Prepare axes for a picture from above: true proportions, gray where nothing is."""
     axes.set_facecolor(_MISSING)
+    axes.locator_params(axis="x", nbins=6)  # labels of side by side pictures would touch
     spans = np.ptp(surface.grid.alphas), np.ptp(surface.grid.betas)
     if min(spans) > 0 and max(spans) < 4 * min(spans):
         axes.set_aspect("equal")
