@@ -110,6 +110,28 @@ def test_outermost_eigenvalues_whatever_the_batches(
     assert (low, high) == pytest.approx((values[0], values[-1]), rel=1e-6)
 
 
+@pytest.mark.parametrize(("free", "forwards"), [([8.0], 3), ([8.0, 3.0], 7), ([1.0], 9)])
+def test_a_point_keeps_the_gradients_that_memory_holds(
+    net: nn.Module, data: Any, free: list[float], forwards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([10.0, *free, *[free[-1]] * 20])
+    monkeypatch.setattr("landscape.curvature.free_bytes", lambda device: next(answers))
+    hessian = Hessian(objective_of(net, data, 20))
+    calls = []
+    hessian._model.register_forward_hook(lambda *_: calls.append(1))
+    names = [n for n, _ in net.named_parameters()]
+    for factor in (1.0, 0.5):  # the second point has other gradients
+        moved = {n: factor * p.detach() for n, p in net.named_parameters()}
+        hessian.move_to(moved)
+        calls.clear()
+        products = [hessian.times(np.eye(hessian.size)[:, k]) for k in (0, 3, 7)]
+        assert len(calls) == forwards
+        net.load_state_dict({**net.state_dict(), **moved})
+        np.testing.assert_allclose(
+            np.stack(products, 1), dense(net, data, names)[:, [0, 3, 7]], rtol=1e-9, atol=1e-12
+        )
+
+
 def test_eigenvectors_are_directions_of_that_curvature(net: nn.Module, data: Any) -> None:
     objective = objective_of(net, data)
     pairs = Hessian(objective).eigenpairs(2, "highest", tolerance=1e-8)
