@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 OUT    ?= demo
+PAGE   := landscape/interactive/static
+DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
 .PHONY: demo test check format clean
 
@@ -27,10 +29,14 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(DENO) lint --quiet $(PAGE)
+	$(DENO) fmt --quiet --check $(PAGE)/*.js $(PAGE)/*.css deno.json
+	$(DENO) check --quiet $(PAGE)/*.js
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(DENO) fmt --quiet $(PAGE)/*.js $(PAGE)/*.css deno.json
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

@@ -301,8 +301,7 @@ def _claim(file: BinaryIO, path: Path) -> None:
     try:
         if hasattr(fcntl, "F_OFD_SETLK"):
             # Unlike lockf's, this lock outlives a reading of the file by this same process.
-            whole = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            fcntl.fcntl(file, fcntl.F_OFD_SETLK, whole)
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_WRLCK))
         else:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
@@ -311,6 +310,23 @@ def _claim(file: BinaryIO, path: Path) -> None:
         ) from None
     except OSError:
         pass  # a file system without locks
+
+
+def is_being_written(path: Path) -> bool | None:
+    """Return whether a scan is writing a file at this moment; None where nobody can tell."""
+    if fcntl is None or not hasattr(fcntl, "F_OFD_GETLK"):
+        return None
+    try:
+        with path.open("rb") as file:
+            held: bytes = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
+    except OSError:
+        return None
+    return held != _whole_file(fcntl.F_UNLCK)
+
+
+def _whole_file(kind: int) -> bytes:
+    """Return the lock of a whole file as the system has it."""
+    return struct.pack("hhqqi0q", kind, os.SEEK_SET, 0, 0, 0)
 
 
 @contextmanager

@@ -1,64 +1,128 @@
-import os
-import shutil
-from collections.abc import Iterator
+"""What is written into the page; what it does is in test_page.py."""
+
+import base64
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from landscape import interactive
+from landscape.errors import LandscapeError
+from landscape.geometry import local_minima
+from landscape.grid import Grid
+from landscape.interactive.payload import content, thumbnail
 from landscape.surface import Surface
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+def array(text: str, kind: str) -> Any:
+    return np.frombuffer(base64.b64decode(text), dtype=kind)
 
 
-def test_the_figure_holds_the_surface_with_alpha_along_x(surface: Surface) -> None:
-    trace = interactive.figure([surface], scale="linear").data[0]
-    np.testing.assert_array_equal(trace.x, surface.grid.alphas)
-    np.testing.assert_array_equal(trace.y, surface.grid.betas)
-    np.testing.assert_allclose(trace.z[1, 2], surface.losses[2, 1])
-    loss, accuracy = trace.customdata[1, 2]
-    assert loss.startswith(f"{surface.losses[2, 1]:.4g} ± ")
-    assert accuracy == f"{surface.accuracies[2, 1]:.1%}"
+def content_of(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8")
+    found = re.search('<script type="application/json" id="content">(.*?)</script>', text, re.S)
+    assert found is not None
+    return json.loads(found[1])
 
 
-def test_surfaces_share_heights_and_colors(surface: Surface) -> None:
-    other = replace(surface, losses=surface.losses * 1e6)
-    figure = interactive.figure([surface, other])
-    low, high = np.log10(surface.losses.min()), np.log10(other.losses.max())
-    for trace, scene in zip(figure.data, (figure.layout.scene, figure.layout.scene2), strict=True):
-        assert (trace.cmin, trace.cmax) == pytest.approx((low, high))
-        assert scene.zaxis.range == pytest.approx((low, high))
-        assert scene.zaxis.type is None  # log axes draw wrong colors: heights are logarithms
-    assert [trace.showscale for trace in figure.data] == [True, False]
+def test_the_page_is_told_every_number(surface: Surface) -> None:
+    told = content(surface, "a", "v")
+    np.testing.assert_array_equal(array(told["alphas"], "<f8"), surface.grid.alphas)
+    np.testing.assert_array_equal(array(told["losses"], "<f8"), surface.losses.ravel())
+    errors = surface.standard_errors.ravel().astype("f4")
+    np.testing.assert_array_equal(array(told["standard_errors"], "<f4"), errors)
+    assert dict(told["facts"])["images"] == "23"
 
 
-def test_infinite_losses_are_no_spike(surface: Surface) -> None:
-    surface.losses[0, 0], surface.losses[1, 1] = np.inf, np.nan
-    trace = interactive.figure([surface]).data[0]
-    assert np.isnan(trace.z[0, 0])
-    assert np.isnan(trace.z[1, 1])
-    assert trace.customdata[0, 0][0].startswith("inf")
+def test_points_that_are_not_evaluated_are_marked_and_filled(surface: Surface) -> None:
+    evaluated = surface.evaluated.copy()
+    evaluated[0, 0] = False
+    told = content(replace(surface, evaluated=evaluated), "a", "v")
+    assert array(told["evaluated"], "u1").tolist() == [0, 1, 1, 1, 1, 1]
+    mean = (surface.losses[0, 1] + surface.losses[1, 0]) / 2
+    assert array(told["losses"], "<f8")[0] == pytest.approx(mean)
+    nothing = content(replace(surface, evaluated=np.zeros((3, 2), dtype=bool)), "a", "v")
+    assert np.isnan(array(nothing["losses"], "<f8")).all()
+    json.dumps(nothing, allow_nan=False)
 
 
-def test_the_page_is_one_file_that_uploads_nothing(surface: Surface, tmp_path: Path) -> None:
-    path = surface.view(tmp_path / "new" / "a.html")
-    text = path.read_text()
-    assert '"showSendToCloud": false' in text
-    assert "<script src=" not in text
-    assert "<title>mlp</title>" in text
-    assert path.stat().st_size < 6_000_000
-    assert [p.name for p in path.parent.iterdir()] == ["a.html"]
+def test_of_several_seeds_the_median_is_shown(surface: Surface) -> None:
+    others = tuple(replace(surface, losses=factor * surface.losses) for factor in (2.0, 9.0))
+    told = content(replace(surface, repeats=others), "a", "v")
+    np.testing.assert_allclose(array(told["losses"], "<f8"), 2 * surface.losses.ravel())
+    assert "median of 3 seeds" in told["notes"]
 
 
-def test_names_are_text_not_html(surface: Surface, tmp_path: Path) -> None:
-    evil = Surface.empty(surface.grid, {}, {"name": "<script>alert(1)</script>"})
-    evil.losses[:], evil.evaluated[:] = 1.0, True
+def test_minima_are_inside_finite_and_lower_than_all_around() -> None:
+    losses = np.full((6, 5), 9.0)
+    losses[2, 2] = 1  # one
+    losses[4, 3] = 2  # another
+    losses[0, 0] = 0  # at the edge
+    losses[3, 1] = np.inf
+    of = replace(Surface.empty(Grid.regular((6, 5)), {}, {}), losses=losses)
+    assert local_minima(of).tolist() == []  # not evaluated
+    whole = replace(of, evaluated=np.ones((6, 5), dtype=bool))
+    assert local_minima(whole).tolist() == [[2, 2], [4, 3]]
+    evaluated = whole.evaluated.copy()
+    evaluated[1, 1] = False  # it might be lower
+    assert local_minima(replace(whole, evaluated=evaluated)).tolist() == [[4, 3]]
+
+
+def test_a_thumbnail_is_small_and_has_beta_upwards() -> None:
+    grid = Grid.regular((100, 60))
+    losses = np.add.outer(np.arange(100.0), 1000 * np.arange(60.0))
+    losses[50, 30] = np.nan
+    whole = np.ones(grid.shape, dtype=bool)
+    small = thumbnail(replace(Surface.empty(grid, {}, {}), losses=losses, evaluated=whole))
+    assert small is not None
+    assert max(small["width"], small["height"]) <= 40
+    cells = array(small["values"], "u1").reshape(small["height"], small["width"])
+    assert cells[0, -1] == 254
+    assert cells[-1, 0] == 0
+    assert thumbnail(Surface.empty(grid, {}, {})) is None
+
+
+def test_the_page_is_one_whole_file(surface: Surface, tmp_path: Path) -> None:
+    path = interactive.view([surface, surface], tmp_path / "a.html", maximum=5.0)
+    assert path == tmp_path / "a.html"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.html"]
+    found = content_of(path)
+    assert [status["id"] for status in found["index"]] == ["mlp (1)", "mlp (2)"]
+    assert set(found["surfaces"]) == {"mlp (1)", "mlp (2)"}
+    assert found["defaults"]["cut"] == 5.0
+    assert "connect-src 'none'" in path.read_text()
+
+
+def test_names_cannot_become_code(surface: Surface, tmp_path: Path) -> None:
+    evil = replace(surface, provenance={"name": "</script><script>alert(1)</script>$x"})
     text = evil.view(tmp_path / "a.html").read_text()
     assert "<script>alert" not in text
+    plain = surface.view(tmp_path / "b.html").read_text()
+    assert text.count("</script>") == plain.count("</script>")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"losses": np.full((3, 2), np.nan)}, "no point has a finite loss"),
+        ({"grid": Grid.regular((6, 1))}, "is a line"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(
+    surface: Surface, change: Any, text: str, tmp_path: Path
+) -> None:
+    if "grid" in change:
+        names = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
+        change |= {name: getattr(surface, name).reshape(6, 1) for name in names}
+    with pytest.raises(LandscapeError, match=text):
+        replace(surface, **change).view(tmp_path / "a.html")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="one surface or more"):
+        interactive.view([])
 
 
 def test_it_opens_only_where_there_is_a_display(
@@ -78,56 +142,3 @@ def test_it_opens_only_where_there_is_a_display(
     assert len(opened) == 1
     surface.view(tmp_path / "a.html", open_browser=True)
     assert len(opened) == 2
-
-
-@pytest.fixture
-def page() -> Iterator[Any]:
-    """A page of headless Chromium, drawing WebGL in software."""
-    from playwright.sync_api import sync_playwright
-
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium: `make test` installs it")
-        pytest.skip("no Chromium")
-    flags = [
-        "--use-gl=angle",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--no-sandbox",
-        "--disable-background-networking",
-    ]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=flags)
-        yield chromium.new_page(viewport={"width": 1200, "height": 600})
-        chromium.close()
-
-
-@pytest.mark.browser
-def test_chromium_draws_both_surfaces_offline(surface: Surface, page: Any, tmp_path: Path) -> None:
-    path = tmp_path / "a.html"
-    interactive.view([surface, surface], path)
-    requests: list[str] = []
-    errors: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    page.goto(path.as_uri())
-    page.wait_for_function(
-        "document.querySelectorAll('.gl-container canvas').length >= 2", timeout=120_000
-    )
-    for _ in range(30):
-        page.wait_for_timeout(1000)
-        page.screenshot(path=tmp_path / "a.png", timeout=120_000)
-        shot = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
-        saturation = shot.max(2) - shot.min(2)
-        halves = saturation[60:, :500], saturation[60:, 560:1000]
-        colored = [(half > 60).mean() for half in halves]
-        if min(colored) > 0.02:
-            break
-    assert min(colored) > 0.02, colored
-    titles = [b.get_attribute("data-title") or "" for b in page.query_selector_all(".modebar-btn")]
-    assert titles
-    assert not [title for title in titles if "cloud" in title.lower() or "share" in title.lower()]
-    assert requests == [path.as_uri()]
-    assert errors == []

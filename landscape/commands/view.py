@@ -1,31 +1,75 @@
 """``landscape view``."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from landscape import interactive, store
-from landscape.commands.options import PATH, SURFACES, scale_options
+from landscape.commands.options import PATH, scale_options
+from landscape.errors import SurfaceFileError
+from landscape.interactive.server import Server
+from landscape.interactive.shelf import Shelf, surfaces_in
 
 
 @click.command()
-@SURFACES
-@click.option("--html", type=PATH, help="Write the page here instead of opening it.")
+@click.argument("paths", metavar="SURFACE...|FOLDER", nargs=-1, required=True, type=PATH)
 @click.option(
-    "--open",
-    "open_browser",
-    is_flag=True,
-    default=None,
-    help="With --html: open it as well, where there is a display.",
+    "--html",
+    type=PATH,
+    help="Write the page to this file, which works offline and can be sent to others, and end.",
 )
+@click.option(
+    "--open/--no-open",
+    "open_browser",
+    default=None,
+    help="Open the page in the browser, where there is a display.  [default: without --html]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Of the live page.  [default: a free one]",
+)
+@click.option("--wait", is_flag=True, help="The surfaces may come later: wait for their scan.")
 @scale_options
-def command(surfaces: tuple[Path, ...], **options: Any) -> None:
-    """Open a page with surfaces side by side; it is one file that works offline.
+def command(
+    paths: tuple[Path, ...],
+    html: Path | None,
+    open_browser: bool | None,
+    port: int | None,
+    wait: bool,
+    **options: Any,
+) -> None:
+    """Open a page of surfaces side by side, or of a folder to choose from.
+
+    The page is live: a scan that is still running is seen to fill its surface. It is served to
+    this machine alone until Ctrl-C. With --html it is one file instead.
 
     \b
     Example:
       landscape view surfaces/plain56.h5 surfaces/resnet56.h5
+      landscape view surfaces
       landscape view surfaces/resnet56.h5 --html resnet56.html
     """
-    click.echo(interactive.view([store.load(path) for path in surfaces], **options))
+    if any(path.is_dir() for path in paths) and len(paths) > 1:
+        raise click.UsageError("give surfaces, or one folder")
+    is_folder = paths[0].is_dir()
+    if html is not None:
+        if port is not None or wait:
+            raise click.UsageError("--port and --wait are for the live page, without --html")
+        surfaces = surfaces_in(paths[0]) if is_folder else [store.load(path) for path in paths]
+        if not surfaces:
+            raise SurfaceFileError(f"{paths[0]} holds no surface: scan one into it first")
+        page = interactive.view(
+            surfaces, html, gallery=is_folder, open_browser=open_browser or False, **options
+        )
+        click.echo(page)
+        return
+    server = Server(Shelf(paths, wait=wait), paths, port=port, **options)
+    click.echo(server.address)
+    click.echo("the page is live until Ctrl-C", err=True)
+    if open_browser is not False:
+        interactive.open_in_browser(server.address)
+    with suppress(KeyboardInterrupt):  # the usual way to end it
+        server.run()

@@ -1,0 +1,96 @@
+"""The interactive page: surfaces side by side, in one file that works offline, or live."""
+
+import os
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from landscape.atomic import replacing
+from landscape.errors import LandscapeError
+from landscape.interactive.page import page
+from landscape.interactive.payload import content, thumbnail
+from landscape.interactive.shelf import points, reason_not_drawn, status
+from landscape.scale import Scale, ScaleKind
+from landscape.surface import Surface
+
+__all__ = ["open_in_browser", "view"]
+
+
+def view(
+    surfaces: Sequence[Surface],
+    html: str | Path | None = None,
+    *,
+    scale: ScaleKind = "auto",
+    maximum: float | None = None,
+    gallery: bool = False,
+    open_browser: bool | None = None,
+) -> Path:
+    """Write a page with surfaces side by side, and open it.
+
+    It is one file that works offline and sends nothing anywhere.
+
+    Args:
+        surfaces: One or more.
+        html: Where to write; by default a temporary file.
+        scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100.
+        maximum: Losses above are drawn at this height; the page says so.
+        gallery: Begin with thumbnails to choose from, not with all of them.
+        open_browser: By default only where ``html`` is not given. Without a display nothing
+            is opened.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        ValueError: No surfaces.
+        LandscapeError: There is nothing to draw.
+        OSError: The page cannot be written.
+    """
+    if not surfaces:
+        raise ValueError("expected one surface or more")
+    for surface in surfaces:
+        if reason := reason_not_drawn(surface):
+            raise LandscapeError(reason)
+    Scale.of([surface.median for surface in surfaces], scale, maximum)  # says what is wrong
+    if html is None:
+        path = Path(tempfile.mkdtemp(prefix="landscape-")) / "landscape.html"
+    else:
+        path = Path(html)
+    names = [surface.name for surface in surfaces]
+    index: list[Mapping[str, Any]] = []
+    contents: dict[str, Any] = {}
+    for number, (name, surface) in enumerate(zip(names, surfaces, strict=True), 1):
+        identifier = name if names.count(name) == 1 else f"{name} ({number})"
+        done, total = points(surface)
+        is_whole = done == total
+        index.append(
+            status(
+                identifier,
+                name,
+                "file",
+                "complete" if is_whole else "unfinished",
+                "" if is_whole else f"{done} of {total} points",
+                done,
+                total,
+                surface.grid.shape,
+                thumbnail(surface),
+            )
+        )
+        contents[identifier] = content(surface, identifier, "file")
+    text = page(index, contents, live=False, gallery=gallery, scale=scale, maximum=maximum)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    if open_browser or (open_browser is None and html is None):
+        open_in_browser(path.resolve().as_uri())
+    return path
+
+
+def open_in_browser(address: str) -> None:
+    """Open an address where there is a display."""
+    needs_display = sys.platform not in ("darwin", "win32")
+    if needs_display and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return
+    webbrowser.open(address)

@@ -1,0 +1,122 @@
+"""What the page is told of a surface, as plain data that JSON can hold."""
+
+import base64
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.geometry import local_minima
+from landscape.progress import duration
+from landscape.surface import Surface, Trajectory
+
+_THUMBNAIL = 40  # cells along the longer side
+_UNKNOWN = 255  # of a thumbnail's cell
+_ARRAYS_OF_A_PATH = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
+_FIRST_FACTS = ("command", "checkpoint", "net", "data", "images", "seed", "normalize", "created")
+
+
+def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any]:
+    """Return all that the page shows of a surface; of several seeds the median.
+
+    Points that are not evaluated have the value of their neighbors, so that a picture has no
+    gaps, and are marked.
+
+    Args:
+        surface: Which.
+        identifier: By which the page knows it.
+        version: Changes with the content.
+    """
+    middle = surface.median
+    known = middle.evaluated.any()
+
+    def filled(values: NDArray[np.float64], kind: str) -> str:
+        return _base64(middle.filled(values) if known else np.full_like(values, np.nan), kind)
+
+    return {
+        "id": identifier,
+        "version": version,
+        "name": surface.name,
+        "alphas": _base64(middle.grid.alphas, "<f8"),
+        "betas": _base64(middle.grid.betas, "<f8"),
+        "losses": filled(middle.losses, "<f8"),
+        "standard_errors": filled(middle.standard_errors, "<f4"),
+        "accuracies": filled(middle.accuracies, "<f4"),
+        "evaluated": _base64(middle.evaluated, "u1"),
+        "minima": local_minima(middle).tolist(),
+        "marks": [
+            {
+                "name": mark.name,
+                "alpha": mark.alpha,
+                "beta": mark.beta,
+                "distance": mark.distance,
+                "loss": _finite(mark.loss),
+            }
+            for mark in surface.marks
+        ],
+        "paths": [_path(path) for path in surface.paths],
+        "facts": _facts(surface),
+        "notes": _notes(surface),
+    }
+
+
+def thumbnail(surface: Surface) -> Mapping[str, Any] | None:
+    """Return a small picture: cells from 0 (low) to 254 (high), row by row, the last β first.
+
+    Heights are the ranks of the losses, which show the shape whatever the scale.
+    """
+    surface = surface.median
+    if not surface.evaluated.any():
+        return None
+    losses = surface.filled()
+    step = max(1, math.ceil(max(losses.shape) / _THUMBNAIL))
+    small = losses[step // 2 :: step, step // 2 :: step].T[::-1]
+    cells = np.full(small.shape, _UNKNOWN, dtype=np.uint8)
+    finite = np.isfinite(small)
+    _, ranks = np.unique(small[finite], return_inverse=True)
+    cells[finite] = np.round(254 * ranks / max(1, ranks.max(initial=0)))
+    height, width = small.shape
+    return {"width": width, "height": height, "values": _base64(cells, "u1")}
+
+
+def _base64(values: NDArray[Any], kind: str) -> str:
+    with np.errstate(over="ignore"):
+        return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode()
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _path(path: Trajectory) -> Mapping[str, Any]:
+    arrays = {
+        name: [_finite(float(value)) for value in getattr(path, name)] for name in _ARRAYS_OF_A_PATH
+    }
+    return {"name": path.name, "unit": path.unit, **arrays}
+
+
+def _facts(surface: Surface) -> list[tuple[str, str]]:
+    """Return where it comes from, the most asked for first."""
+    every = {**surface.settings, **surface.provenance}
+    order = [*filter(every.__contains__, _FIRST_FACTS), *every]
+    facts = [(key.replace("_", " "), str(every[key])) for key in dict.fromkeys(order)]
+    seconds = sum(each.seconds for each in surface.all)
+    return [("grid", str(surface.grid)), ("time", duration(seconds)), *facts]
+
+
+def _notes(surface: Surface) -> list[str]:
+    """Return what must be known of the picture."""
+    notes = []
+    if surface.center_loss is not None:
+        notes.append(f"loss {surface.center_loss:.4g} at the center")
+    infinite = int((~np.isfinite(surface.losses[surface.evaluated])).sum())
+    if infinite:
+        notes.append(f"{infinite} points not finite")
+    if surface.repeats:
+        notes.append(f"median of {len(surface.all)} seeds")
+    if "explained_variation" in surface.settings:
+        part = float(surface.settings["explained_variation"])
+        notes.append(f"the plane holds {part:.1%} of the paths' variation")
+    return notes

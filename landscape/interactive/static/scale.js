@@ -1,0 +1,180 @@
+/**
+ * How losses become heights and colors, by the rules of landscape/scale.py.
+ *
+ * A logarithmic scale draws the logarithm on a linear axis with ticks in losses: log axes of
+ * 3-D surfaces have wrong colors and contour levels.
+ */
+
+const LOG_FROM_RATIO = 100;
+const CUT_FROM_RATIO = 5;
+
+/** A scale of losses, or of accuracies. */
+export class Scale {
+  /**
+   * @param {number} low lowest value that is drawn as it is
+   * @param {number} high highest such value; higher ones stand here
+   * @param {boolean} log whether heights are logarithms to base 10
+   * @param {boolean} cut whether some values lie above `high`
+   * @param {string} unit what ticks end with
+   */
+  constructor(low, high, log, cut, unit = "") {
+    this.low = low;
+    this.high = high;
+    this.log = log;
+    this.cut = cut;
+    this.unit = unit;
+  }
+
+  /**
+   * The scale that holds all finite losses.
+   *
+   * @param {Float64Array[]} surfaces losses, NaN where there is nothing
+   * @param {"auto" | "linear" | "log"} kind
+   * @param {number | null | "auto"} maximum where to cut
+   * @returns {Scale}
+   */
+  static ofLosses(surfaces, kind, maximum) {
+    const each = surfaces.map((values) => values.filter(Number.isFinite));
+    let low = Infinity;
+    let high = -Infinity;
+    let positive = Infinity;
+    for (const values of each) {
+      for (const value of values) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+        if (value > 0 && value < positive) positive = value;
+      }
+    }
+    if (low > high) return new Scale(0, 1, false, false); // nothing is there yet
+    const spans = high > LOG_FROM_RATIO * positive;
+    const log = positive <= high && (kind === "log" || (kind === "auto" && low >= 0 && spans));
+    const top = high;
+    if (log) low = positive;
+    if (maximum === "auto") {
+      maximum = log ? null : usualHeight(each);
+      if (maximum !== null && top < CUT_FROM_RATIO * maximum) maximum = null;
+    }
+    if (maximum !== null && maximum > low) high = Math.min(high, maximum);
+    if (!(high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high)))) {
+      const margin = Math.max(0.5, 0.5 * Math.abs(low));
+      [low, high] = log ? [low / 2, low * 2] : [low - margin, high + margin];
+    }
+    return new Scale(low, high, log, top > high);
+  }
+
+  /** The scale of accuracies: all that are possible. */
+  static ofAccuracies() {
+    return new Scale(0, 1, false, false, " %");
+  }
+
+  /**
+   * The height at which a value is drawn; null where it is not finite.
+   *
+   * @param {number} value
+   * @returns {number | null}
+   */
+  height(value) {
+    if (!Number.isFinite(value)) return null;
+    const clipped = Math.min(Math.max(value, this.low), this.high);
+    return this.log ? Math.log10(clipped) : clipped;
+  }
+
+  /** @returns {[number, number]} the heights of the lowest and the highest value */
+  get limits() {
+    return this.log ? [Math.log10(this.low), Math.log10(this.high)] : [this.low, this.high];
+  }
+
+  /**
+   * About `num` round values from low to high.
+   *
+   * @param {number} num
+   * @returns {number[]}
+   */
+  levels(num) {
+    if (!this.log || this.high < 10 * this.low) {
+      const step = roundUp(this.high / num - this.low / num);
+      const first = Math.ceil(this.low / step);
+      const count = Math.floor(this.high / step) - first + 1;
+      return Array.from({ length: count }, (_, k) => (first + k) * step);
+    }
+    const first = Math.floor(Math.log10(this.low));
+    const last = Math.ceil(Math.log10(this.high));
+    const powers = (/** @type {number} */ step) =>
+      Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, k) => first + k * step);
+    /** @type {number[]} */
+    let levels;
+    if (last - first >= num) {
+      levels = powers(Math.ceil((last - first) / num)).map((e) => Number(`1e${e}`));
+    } else {
+      const choices = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]];
+      const enough = (/** @type {number[]} */ m) =>
+        m.length * Math.log10(this.high / this.low) >= num * 0.6;
+      const multiples = choices.find(enough) ?? choices[3];
+      levels = powers(1).flatMap((e) => multiples.map((m) => Number(`${m}e${e}`)));
+    }
+    return levels.filter((level) => level >= this.low && level <= this.high);
+  }
+
+  /**
+   * Ticks for an axis of heights.
+   *
+   * @param {number} num about how many
+   */
+  ticks(num) {
+    const levels = this.levels(num);
+    return {
+      tickvals: levels.map((level) => this.height(level)),
+      ticktext: levels.map((level) => this.text(level)),
+    };
+  }
+
+  /**
+   * A value as text, with its unit.
+   *
+   * @param {number} value
+   */
+  text(value) {
+    return this.unit ? `${number(100 * value)}${this.unit}` : number(value);
+  }
+}
+
+/**
+ * A short text: `0.05`, `30`, `1e4`.
+ *
+ * @param {number} value
+ */
+export function number(value) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  const short = Number(value.toPrecision(3));
+  if (value === 0 || (Math.abs(short) >= 0.001 && Math.abs(value) < 10000)) {
+    const exact = String(Number(value.toPrecision(10)));
+    return exact.length <= 6 ? exact : String(short);
+  }
+  const [mantissa, exponent] = value.toExponential(2).split("e");
+  return `${Number(mantissa)}e${Number(exponent)}`;
+}
+
+/**
+ * The height that 98 of 100 points of the lowest surface do not exceed: higher, and another
+ * surface would flatten it.
+ *
+ * @param {Float64Array[]} surfaces finite losses
+ * @returns {number | null}
+ */
+function usualHeight(surfaces) {
+  const heights = surfaces
+    .filter((values) => values.length)
+    .map((values) => values.toSorted()[Math.floor(0.98 * (values.length - 1))]);
+  return heights.length ? Math.min(...heights) : null;
+}
+
+/**
+ * The next of …, 1, 2, 5, 10, … at or above.
+ *
+ * @param {number} step
+ */
+function roundUp(step) {
+  const exponent = Math.floor(Math.log10(step));
+  const power = exponent < -300 ? 10 ** exponent : Number(`1e${exponent}`);
+  return ([1, 2, 5].find((m) => m * power >= step * (1 - 1e-9)) ?? 10) * power;
+}

@@ -1,0 +1,145 @@
+/** What is shown and how: a value that stands in the page's address. */
+
+/** @typedef {{x: number, y: number, z: number}} Point */
+/** @typedef {{eye: Point, center: Point, up: Point}} Camera */
+
+/**
+ * @typedef {object} State
+ * @property {string[]} show which surfaces, by their ids
+ * @property {"surface" | "contour" | "heatmap"} view
+ * @property {"loss" | "accuracy"} quantity
+ * @property {"auto" | "linear" | "log"} scale
+ * @property {"one" | "own"} heights one range for all surfaces, or its own for each
+ * @property {"one" | "own"} colors
+ * @property {number | null | "auto"} cut losses above are drawn at this one
+ * @property {"alpha" | "beta"} axis the coordinate that is constant along the cut line
+ * @property {number} at where
+ * @property {boolean} link whether all cameras turn together
+ * @property {boolean} marks
+ * @property {boolean} paths
+ * @property {"auto" | "light" | "dark"} theme
+ * @property {Camera[]} cameras the first is everybody's where they are linked
+ */
+
+/** @type {Camera} */
+export const CAMERA = {
+  eye: { x: 1.15, y: -1.35, z: 0.8 },
+  center: { x: 0, y: 0, z: -0.1 },
+  up: { x: 0, y: 0, z: 1 },
+};
+
+/** @type {State} */
+const DEFAULTS = {
+  show: [],
+  view: "surface",
+  quantity: "loss",
+  scale: "auto",
+  heights: "one",
+  colors: "one",
+  cut: "auto",
+  axis: "beta",
+  at: 0,
+  link: true,
+  marks: true,
+  paths: true,
+  theme: "auto",
+  cameras: [],
+};
+
+/** @type {Record<string, string[]>} */
+const CHOICES = {
+  view: ["surface", "contour", "heatmap"],
+  quantity: ["loss", "accuracy"],
+  scale: ["auto", "linear", "log"],
+  heights: ["one", "own"],
+  colors: ["one", "own"],
+  axis: ["alpha", "beta"],
+  theme: ["auto", "light", "dark"],
+};
+
+const SWITCHES = ["link", "marks", "paths"];
+
+/**
+ * The state that an address stands for; what it does not say, or says wrongly, is as by default.
+ *
+ * @param {string} hash
+ * @param {Partial<State>} defaults
+ * @returns {State}
+ */
+export function parse(hash, defaults) {
+  /** @type {any} */
+  const state = { ...DEFAULTS, ...defaults };
+  const given = new URLSearchParams(hash.replace(/^#/, ""));
+  for (const [key, choices] of Object.entries(CHOICES)) {
+    const value = given.get(key);
+    if (value !== null && choices.includes(value)) state[key] = value;
+  }
+  for (const key of SWITCHES) {
+    if (given.has(key)) state[key] = given.get(key) !== "0";
+  }
+  const cut = given.get("cut");
+  if (cut === "none") state.cut = null;
+  else if (cut !== null && isNumber(cut)) state.cut = Number(cut);
+  const at = given.get("at");
+  if (at !== null && isNumber(at)) state.at = Number(at);
+  if (given.has("show")) {
+    state.show = given.getAll("show").filter(Boolean);
+  }
+  const cameras = given.getAll("camera").map(readCamera);
+  if (cameras.length && cameras.every((camera) => camera !== null)) state.cameras = cameras;
+  return state;
+}
+
+/**
+ * The address of a state; what is as by default is left out.
+ *
+ * @param {State} state
+ * @param {Partial<State>} defaults
+ */
+export function format(state, defaults) {
+  /** @type {any} */
+  const usual = { ...DEFAULTS, ...defaults };
+  /** @type {any} */
+  const now = state;
+  const result = new URLSearchParams();
+  for (const key of Object.keys(CHOICES)) if (now[key] !== usual[key]) result.set(key, now[key]);
+  for (const key of SWITCHES) if (now[key] !== usual[key]) result.set(key, now[key] ? "1" : "0");
+  if (state.cut !== usual.cut) {
+    result.set("cut", state.cut === null ? "none" : String(state.cut));
+  }
+  if (state.at !== usual.at) result.set("at", String(Number(state.at.toPrecision(6))));
+  if (String(state.show) !== String(usual.show)) {
+    for (const id of state.show.length ? state.show : [""]) result.append("show", id);
+  }
+  for (const camera of state.cameras) result.append("camera", writeCamera(camera));
+  const text = result.toString();
+  return text && `#${text}`;
+}
+
+/** @param {string} text */
+function isNumber(text) {
+  return text.trim() !== "" && Number.isFinite(Number(text));
+}
+
+/** @param {Camera} camera */
+function writeCamera({ eye, center, up }) {
+  return [eye, center, up]
+    .flatMap(({ x, y, z }) => [x, y, z])
+    .map((value) => String(Number(value.toFixed(3))))
+    .join("_");
+}
+
+/**
+ * @param {string} text
+ * @returns {Camera | null}
+ */
+function readCamera(text) {
+  const parts = text.split("_");
+  if (parts.length !== 9 || !parts.every(isNumber)) return null;
+  const [a, b, c, d, e, f, g, h, i] = parts.map(Number);
+  return {
+    eye: { x: a, y: b, z: c },
+    center: { x: d, y: e, z: f },
+    up: { x: g, y: h, z: i },
+  };
+}

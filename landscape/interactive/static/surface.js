@@ -1,0 +1,157 @@
+/** A surface as the page has it: arrays over a grid, and what is beside it. */
+
+/**
+ * @typedef {{name: string, alpha: number, beta: number, distance: number, loss: number | null}} Mark
+ *
+ * @typedef {object} Path
+ * @property {string} name
+ * @property {string} unit what `steps` count
+ * @property {number[]} steps
+ * @property {number[]} alphas
+ * @property {number[]} betas
+ * @property {number[]} distances how far off the plane
+ * @property {(number | null)[]} losses its own
+ * @property {(number | null)[]} plane_losses those of the plane below it
+ *
+ * @typedef {object} Status
+ * @property {string} id
+ * @property {string} name
+ * @property {string} version changes with the content
+ * @property {"complete" | "running" | "stopped" | "unfinished" | "waiting" | "damaged"} state
+ * @property {string} note what else must be said
+ * @property {number} done points
+ * @property {number} total points
+ * @property {number | null} left seconds, where they can be told
+ * @property {number[]} shape points along alpha and beta
+ * @property {{width: number, height: number, values: string} | null} thumbnail
+ */
+
+/** A surface; element `i * betas.length + j` belongs to `(alphas[i], betas[j])`. */
+export class Surface {
+  /** @param {any} data what landscape/interactive/payload.py makes */
+  constructor(data) {
+    /** @type {string} */ this.id = data.id;
+    /** @type {string} */ this.name = data.name;
+    /** @type {string} */ this.version = data.version;
+    this.alphas = new Float64Array(bytes(data.alphas));
+    this.betas = new Float64Array(bytes(data.betas));
+    this.losses = new Float64Array(bytes(data.losses));
+    this.errors = new Float32Array(bytes(data.standard_errors));
+    this.accuracies = new Float32Array(bytes(data.accuracies));
+    this.evaluated = new Uint8Array(bytes(data.evaluated));
+    /** @type {number[][]} */ this.minima = data.minima;
+    /** @type {Mark[]} */ this.marks = data.marks;
+    /** @type {Path[]} */ this.paths = data.paths;
+    /** @type {[string, string][]} */ this.facts = data.facts;
+    /** @type {string[]} */ this.notes = data.notes;
+    this.hasAccuracies = this.accuracies.some(Number.isFinite);
+  }
+
+  /**
+   * @param {number} i along alpha
+   * @param {number} j along beta
+   */
+  index(i, j) {
+    return i * this.betas.length + j;
+  }
+
+  /**
+   * Rows for plotly: one per beta, with one entry per alpha.
+   *
+   * @template T
+   * @param {(index: number) => T} value
+   * @returns {T[][]}
+   */
+  rows(value) {
+    return Array.from(
+      this.betas,
+      (_, j) => Array.from(this.alphas, (_, i) => value(this.index(i, j))),
+    );
+  }
+
+  /** @returns {{i: number, j: number} | null} the trained net, where it is a point of the grid */
+  get center() {
+    const i = this.alphas.indexOf(0);
+    const j = this.betas.indexOf(0);
+    return i < 0 || j < 0 || !this.evaluated[this.index(i, j)] ? null : { i, j };
+  }
+
+  /**
+   * What is known at the point nearest to (alpha, beta), as text.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   */
+  describe(alpha, beta) {
+    const [i, j] = [nearest(this.alphas, alpha), nearest(this.betas, beta)];
+    const k = this.index(i, j);
+    const at = `α ${coordinate(this.alphas[i])}, β ${coordinate(this.betas[j])}: `;
+    if (!this.evaluated[k]) return at + "not evaluated yet";
+    const loss = Number.isFinite(this.losses[k])
+      ? Number(this.losses[k].toPrecision(4))
+      : "not finite";
+    const error = Number.isFinite(this.errors[k])
+      ? ` ± ${Number(this.errors[k].toPrecision(2))}`
+      : "";
+    const accuracy = Number.isFinite(this.accuracies[k])
+      ? `, accuracy ${(100 * this.accuracies[k]).toFixed(1)} %`
+      : "";
+    return `${at}loss ${loss}${error}${accuracy}`;
+  }
+
+  /**
+   * The values along a line of the grid.
+   *
+   * @param {"alpha" | "beta"} axis which coordinate is constant
+   * @param {number} at its value; the nearest line of the grid is taken
+   * @param {ArrayLike<number>} values
+   */
+  profile(axis, at, values) {
+    const fixed = axis === "beta" ? this.betas : this.alphas;
+    const along = axis === "beta" ? this.alphas : this.betas;
+    const line = nearest(fixed, at);
+    const indices = Array.from(
+      along,
+      (_, k) => axis === "beta" ? this.index(k, line) : this.index(line, k),
+    );
+    return {
+      at: fixed[line],
+      x: Array.from(along),
+      y: indices.map((k) => (this.evaluated[k] && Number.isFinite(values[k]) ? values[k] : null)),
+    };
+  }
+}
+
+/**
+ * The index of the entry of a rising axis that is nearest to a value.
+ *
+ * @param {Float64Array} axis
+ * @param {number} value
+ */
+export function nearest(axis, value) {
+  let best = 0;
+  for (let k = 1; k < axis.length; k++) {
+    if (Math.abs(axis[k] - value) < Math.abs(axis[best] - value)) best = k;
+  }
+  return best;
+}
+
+/**
+ * A coordinate as text, without the noise of binary fractions.
+ *
+ * @param {number} value
+ */
+export function coordinate(value) {
+  return String(Number(value.toPrecision(4)));
+}
+
+/**
+ * @param {string} base64
+ * @returns {ArrayBuffer}
+ */
+export function bytes(base64) {
+  const text = atob(base64);
+  const result = new Uint8Array(text.length);
+  for (let k = 0; k < text.length; k++) result[k] = text.charCodeAt(k);
+  return result.buffer;
+}

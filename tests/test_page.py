@@ -1,0 +1,402 @@
+"""The page in a real browser."""
+
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from landscape import interactive
+from landscape.grid import Grid
+from landscape.scale import Scale
+from landscape.surface import Mark, Surface, Trajectory
+from tests.browser import SLOW, Tab, chromium, plot
+
+pytestmark = pytest.mark.browser
+
+GRID = Grid.regular((25, 21), (-1, 1), (-0.5, 1.5))
+
+
+def surface(losses: NDArray[np.float64], name: str, **more: Any) -> Surface:
+    rng = np.random.default_rng(0)
+    return Surface(
+        GRID,
+        losses,
+        1 / (1 + losses),
+        0.01 * rng.random(losses.shape) * losses,
+        np.ones(losses.shape, dtype=bool),
+        np.full(losses.shape, 100),
+        {"seed": 3, "images": 100},
+        {"name": name, "command": "landscape scan x.pt <b>"},
+        **more,
+    )
+
+
+def bowl() -> Surface:
+    a, b = np.meshgrid(GRID.alphas, GRID.betas, indexing="ij")
+    return surface(0.05 + a**2 + 2 * (b - 0.5) ** 2, "bowl")
+
+
+def rugged() -> Surface:
+    a, b = np.meshgrid(GRID.alphas, GRID.betas, indexing="ij")
+    losses = np.exp(3 + 2 * np.sin(9 * a) * np.cos(7 * b) + 3 * a)
+    losses[3, 4] = np.inf
+    ones = np.array([0.0, 1.0, 2.0])
+    path = Trajectory("sgd", ones, 0.3 * ones, 0.2 * ones, 5 - ones, 30 - ones, 20 - ones)
+    mark = Mark("another net", 0.5, 0.75, 1.25, 2.5)
+    return surface(losses, "rugged & <i>", paths=(path,), marks=(mark,))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "a.html"
+    interactive.view([bowl(), rugged()], path)
+    return path.as_uri()
+
+
+Open = Callable[..., Tab]
+
+
+@pytest.fixture
+def open_tab(browser: Any, file: str) -> Iterator[Open]:
+    tabs: list[Tab] = []
+
+    def call(address: str = "", **options: Any) -> Tab:
+        tabs.append(Tab(browser, f"{file}#{address}", **options))
+        return tabs[-1]
+
+    yield call
+    for tab in tabs:
+        tab.close()
+
+
+def colored(picture: bytes) -> list[float]:
+    """The part of each half of a picture that is neither gray nor white."""
+    shot = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+    saturation = shot.max(2) - shot.min(2)
+    middle = shot.shape[1] // 2
+    return [float((half > 60).mean()) for half in (saturation[:, :middle], saturation[:, middle:])]
+
+
+def wait_for_colors(tab: Tab, clip: Any = None) -> None:
+    for _ in range(60):
+        parts = colored(tab.page.screenshot(timeout=SLOW, clip=clip))
+        if min(parts) > 0.02:
+            return
+        tab.page.wait_for_timeout(500)
+    pytest.fail(f"only {parts} of the halves are colored")
+
+
+def cameras(tab: Tab) -> list[Any]:
+    return [
+        tab.get(
+            f"(() => {{ const {{x, y, z}} = {plot(name, 'relief')}._fullLayout.scene._scene"
+            ".getCamera().eye; return [x, y, z]; })()"
+        )
+        for name in ("bowl", "rugged & <i>")
+    ]
+
+
+def test_two_reliefs_turn_together_and_nothing_leaves_the_page(open_tab: Open, file: str) -> None:
+    tab = open_tab()
+    above = {"x": 0, "y": 200, "width": 1200, "height": 450}
+    wait_for_colors(tab, above)
+    began = cameras(tab)
+    assert began[0] == pytest.approx(began[1])
+    box = tab.page.query_selector('[data-id="bowl"] .relief').bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse = tab.page.mouse
+
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 60, y + 10)
+    mouse.move(x + 120, y + 20)
+    tab.page.wait_for_timeout(300)
+    mouse.up()
+    tab.until("landscape.state().cameras.length === 1")
+    tab.page.wait_for_timeout(1500)
+    turned = cameras(tab)
+    assert np.abs(np.subtract(turned[0], began[0])).max() > 0.1
+    assert turned[0] == pytest.approx(turned[1], abs=1e-6)
+
+    mouse.move(x + 600, y)  # over the other one
+    for _ in range(60):
+        mouse.wheel(0, 300)
+    tab.page.wait_for_timeout(2500)
+    far = cameras(tab)
+    assert np.linalg.norm(far[1]) > np.linalg.norm(turned[1]) + 0.1
+    assert far[0] == pytest.approx(far[1], abs=1e-6)
+    assert np.linalg.norm(far[0]) <= 6.001  # not lost in the distance
+
+    tab.page.focus('[data-id="bowl"] .relief')
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.wait_for_timeout(500)
+    keyed = cameras(tab)
+    assert keyed[0] != pytest.approx(far[0], abs=1e-3)
+    assert keyed[0] == pytest.approx(keyed[1], abs=1e-6)
+
+    tab.act(lambda: tab.page.uncheck("input[name=link]"))
+    tab.page.focus('[data-id="bowl"] .relief')
+    tab.page.keyboard.press("ArrowUp")
+    tab.page.wait_for_timeout(500)
+    alone = cameras(tab)
+    assert alone[0] != pytest.approx(keyed[0], abs=1e-3)
+    assert alone[1] == pytest.approx(keyed[1], abs=1e-6)
+    tab.until("location.hash.split('camera=').length === 3")
+
+    tab.act(lambda: tab.page.click("button[name=reset]"))
+    assert cameras(tab)[0] == pytest.approx(began[0], abs=1e-6)
+
+    with tab.page.expect_download(timeout=SLOW) as download:
+        tab.page.keyboard.press("s")
+    saved = Path(download.value.path()).read_bytes()
+    assert download.value.suggested_filename == "bowl-rugged_i_-surface.png"
+    assert min(colored(saved)) > 0.02
+    assert tab.outside() == [file]
+    assert tab.complaints == []
+
+
+def test_hovering_a_relief_reads_all_surfaces(open_tab: Open) -> None:
+    tab = open_tab()
+    wait_for_colors(tab, {"x": 0, "y": 200, "width": 1200, "height": 450})
+    box = tab.page.query_selector('[data-id="bowl"] .relief').bounding_box()
+    for step in range(40):
+        tab.page.mouse.move(
+            box["x"] + box["width"] / 2 + step, box["y"] + box["height"] * 0.45 + step % 3
+        )
+        tab.page.wait_for_timeout(500)
+        if "loss" in tab.readout("bowl"):
+            break
+    ours, other = tab.readout("bowl"), tab.readout("rugged & <i>")
+    assert "±" in ours
+    assert "accuracy" in ours
+    assert ours.split(":")[0] == other.split(":")[0]
+    assert ours != other
+
+
+def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
+    tab = open_tab("view=contour&scale=linear&cut=none")
+    first, second = bowl(), rugged()
+    trace = tab.trace("bowl")
+    assert trace["type"] == "contour"
+    np.testing.assert_allclose(trace["z"], first.losses.T)
+    assert tab.trace("rugged & <i>")["z"][4][3] is None  # inf
+    finite = np.concatenate([first.losses.ravel(), second.losses[np.isfinite(second.losses)]])
+    assert trace["zmin"] == pytest.approx(finite.min())
+    assert trace["zmax"] == pytest.approx(finite.max())
+    note = tab.page.text_content('[data-id="rugged & <i>"] .note')
+    assert "1 points not finite" in note
+
+    box = tab.page.query_selector('[data-id="bowl"] .flat').bounding_box()
+
+    def pixel(alpha: float, beta: float) -> tuple[float, float]:
+        at = tab.get(
+            f"(() => {{ const l = {plot('bowl', 'flat')}._fullLayout; return ["
+            f"l.xaxis._offset + l.xaxis.d2p({alpha}), l.yaxis._offset + l.yaxis.d2p({beta})]; }})()"
+        )
+        return box["x"] + at[0], box["y"] + at[1]
+
+    i, j = 18, 4
+    tab.page.mouse.move(*pixel(GRID.alphas[i], GRID.betas[j]))
+    tab.until(f"{plot('bowl', 'readout')}.textContent.includes('loss')")
+    for each in (first, second):
+        assert tab.readout(each.name).startswith(
+            f"α {GRID.alphas[i]:.4g}, β {GRID.betas[j]:.4g}: loss {each.losses[i, j]:.4g} ± "
+        )
+        assert tab.readout(each.name).endswith(f"accuracy {100 * each.accuracies[i, j]:.1f} %")
+
+    def profile(number: int) -> Any:
+        # Every net has a band of its error, and its line.
+        return tab.get(f"document.querySelector('#profile .plot').data[{2 * number + 1}].y")
+
+    row = int(np.argmin(np.abs(GRID.betas)))
+    np.testing.assert_allclose(profile(0), first.losses[:, row])
+    tab.page.mouse.move(*pixel(0.1, GRID.betas[row]))
+    tab.page.mouse.down()
+    tab.page.mouse.move(*pixel(0.1, 0.3))
+    tab.page.mouse.move(*pixel(0.1, 0.81))
+    tab.page.mouse.up()
+    tab.until("location.hash.includes('at=0.8')")
+    row = int(np.argmin(np.abs(GRID.betas - 0.8)))
+    np.testing.assert_allclose(profile(0), first.losses[:, row])
+    np.testing.assert_allclose(profile(1), second.losses[:, row])
+    tab.page.keyboard.press("ArrowDown")  # the line has the focus
+    tab.until("location.hash.includes('at=0.7')")
+    np.testing.assert_allclose(profile(0), first.losses[:, row - 1])
+    tab.act(lambda: tab.page.keyboard.press("c"))
+    column = int(np.argmin(np.abs(GRID.alphas - 0.7)))
+    np.testing.assert_allclose(profile(0), first.losses[column])
+
+    tab.page.mouse.move(*pixel(0.3, 0.2))
+    with tab.page.expect_download(timeout=SLOW) as download:
+        tab.page.click("button[name=png]")
+    assert min(colored(Path(download.value.path()).read_bytes())) > 0.1
+    assert tab.complaints == []
+
+
+def test_scales_cuts_and_quantities(open_tab: Open) -> None:
+    tab = open_tab("view=heatmap")
+    first, second = bowl(), rugged()
+    assert tab.page.is_checked("input[value=log]")  # they span a factor of 100
+    np.testing.assert_allclose(tab.trace("bowl")["z"], np.log10(first.losses.T), rtol=1e-6)
+    tab.act(lambda: tab.page.keyboard.press("l"))
+    # By itself cut where the higher one would flatten the lower.
+    cut = tab.trace("bowl")["zmax"]
+    assert first.losses.max() * 0.8 < cut <= first.losses.max()
+    heights = np.array(tab.trace("rugged & <i>")["z"], dtype=float)
+    assert np.nanmax(heights) == cut
+    assert "cut at" in tab.get(f"{plot('bowl', 'flat')}.textContent")
+    tab.act(
+        lambda: tab.page.evaluate(
+            "(() => { const s = document.querySelector('input[name=cut]'); s.value = 1000;"
+            "s.dispatchEvent(new Event('input', {bubbles: true})); })()"
+        )
+    )
+    largest = second.losses[np.isfinite(second.losses)].max()
+    assert tab.trace("bowl")["zmax"] == pytest.approx(largest)
+    assert "cut=none" in tab.get("landscape.state().cut === null ? 'cut=none' : ''")
+    tab.act(lambda: tab.page.uncheck("input[name=colors]"))
+    assert tab.trace("bowl")["zmax"] == pytest.approx(first.losses.max())
+    tab.act(lambda: tab.page.check("input[value=accuracy]"))
+    np.testing.assert_allclose(tab.trace("bowl")["z"], first.accuracies.T, rtol=1e-6)
+    assert (tab.trace("bowl")["zmin"], tab.trace("bowl")["zmax"]) == (0, 1)
+    tab.act(lambda: tab.page.keyboard.press("2"))
+    assert tab.trace("bowl")["type"] == "contour"
+
+    # The address tells all of it, to a page that has just been opened.
+    tab.until("location.hash.includes('view=contour')")
+    again = open_tab(tab.get("location.hash.slice(1)"))
+    assert again.get("JSON.stringify(landscape.state())") == tab.get(
+        "JSON.stringify(landscape.state())"
+    )
+    assert again.trace("rugged & <i>") == tab.trace("rugged & <i>")
+    assert again.page.is_checked("input[value=accuracy]")
+    assert not again.page.is_checked("input[name=colors]")
+    for complaints in (tab.complaints, again.complaints):
+        assert complaints == []
+
+
+def test_paths_marks_and_provenance_are_shown_as_text(open_tab: Open) -> None:
+    tab = open_tab("view=contour")
+    meta = tab.get(f"{plot('rugged & <i>', 'flat')}.data.map(trace => trace.meta ?? '')")
+    assert {"path 0", "mark"} <= set(meta)
+    path = tab.trace("rugged & <i>", number=meta.index("path 0"))
+    np.testing.assert_allclose(path["x"], [0, 0.3, 0.6])
+    distances = tab.get("document.querySelector('#distances .plot').data[0].y")
+    assert distances == [5, 4, 3]
+    tab.act(lambda: tab.page.uncheck("input[name=paths]"))
+    assert not tab.page.is_visible("#distances")
+    # Local minima, by a loop over the neighbors.
+    losses = bowl().losses
+    lowest = [
+        (i, j)
+        for i, j in itertools.product(range(1, 24), range(1, 20))
+        if all(
+            losses[i, j] < losses[i + a, j + b]
+            for a, b in itertools.product((-1, 0, 1), repeat=2)
+            if (a, b) != (0, 0)
+        )
+    ]
+    dots = tab.trace("bowl", number=1)
+    assert [(x, y) for x, y in zip(dots["x"], dots["y"], strict=True)] == [
+        (GRID.alphas[i], GRID.betas[j]) for i, j in lowest
+    ]
+    table = tab.page.text_content('[data-id="rugged & <i>"] .facts')
+    assert "landscape scan x.pt <b>" in table
+    assert "seed" in table
+    assert tab.page.text_content('[data-id="rugged & <i>"] h2') == "rugged & <i>"
+    assert tab.complaints == []
+
+
+def test_a_wrong_address_is_as_good_as_none(open_tab: Open) -> None:
+    tab = open_tab("view=contour&scale=x&cut=&at=nan&camera=1_2&show=bowl&show=gone&theme=%00")
+    assert tab.get("landscape.state().cameras") == []
+    assert tab.get("[...document.querySelectorAll('.panel')].map(p => p.dataset.id)") == ["bowl"]
+    assert "gone" in tab.page.text_content("#message")
+    assert tab.complaints == []
+
+
+def test_without_webgl_there_are_a_message_and_contours(open_tab: Open) -> None:
+    tab = open_tab(
+        script="""
+        const get = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          return String(kind).includes("webgl") ? null : get.call(this, kind, ...more);
+        };
+        """
+    )
+    assert "WebGL" in tab.page.text_content("#message")
+    assert tab.page.is_disabled("input[value=surface]")
+    assert tab.trace("bowl")["type"] == "contour"
+    wait_for_colors(tab)
+    assert tab.complaints == []
+
+
+def test_on_a_phone_and_in_the_dark(open_tab: Open) -> None:
+    tab = open_tab(
+        "view=heatmap", viewport={"width": 390, "height": 800}, color_scheme="dark", has_touch=True
+    )
+    assert tab.get("document.documentElement.scrollWidth <= 390")
+    tops = tab.get("[...document.querySelectorAll('.panel')].map(p => p.offsetLeft)")
+    assert tops[0] == tops[1]  # one below the other
+    color = "getComputedStyle(document.body).backgroundColor"
+    assert tab.get(color) == "rgb(21, 24, 28)"
+    assert tab.get(f"{plot('bowl', 'flat')}.layout.font.color") == "rgb(228, 231, 234)"
+    tab.act(lambda: tab.page.keyboard.press("t"))  # light, whatever the system has
+    assert tab.get(color) == "rgb(255, 255, 255)"
+    assert tab.get(f"{plot('bowl', 'flat')}.layout.font.color") == "rgb(28, 33, 38)"
+
+
+def test_a_gallery_to_choose_from(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    interactive.view([bowl(), rugged()], path, gallery=True)
+    tab = Tab(browser, path.as_uri() + "#view=heatmap")
+    assert tab.get("document.querySelectorAll('.panel').length") == 0
+    assert tab.get("document.querySelectorAll('.card').length") == 2
+    middle = tab.get(
+        "[...document.querySelectorAll('.card canvas')].map(c => "
+        "[...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data])"
+    )
+    assert middle[0] != middle[1]
+    assert middle[0][2] > middle[0][1]  # the middle of the bowl is low: blue
+    tab.act(lambda: tab.page.check('[data-choice="bowl"]'))
+    assert tab.get("[...document.querySelectorAll('.panel')].map(p => p.dataset.id)") == ["bowl"]
+    tab.until("location.hash.includes('show=bowl')")
+    assert tab.complaints == []
+    tab.close()
+
+
+def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:
+    tab = open_tab("view=heatmap&show=bowl")
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        losses = 10 ** rng.uniform(-6, 6) * np.exp(rng.normal(0, rng.uniform(0.01, 5), (4, 3)))
+        kind: Any = rng.choice(["auto", "linear", "log"])
+        maximum = float(np.median(losses)) if rng.random() < 0.5 else None
+        small = Grid.regular((4, 3))
+        whole = np.ones((4, 3), dtype=bool)
+        of = Surface(small, losses, losses, losses, whole, whole.astype(np.int64))
+        wanted = Scale.of([of], kind, maximum)
+        got = tab.page.evaluate(
+            "([losses, kind, maximum]) => { const scale = landscape.Scale.ofLosses("
+            "[new Float64Array(losses)], kind, maximum); return {low: scale.low, high: scale.high,"
+            "log: scale.log, cut: scale.cut, limits: scale.limits, levels: scale.levels(8), "
+            "texts: scale.levels(8).map(level => landscape.number(level))}; }",
+            [losses.ravel().tolist(), kind, maximum],
+        )
+        assert (got["low"], got["high"]) == pytest.approx((wanted.low, wanted.high))
+        assert (got["log"], got["cut"]) == (wanted.log, wanted.clipped)
+        assert got["limits"] == pytest.approx(wanted.limits)
+        np.testing.assert_allclose(got["levels"], wanted.levels(8), rtol=1e-12, atol=1e-300)
+        assert got["texts"] == [Scale.label(level) for level in wanted.levels(8)]
