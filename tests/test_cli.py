@@ -1,11 +1,14 @@
 """The command line as a user runs it: in processes of their own."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -500,3 +503,67 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
     said = done("scan", plain, "--line", "--points", "5", "--repeats", "2", *few, "--out", "l.h5")
     assert "l, seed 1: 5 points" in said
     assert "repeats" in done("info", "l.h5")
+
+
+def test_scan_as_json_says_nothing_else(runs: Path, run: Run, tmp_path: Path) -> None:
+    result = run("scan", runs / "plain8" / "last.pt", runs / "resnet8" / "last.pt", *SCAN, "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    facts = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [fact["name"] for fact in facts] == ["plain8", "resnet8"]
+    for fact in facts:
+        surface = landscape.load(tmp_path / fact["path"])
+        assert fact["lowest_loss"] == surface.losses.min()
+
+
+def test_scan_with_a_view_stays_until_ctrl_c(runs: Path, tmp_path: Path) -> None:
+    checkpoint = str(runs / "plain8" / "last.pt")
+    command = [sys.executable, "-m", "landscape", "scan", checkpoint, *SCAN, "--view"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "surfaces/plain8.h5"
+        time.sleep(8)  # the viewer takes a while to start
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, error = process.communicate(timeout=60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, error
+    assert "http://127.0.0.1:" in error
+    assert "Traceback" not in error
+    assert landscape.load(tmp_path / "surfaces" / "plain8.h5").is_complete
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("view", "gone.h5"), 1, "no such file"),
+        (("view", ".", "a.h5"), 2, "one folder"),
+        (("view", ".", "--html", "a.html"), 1, "holds no surface"),
+        (("view", "gone.h5", "--html", "a.html", "--wait"), 2, "without --html"),
+        (("view", "line.h5"), 1, "is a line"),
+        (("view", "line.h5", "--html", "a.html"), 1, "is a line"),
+        (("scan", "a.pt", "--line", "--view"), 2, "landscape plot"),
+    ],
+)
+def test_wrong_views_are_told_in_one_line(
+    arguments: tuple[str, ...], code: int, text: str, run: Run, tmp_path: Path, surface: Surface
+) -> None:
+    names = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
+    flat = {name: getattr(surface, name).reshape(6, 1) for name in names}
+    replace(surface, grid=Grid.regular((6, 1)), **flat).save(tmp_path / "line.h5")
+    result = run(*arguments)
+    assert result.returncode == code
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["line.h5"]

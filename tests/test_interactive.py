@@ -93,7 +93,7 @@ def test_the_page_is_one_whole_file(surface: Surface, tmp_path: Path) -> None:
     found = content_of(path)
     assert [status["id"] for status in found["index"]] == ["mlp (1)", "mlp (2)"]
     assert set(found["surfaces"]) == {"mlp (1)", "mlp (2)"}
-    assert found["defaults"]["cut"] == 5.0
+    assert found["defaults"]["clip"] == 5.0
     assert "connect-src 'none'" in path.read_text()
 
 

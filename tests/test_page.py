@@ -186,7 +186,7 @@ def test_hovering_a_relief_reads_all_surfaces(open_tab: Open) -> None:
 
 
 def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
-    tab = open_tab("view=contour&scale=linear&cut=none")
+    tab = open_tab("view=contour&scale=linear&clip=none")
     first, second = bowl(), rugged()
     trace = tab.trace("bowl")
     assert trace["type"] == "contour"
@@ -251,21 +251,21 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
     assert tab.page.is_checked("input[value=log]")  # they span a factor of 100
     np.testing.assert_allclose(tab.trace("bowl")["z"], np.log10(first.losses.T), rtol=1e-6)
     tab.act(lambda: tab.page.keyboard.press("l"))
-    # By itself cut where the higher one would flatten the lower.
-    cut = tab.trace("bowl")["zmax"]
-    assert first.losses.max() * 0.8 < cut <= first.losses.max()
+    # By itself clipped where the higher one would flatten the lower.
+    top = tab.trace("bowl")["zmax"]
+    assert first.losses.max() * 0.8 < top <= first.losses.max()
     heights = np.array(tab.trace("rugged & <i>")["z"], dtype=float)
-    assert np.nanmax(heights) == cut
-    assert "cut at" in tab.get(f"{plot('bowl', 'flat')}.textContent")
+    assert np.nanmax(heights) == top
+    assert "clipped at" in tab.get(f"{plot('bowl', 'flat')}.textContent")
     tab.act(
         lambda: tab.page.evaluate(
-            "(() => { const s = document.querySelector('input[name=cut]'); s.value = 1000;"
+            "(() => { const s = document.querySelector('input[name=clip]'); s.value = 1000;"
             "s.dispatchEvent(new Event('input', {bubbles: true})); })()"
         )
     )
     largest = second.losses[np.isfinite(second.losses)].max()
     assert tab.trace("bowl")["zmax"] == pytest.approx(largest)
-    assert "cut=none" in tab.get("landscape.state().cut === null ? 'cut=none' : ''")
+    assert "clip=none" in tab.get("landscape.state().clip === null ? 'clip=none' : ''")
     tab.act(lambda: tab.page.uncheck("input[name=colors]"))
     assert tab.trace("bowl")["zmax"] == pytest.approx(first.losses.max())
     tab.act(lambda: tab.page.check("input[value=accuracy]"))
@@ -320,7 +320,7 @@ def test_paths_marks_and_provenance_are_shown_as_text(open_tab: Open) -> None:
 
 
 def test_a_wrong_address_is_as_good_as_none(open_tab: Open) -> None:
-    tab = open_tab("view=contour&scale=x&cut=&at=nan&camera=1_2&show=bowl&show=gone&theme=%00")
+    tab = open_tab("view=contour&scale=x&clip=&at=nan&camera=1_2&show=bowl&show=gone&theme=%00")
     assert tab.get("landscape.state().cameras") == []
     assert tab.get("[...document.querySelectorAll('.panel')].map(p => p.dataset.id)") == ["bowl"]
     assert "gone" in tab.page.text_content("#message")
@@ -391,12 +391,13 @@ def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:
         got = tab.page.evaluate(
             "([losses, kind, maximum]) => { const scale = landscape.Scale.ofLosses("
             "[new Float64Array(losses)], kind, maximum); return {low: scale.low, high: scale.high,"
-            "log: scale.log, cut: scale.cut, limits: scale.limits, levels: scale.levels(8), "
+            "log: scale.log, clipped: scale.clipped, limits: scale.limits, "
+            "levels: scale.levels(8), "
             "texts: scale.levels(8).map(level => landscape.number(level))}; }",
             [losses.ravel().tolist(), kind, maximum],
         )
         assert (got["low"], got["high"]) == pytest.approx((wanted.low, wanted.high))
-        assert (got["log"], got["cut"]) == (wanted.log, wanted.clipped)
+        assert (got["log"], got["clipped"]) == (wanted.log, wanted.clipped)
         assert got["limits"] == pytest.approx(wanted.limits)
         np.testing.assert_allclose(got["levels"], wanted.levels(8), rtol=1e-12, atol=1e-300)
         assert got["texts"] == [Scale.label(level) for level in wanted.levels(8)]

@@ -30,7 +30,7 @@ def command(path: Path, as_json: bool) -> None:
       landscape info runs/resnet56/last.pt --json
     """
     is_surface = path.suffix == ".h5" or _begins_as_hdf5(path)
-    facts = _surface(store.load(path)) if is_surface else _checkpoint(checkpoints.load(path))
+    facts = facts_of(store.load(path)) if is_surface else _checkpoint(checkpoints.load(path))
     if as_json:
         click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
         return
@@ -48,7 +48,8 @@ def _begins_as_hdf5(path: Path) -> bool:
         return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
 
 
-def _surface(surface: Surface) -> dict[str, Any]:
+def facts_of(surface: Surface) -> dict[str, Any]:
+    """Return what there is to say of a surface, by its name."""
     losses = surface.losses[surface.evaluated]
     finite = losses[np.isfinite(losses)]
     return {
@@ -66,6 +67,11 @@ def _surface(surface: Surface) -> dict[str, Any]:
         **surface.settings,
         **{key: value for key, value in surface.provenance.items() if key != "name"},
     }
+
+
+def as_one_line(facts: dict[str, Any]) -> str:
+    """Return facts as JSON."""
+    return json.dumps(_plain(facts), ensure_ascii=False, allow_nan=False)
 
 
 def _beside(surface: Surface) -> dict[str, Any]:

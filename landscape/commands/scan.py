@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import click
 import torch
 
-from landscape import progress
+from landscape import preview, progress
 from landscape.commands import aims
 from landscape.commands.aims import Aim, Scene
+from landscape.commands.info import as_one_line, facts_of
 from landscape.commands.options import DEVICES, INTERVAL, PART_OR_AUTO, PATH, POINTS
 from landscape.commands.source import Source, given, source_options
+from landscape.commands.watching import watched
 from landscape.directions import NORMALIZATIONS
 from landscape.evaluate import PRECISIONS
 from landscape.scanning import scan
@@ -138,6 +141,12 @@ _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
     help="Folder of the surfaces, or FILE.h5 for one checkpoint.",
 )
 @click.option("--overwrite", is_flag=True, help="Start anew where a surface is there.")
+@click.option(
+    "--view", is_flag=True, help="Open a page on which the surfaces are seen to grow, until Ctrl-C."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print facts as JSON, a line a surface, no progress."
+)
 def command(
     checkpoint_paths: tuple[Path, ...],
     source: Source,
@@ -154,6 +163,8 @@ def command(
     device: list[torch.device],
     tolerance: Any,
     out: Path,
+    view: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Sample the loss over a plane through trained weights, and write an HDF5 file.
@@ -179,43 +190,63 @@ def command(
     chosen = through or paths or plane != "random" or directions is not None
     if chosen and (given("seed") or given("normalize") or given("repeats")):
         raise click.UsageError("--seed, --normalize and --repeats are for random directions")
-    report = progress.for_terminal()
-    for task in _tasks(
-        checkpoint_paths, source, through, paths, plane, directions, out, "-line" * line
-    ):
-        net = source.net(task.checkpoint)
-        examples = source.data(net, report)
-        try:
-            aim = task.aim(Scene(net, examples, source, batchnorm, device[0], report))
-            line_too = line or aim.is_line
-            surface = scan(
-                net.model,
-                source.loss,
-                (examples.x, examples.y),
-                points=_points(points, line_too),
-                alpha=alpha or (both if given("both") else aim.alpha or both),
-                beta=_LINE if line_too else beta or (both if given("both") else aim.beta or both),
-                directions=aim.directions,
-                batchnorm="re-estimate" if batchnorm == "re-estimate" else "keep",
-                tolerance=0.0 if tolerance == "auto" and source.images is not None else tolerance,
-                device=device,
-                path=task.target,
-                name=task.name,
-                marks=aim.marks,
-                paths=aim.paths,
-                settings={**examples.facts, **aim.facts},
-                provenance={
-                    "command": shlex.join(["landscape", *sys.argv[1:]]),
-                    **net.facts,
-                },
-                progress=report,
-                **options,
-            )
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        if surface.center_loss is not None:
-            report.note(f"{surface.name}: loss {surface.center_loss:.6g} at the center")
-        click.echo(task.target)
+    if view and (line or (through and len(checkpoint_paths) == 2)):
+        raise click.UsageError("--view is for surfaces: draw a line with `landscape plot`")
+    report = progress.Silent() if as_json else progress.for_terminal()
+    tasks = _tasks(checkpoint_paths, source, through, paths, plane, directions, out, "-line" * line)
+    with watched([task.target for task in tasks]) if view else nullcontext():
+        for task in tasks:
+            net = source.net(task.checkpoint)
+            examples = source.data(net, report)
+            try:
+                aim = task.aim(Scene(net, examples, source, batchnorm, device[0], report))
+                flat = line or aim.is_line
+                spans = _spans(aim, flat, both, alpha, beta)
+                surface = scan(
+                    net.model,
+                    source.loss,
+                    (examples.x, examples.y),
+                    points=_points(points, flat),
+                    alpha=spans[0],
+                    beta=spans[1],
+                    directions=aim.directions,
+                    batchnorm="re-estimate" if batchnorm == "re-estimate" else "keep",
+                    tolerance=0.0 if tolerance == "auto" and source.images else tolerance,
+                    device=device,
+                    path=task.target,
+                    name=task.name,
+                    marks=aim.marks,
+                    paths=aim.paths,
+                    settings={**examples.facts, **aim.facts},
+                    provenance={
+                        "command": shlex.join(["landscape", *sys.argv[1:]]),
+                        **net.facts,
+                    },
+                    progress=report,
+                    **options,
+                )
+            except ValueError as error:
+                raise click.UsageError(str(error)) from error
+            if as_json:
+                click.echo(as_one_line({"path": str(task.target), **facts_of(surface)}))
+                continue
+            if surface.center_loss is not None:
+                report.note(f"{surface.name}: loss {surface.center_loss:.6g} at the center")
+            if sys.stderr.isatty():
+                preview.show(surface)
+            click.echo(task.target)
+
+
+def _spans(
+    aim: Aim,
+    line: bool,
+    both: tuple[float, float],
+    alpha: tuple[float, float] | None,
+    beta: tuple[float, float] | None,
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the ranges of both coordinates: as they were asked for, or as the aim wants them."""
+    usual = (both, both) if given("both") else (aim.alpha or both, aim.beta or both)
+    return alpha or usual[0], _LINE if line else beta or usual[1]
 
 
 def _points(points: tuple[int, int], line: bool) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def page(
         live: Whether a server is behind the page.
         gallery: Whether to begin with thumbnails to choose from.
         scale: Of the loss, to begin with.
-        maximum: Where to cut, to begin with; by default as the page sees fit.
+        maximum: Where to clip, to begin with; by default as the page sees fit.
     """
     content = {
         "live": live,
@@ -46,7 +46,7 @@ def page(
         "index": index,
         "surfaces": surfaces,
         "colorscale": _colors(sequential.Viridis),
-        "defaults": {"scale": scale, "cut": "auto" if maximum is None else maximum},
+        "defaults": {"scale": scale, "clip": "auto" if maximum is None else maximum},
     }
     names = ", ".join(str(status["name"]) for status in index)
     title = "landscape" if gallery or not names else f"{names[:100]} · landscape"

@@ -31,7 +31,7 @@ class Server(ThreadingHTTPServer):
         port: Where to listen; by default a free one, for the same surfaces the same if it can
             be, so that a page that is open finds its server again.
         scale: Of the loss, to begin with.
-        maximum: Where to cut, to begin with.
+        maximum: Where to clip, to begin with.
 
     Raises:
         OSError: The port is taken.

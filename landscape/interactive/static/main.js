@@ -175,7 +175,7 @@ async function draw() {
     if (of === "accuracy") return Scale.ofAccuracies();
     return which === "one"
       ? one
-      : Scale.ofLosses([surface.losses], kind, one.cut ? one.high : null);
+      : Scale.ofLosses([surface.losses], kind, one.clipped ? one.high : null);
   };
   for (const [number, panel] of drawn().entries()) {
     const surface = /** @type {Surface} */ (panel.surface);
@@ -209,7 +209,7 @@ async function drawProfile() {
 
 /** @param {Surface[]} all */
 function scaleOf(all) {
-  return Scale.ofLosses(all.map((surface) => surface.losses), state.scale, state.cut);
+  return Scale.ofLosses(all.map((surface) => surface.losses), state.scale, state.clip);
 }
 
 /** Bring controls, texts and the address in line with the state. */
@@ -229,15 +229,16 @@ function tell() {
   form.quantity[1].disabled = !all.some((surface) => surface.hasAccuracies);
   const isLoss = form.quantity.value === "loss";
   form.scale.value = one.log ? "log" : "linear";
-  for (const control of [...form.scale, form.cut]) control.disabled = !isLoss;
+  for (const control of [...form.scale, form.clip]) control.disabled = !isLoss;
   form.heights.checked = state.heights === "one";
   form.colors.checked = state.colors === "one";
   form.link.checked = state.link;
   form.marks.checked = state.marks;
   form.paths.checked = state.paths;
+  byId("same").hidden = panels.size < 2;
   byId("paths-switch").hidden = !all.some((surface) => surface.paths.length);
-  form.cut.value = one.cut ? place(one.high) : STEPS;
-  form["cut-at"].value = one.cut ? one.text(one.high) : "nothing";
+  form.clip.value = one.clipped ? place(one.high) : STEPS;
+  form["clip-at"].value = one.clipped ? one.text(one.high) : "nothing";
   for (const radio of document.querySelectorAll("input[name=axis]")) {
     const input = /** @type {HTMLInputElement} */ (radio);
     input.checked = input.value === state.axis;
@@ -336,25 +337,25 @@ function choose(id, on) {
 
 // ---- controls
 
-/** @param {number} cut */
-function place(cut) {
+/** @param {number} clip */
+function place(clip) {
   const { low, high } = Scale.ofLosses(surfaces().map((s) => s.losses), state.scale, null);
-  const part = low > 0 ? Math.log(cut / low) / Math.log(high / low) : (cut - low) / (high - low);
+  const part = low > 0 ? Math.log(clip / low) / Math.log(high / low) : (clip - low) / (high - low);
   return Math.round(STEPS * part);
 }
 
 /** @param {number} step */
-function cutAt(step) {
+function clipAt(step) {
   if (step >= STEPS) return null;
   const { low, high } = Scale.ofLosses(surfaces().map((s) => s.losses), state.scale, null);
   const part = Math.max(step, 1) / STEPS;
-  const cut = low > 0 ? low * (high / low) ** part : low + part * (high - low);
-  return Number(cut.toPrecision(3));
+  const clip = low > 0 ? low * (high / low) ** part : low + part * (high - low);
+  return Number(clip.toPrecision(3));
 }
 
 document.addEventListener("input", (event) => {
   const input = /** @type {HTMLInputElement} */ (event.target);
-  if (input.name === "cut") set({ cut: cutAt(Number(input.value)) });
+  if (input.name === "clip") set({ clip: clipAt(Number(input.value)) });
 });
 
 document.addEventListener("change", (event) => {
@@ -373,7 +374,7 @@ document.addEventListener("change", (event) => {
 /** @type {Record<string, () => void>} */
 const actions = {
   png: () => savePicture(),
-  reset: () => set({ cameras: [], cut: "auto", at: 0 }),
+  reset: () => set({ cameras: [], clip: "auto", at: 0 }),
   theme: () => {
     const themes = /** @type {const} */ (["auto", "light", "dark"]);
     set({ theme: themes[(themes.indexOf(state.theme) + 1) % 3] });

@@ -1,5 +1,6 @@
 /** What plotly is told to draw: a surface as a relief or from above, and lines. */
 
+import { number } from "landscape/scale.js";
 import { coordinate } from "landscape/surface.js";
 
 /** @typedef {import("landscape/scale.js").Scale} Scale */
@@ -35,11 +36,11 @@ export const CONFIG = {
 /**
  * The color of the net or the path of that number, as text.
  *
- * @param {number} number
+ * @param {number} order
  * @param {Style} style
  */
-export function color(number, style) {
-  return number < COLORS.length ? COLORS[number] : style.text;
+export function color(order, style) {
+  return order < COLORS.length ? COLORS[order] : style.text;
 }
 
 /**
@@ -106,8 +107,8 @@ export function relief(surface, shown, camera) {
     });
   }
   if (shown.paths && shown.quantity === "loss") {
-    surface.paths.forEach((path, number) => {
-      const line = { color: color(number, style), width: 5 };
+    surface.paths.forEach((path, order) => {
+      const line = { color: color(order, style), width: 5 };
       const own = path.losses.map((loss) => scale.height(loss ?? NaN));
       const below = path.plane_losses.map((loss) => scale.height(loss ?? NaN));
       data.push({
@@ -119,7 +120,7 @@ export function relief(surface, shown, camera) {
         line,
         marker: { size: 3, color: line.color },
         hoverinfo: "none",
-        meta: `path ${number}`,
+        meta: `path ${order}`,
       });
       // From every net down (or up) to the plane: a path does not lie on the surface.
       const drops = path.alphas.map((_, k) => k).filter((k) => below[k] !== null);
@@ -191,8 +192,8 @@ export function flat(surface, shown, type) {
   /** @type {any[]} */
   const data = [picture];
   if (shown.paths) {
-    surface.paths.forEach((path, number) => {
-      const line = { color: color(number, style), width: 2 };
+    surface.paths.forEach((path, order) => {
+      const line = { color: color(order, style), width: 2 };
       data.push(
         { ...nets(path), mode: "lines", line: { color: "#ffffff", width: 4 }, hoverinfo: "skip" },
         {
@@ -201,7 +202,7 @@ export function flat(surface, shown, type) {
           line,
           marker: { size: 5, color: line.color },
           hoverinfo: "none",
-          meta: `path ${number}`,
+          meta: `path ${order}`,
         },
       );
     });
@@ -236,11 +237,11 @@ export function flat(surface, shown, type) {
     ...paper(style),
     margin: { l: 52, r: 12, t: 8, b: 96 },
     plot_bgcolor: style.missing,
-    xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas) },
+    xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas, type) },
     yaxis: {
       ...axis,
       title: { text: "β", standoff: 4 },
-      range: range(surface.betas),
+      range: range(surface.betas, type),
       ...(square ? { scaleanchor: "x" } : {}),
     },
     hovermode: "closest",
@@ -261,10 +262,10 @@ export function flat(surface, shown, type) {
 export function profiles(surfaces, quantity, axis, at, scale, style) {
   /** @type {any[]} */
   const data = [];
-  surfaces.forEach((surface, number) => {
+  surfaces.forEach((surface, order) => {
     const of = quantity === "loss" ? surface.losses : surface.accuracies;
     const { at: there, x, y } = surface.profile(axis, at, of);
-    const line = { color: color(number, style), width: 2 };
+    const line = { color: color(order, style), width: 2 };
     const unit = quantity === "loss" ? 1 : 100;
     if (quantity === "loss") {
       const error = surface.profile(axis, at, surface.errors).y;
@@ -305,12 +306,17 @@ export function profiles(surfaces, quantity, axis, at, scale, style) {
       xaxis: {
         color: style.text,
         gridcolor: style.grid,
+        zerolinecolor: style.grid,
         title: { text: axis === "beta" ? "α" : "β" },
       },
       yaxis: {
         color: style.text,
         gridcolor: style.grid,
+        zerolinecolor: style.grid,
         type: scale.log ? "log" : "linear",
+        ...(quantity === "loss"
+          ? { tickvals: scale.levels(6), ticktext: scale.levels(6).map(number) }
+          : {}),
         range: [unit * (low - margin), unit * (high + margin)],
         title: { text: quantity === "loss" ? "mean loss" : "accuracy (%)" },
       },
@@ -326,14 +332,14 @@ export function profiles(surfaces, quantity, axis, at, scale, style) {
  */
 export function distances(surfaces, style) {
   const paths = surfaces.flatMap((surface) =>
-    surface.paths.map((path, number) => ({ surface, path, number }))
+    surface.paths.map((path, order) => ({ surface, path, order }))
   );
   return {
-    data: paths.map(({ surface, path, number }) => ({
+    data: paths.map(({ surface, path, order }) => ({
       x: path.steps,
       y: path.distances,
       mode: "lines+markers",
-      line: { color: color(number, style), dash: surface === surfaces[0] ? "solid" : "dot" },
+      line: { color: color(order, style), dash: surface === surfaces[0] ? "solid" : "dot" },
       name: escape(surfaces.length > 1 ? `${path.name} (${surface.name})` : path.name),
       hovertemplate: "%{x}: %{y:.4~g}<extra></extra>",
     })),
@@ -345,11 +351,13 @@ export function distances(surfaces, style) {
       xaxis: {
         color: style.text,
         gridcolor: style.grid,
+        zerolinecolor: style.grid,
         title: { text: paths[0]?.path.unit ?? "" },
       },
       yaxis: {
         color: style.text,
         gridcolor: style.grid,
+        zerolinecolor: style.grid,
         rangemode: "tozero",
         title: { text: "distance off the plane" },
       },
@@ -373,8 +381,8 @@ function paper(style) {
  * @param {Style} style
  */
 function bar(colors, style) {
-  const cut = colors.cut ? `, cut at ${colors.text(colors.high)}` : "";
-  const title = colors.unit ? "accuracy" : `mean loss${colors.log ? " (log scale)" : ""}${cut}`;
+  const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
+  const title = colors.unit ? "accuracy" : `mean loss${colors.log ? " (log scale)" : ""}${clipped}`;
   return {
     orientation: "h",
     thickness: 10,
@@ -424,9 +432,12 @@ function nameless(trace) {
   return { name: "", showlegend: false, ...trace };
 }
 
-/** @param {Float64Array} axis */
-function range(axis) {
-  const half = axis.length > 1 ? (axis[1] - axis[0]) / 2 : 0.5;
+/**
+ * @param {Float64Array} axis
+ * @param {"contour" | "heatmap"} type
+ */
+function range(axis, type) {
+  const half = type === "heatmap" ? (axis[1] - axis[0]) / 2 : 0;
   return [axis[0] - half, axis[axis.length - 1] + half];
 }
 

@@ -6,7 +6,7 @@
  */
 
 const LOG_FROM_RATIO = 100;
-const CUT_FROM_RATIO = 5;
+const CLIP_FROM_RATIO = 5;
 
 /** A scale of losses, or of accuracies. */
 export class Scale {
@@ -14,14 +14,14 @@ export class Scale {
    * @param {number} low lowest value that is drawn as it is
    * @param {number} high highest such value; higher ones stand here
    * @param {boolean} log whether heights are logarithms to base 10
-   * @param {boolean} cut whether some values lie above `high`
+   * @param {boolean} clipped whether some values lie above `high`
    * @param {string} unit what ticks end with
    */
-  constructor(low, high, log, cut, unit = "") {
+  constructor(low, high, log, clipped, unit = "") {
     this.low = low;
     this.high = high;
     this.log = log;
-    this.cut = cut;
+    this.clipped = clipped;
     this.unit = unit;
   }
 
@@ -30,7 +30,7 @@ export class Scale {
    *
    * @param {Float64Array[]} surfaces losses, NaN where there is nothing
    * @param {"auto" | "linear" | "log"} kind
-   * @param {number | null | "auto"} maximum where to cut
+   * @param {number | null | "auto"} maximum where to clip
    * @returns {Scale}
    */
   static ofLosses(surfaces, kind, maximum) {
@@ -52,7 +52,7 @@ export class Scale {
     if (log) low = positive;
     if (maximum === "auto") {
       maximum = log ? null : usualHeight(each);
-      if (maximum !== null && top < CUT_FROM_RATIO * maximum) maximum = null;
+      if (maximum !== null && top < CLIP_FROM_RATIO * maximum) maximum = null;
     }
     if (maximum !== null && maximum > low) high = Math.min(high, maximum);
     if (!(high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high)))) {
@@ -75,8 +75,8 @@ export class Scale {
    */
   height(value) {
     if (!Number.isFinite(value)) return null;
-    const clipped = Math.min(Math.max(value, this.low), this.high);
-    return this.log ? Math.log10(clipped) : clipped;
+    const drawn = Math.min(Math.max(value, this.low), this.high);
+    return this.log ? Math.log10(drawn) : drawn;
   }
 
   /** @returns {[number, number]} the heights of the lowest and the highest value */

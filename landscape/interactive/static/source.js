@@ -11,7 +11,7 @@ import { Surface } from "landscape/surface.js";
  * @property {Status[]} index
  * @property {Record<string, any>} surfaces
  * @property {any} colorscale
- * @property {{scale: "auto" | "linear" | "log", cut: number | "auto"}} defaults
+ * @property {{scale: "auto" | "linear" | "log", clip: number | "auto"}} defaults
  */
 
 /** @returns {Content} */

@@ -11,7 +11,7 @@
  * @property {"auto" | "linear" | "log"} scale
  * @property {"one" | "own"} heights one range for all surfaces, or its own for each
  * @property {"one" | "own"} colors
- * @property {number | null | "auto"} cut losses above are drawn at this one
+ * @property {number | null | "auto"} clip losses above are drawn at this one
  * @property {"alpha" | "beta"} axis the coordinate that is constant along the cut line
  * @property {number} at where
  * @property {boolean} link whether all cameras turn together
@@ -36,7 +36,7 @@ const DEFAULTS = {
   scale: "auto",
   heights: "one",
   colors: "one",
-  cut: "auto",
+  clip: "auto",
   axis: "beta",
   at: 0,
   link: true,
@@ -77,9 +77,9 @@ export function parse(hash, defaults) {
   for (const key of SWITCHES) {
     if (given.has(key)) state[key] = given.get(key) !== "0";
   }
-  const cut = given.get("cut");
-  if (cut === "none") state.cut = null;
-  else if (cut !== null && isNumber(cut)) state.cut = Number(cut);
+  const clip = given.get("clip");
+  if (clip === "none") state.clip = null;
+  else if (clip !== null && isNumber(clip)) state.clip = Number(clip);
   const at = given.get("at");
   if (at !== null && isNumber(at)) state.at = Number(at);
   if (given.has("show")) {
@@ -104,8 +104,8 @@ export function format(state, defaults) {
   const result = new URLSearchParams();
   for (const key of Object.keys(CHOICES)) if (now[key] !== usual[key]) result.set(key, now[key]);
   for (const key of SWITCHES) if (now[key] !== usual[key]) result.set(key, now[key] ? "1" : "0");
-  if (state.cut !== usual.cut) {
-    result.set("cut", state.cut === null ? "none" : String(state.cut));
+  if (state.clip !== usual.clip) {
+    result.set("clip", state.clip === null ? "none" : String(state.clip));
   }
   if (state.at !== usual.at) result.set("at", String(Number(state.at.toPrecision(6))));
   if (String(state.show) !== String(usual.show)) {
