@@ -50,7 +50,8 @@ def show(surface: Surface, stream: TextIO | None = None) -> None:
 def _thinned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     """Return evenly spread rows, at most so many, the first and the last among them."""
     kept = np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int)
-    return values[kept]
+    thinned: NDArray[np.float64] = values[kept]
+    return thinned
 
 
 def _bars(heights: NDArray[np.float64]) -> Text:
