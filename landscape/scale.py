@@ -33,12 +33,14 @@ class Scale:
         high: Highest loss drawn as it is; higher ones stand here.
         log: Whether heights are logarithms to base 10.
         clipped: Whether some losses lie above ``high``.
+        quantity: What is measured, for labels.
     """
 
     low: float
     high: float
     log: bool
     clipped: bool = False
+    quantity: str = "mean loss"
 
     @classmethod
     def of(
@@ -75,7 +77,9 @@ class Scale:
         if not high - low > 1e-9 * max(abs(low), abs(high)):  # flat up to rounding
             margin = max(0.5, 0.5 * abs(low))
             low, high = (low / 2, low * 2) if log else (low - margin, high + margin)
-        return cls(low, high, log, clipped=bool(values.max() > high))
+        quantities = {surface.quantity for surface in surfaces}
+        quantity = quantities.pop() if len(quantities) == 1 else cls.quantity
+        return cls(low, high, log, bool(values.max() > high), quantity)
 
     def heights(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is drawn: clipped losses or their logarithms; nan where not finite."""

@@ -104,6 +104,8 @@ class Curvature:
         return ratio
 
 
+_CROSS_ENTROPIES = ("cross_entropy", "CrossEntropyLoss()")
+
 ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
 """What a surface has at every point."""
 
@@ -174,6 +176,12 @@ class Surface:
     def name(self) -> str:
         """What the figures call it."""
         return str(self.provenance.get("name", "surface"))
+
+    @property
+    def quantity(self) -> str:
+        """What the losses are, with their unit where it is known."""
+        loss = str(self.settings.get("loss", ""))
+        return "mean cross-entropy (nats)" if loss in _CROSS_ENTROPIES else "mean loss"
 
     @property
     def is_complete(self) -> bool:

@@ -31,6 +31,10 @@ class Told(Silent):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.done: list[int] = []
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def update(self, done: int, detail: str = "") -> None:
+        self.done.append(done)

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import landscape
 from landscape.grid import Grid
@@ -567,3 +568,45 @@ def test_wrong_views_are_told_in_one_line(
     assert text in result.stderr
     assert "Traceback" not in result.stderr
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["line.h5"]
+
+
+def test_plot_to_the_wishes_of_a_paper(run: Run, tmp_path: Path, surface: Surface) -> None:
+    surface.save(tmp_path / "a.h5")
+    (tmp_path / "paper.mplstyle").write_text("axes.linewidth: 3\n")
+    result = run(
+        *("plot", "a.h5", "--kind", "heatmap", "--size", "3.25x2", "--font", "DejaVu Serif"),
+        *("--font-size", "7", "--style", "paper.mplstyle", "--dpi", "100", "--out", "a.png"),
+    )
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (325, 200)
+    result = run("plot", "a.h5", "--seconds", "0.2", "--dpi", "30", "--out", "a.gif")
+    assert result.returncode == 0, result.stderr
+    assert "3/3" in result.stderr
+    with Image.open(tmp_path / "a.gif") as film:
+        assert getattr(film, "n_frames", 1) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--size", "3"), "WIDTHxHEIGHT"),
+        (("--size", "0x3"), "WIDTHxHEIGHT"),
+        (("--size", "1e9x3"), "WIDTHxHEIGHT"),
+        (("--font", "No Such Font"), "no font 'No Such Font'"),
+        (("--style", "nosuch"), "no style 'nosuch'"),
+        (("--cmap", "nosuch"), "no color map 'nosuch'"),
+        (("--motion", "sequence"), "are for films"),
+        (("--out", "a.avi"), "must end in .png, .pdf, .svg, .gif, .mp4"),
+        (("--out", "a.gif", "--kind", "contour"), "only surfaces in 3-D can turn"),
+    ],
+)
+def test_wrong_figures_are_told_in_one_line(
+    arguments: tuple[str, ...], text: str, run: Run, tmp_path: Path, surface: Surface
+) -> None:
+    surface.save(tmp_path / "a.h5")
+    result = run("plot", "a.h5", *arguments)
+    assert result.returncode == 2
+    assert text in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.h5"]

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,15 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
 
 from landscape import figures
 from landscape.errors import LandscapeError
+from landscape.figures.surfaces import Picture
 from landscape.grid import Grid
 from landscape.surface import Curvature, Mark, Surface, Trajectory
+from tests.reporters import Told
 
 FLAT = ("surface", "contour", "heatmap")
 
@@ -107,6 +112,14 @@ def test_an_unfinished_scan_is_drawn_and_told(slope: Surface) -> None:
     axes = drawn(slope.plot(kind="heatmap"))
     assert "25% of the points" in axes.get_title()
     assert not np.ma.getmaskarray(axes.collections[0].get_array()).any()
+
+
+def test_the_loss_has_its_unit_where_all_have_one(slope: Surface) -> None:
+    entropy = replace(slope, settings={"loss": "cross_entropy"})
+    assert figures.plot([entropy, entropy], kind="heatmap").axes[2].get_ylabel() == (
+        "mean cross-entropy (nats)"
+    )
+    assert figures.plot([entropy, slope], kind="heatmap").axes[2].get_ylabel() == "mean loss"
 
 
 def test_a_cut_is_told(slope: Surface) -> None:
@@ -280,3 +293,137 @@ def test_what_is_not_there_is_not_drawn(slope: Surface) -> None:
     ):
         with pytest.raises(LandscapeError, match=text):
             slope.plot(kind=kind)
+
+
+def test_contour_labels_do_not_run_into_each_other_or_out_of_the_picture() -> None:
+    crowded = Surface.empty(Grid.regular(41), {}, {})
+    a, b = np.meshgrid(crowded.grid.alphas, crowded.grid.betas, indexing="ij")
+    crowded.losses[:], crowded.evaluated[:] = np.exp(12 * np.hypot(a, b)), True
+    levels = [float(f"{level:.3g}") for level in np.exp(np.linspace(0.5, 12, 30))]
+    axes = drawn(figures.plot([crowded] * 3, kind="contour", levels=levels, size=(7, 2.4)))
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) >= 3
+    frame = axes.get_window_extent()
+    for number, box in enumerate(boxes):
+        assert frame.contains(*box.min)
+        assert frame.contains(*box.max)
+        assert box.count_overlaps(boxes[:number]) == 0
+
+
+def test_figures_go_into_given_axes(slope: Surface, walked: Surface) -> None:
+    figure, (left, right) = plt.subplots(1, 2)
+    assert slope.plot(kind="contour", ax=left) is figure
+    assert left.get_title().startswith("slope")
+    assert not right.get_title()
+    figures.plot([line_of([1.0, 2], "a"), line_of([2.0, 1], "b")], ax=right)
+    assert len(right.get_lines()) == 2
+    upright = plt.figure().add_subplot(projection="3d")
+    slope.plot(ax=upright)
+    assert upright.collections
+    for options, text in (
+        ({"ax": right}, "projection 3d"),
+        ({"ax": upright, "kind": "contour"}, "projection rectilinear"),
+        ({"ax": [left, right], "kind": "contour"}, "expected 1 axes"),
+        ({"ax": left, "kind": "contour", "size": (3, 3)}, "without size"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            slope.plot(**options)
+    with pytest.raises(ValueError, match="ax is for the kinds"):
+        walked.plot(kind="path", ax=left)
+
+
+def test_the_size_is_in_inches_and_the_style_is_kept(slope: Surface, tmp_path: Path) -> None:
+    for kind in FLAT:
+        figures.save(slope.plot(kind=kind, size=(3.25, 2.5)), tmp_path / "a.png", dpi=100)
+        with Image.open(tmp_path / "a.png") as picture:
+            assert picture.size == (325, 250)
+    with plt.rc_context({"font.size": 17, "image.cmap": "magma", "figure.facecolor": "red"}):
+        figure: Any = slope.plot(kind="heatmap")
+        assert figure.axes[0].xaxis.label.get_fontsize() == 17
+        assert figure.axes[0].collections[0].get_cmap().name == "magma"
+        assert figure.get_facecolor()[:3] == (1, 0, 0)
+
+
+def test_many_surfaces_take_several_rows(slope: Surface) -> None:
+    every: list[Any] = figures.plot([slope] * 6, kind="heatmap").axes
+    shapes = {axes.get_subplotspec().get_gridspec().get_geometry() for axes in every[:6]}
+    assert shapes == {(2, 3)}
+
+
+def test_letters_in_pdf_are_truetype(slope: Surface, tmp_path: Path) -> None:
+    figures.save(slope.plot(kind="heatmap"), tmp_path / "a.pdf")
+    content = (tmp_path / "a.pdf").read_bytes()
+    assert b"/Type42" in content or b"/FontFile2" in content or b"/CIDFontType2" in content
+    assert b"/Type3" not in content
+
+
+def frames(path: Path) -> list[NDArray[Any]]:
+    with Image.open(path) as film:
+        return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(film)]
+
+
+def test_a_film_turns_once_around(slope: Surface, tmp_path: Path) -> None:
+    told = Told()
+    path = tmp_path / "a.gif"
+    figures.animate([slope], path, seconds=0.4, dpi=40, progress=told)
+    pictures = frames(path)
+    assert len(pictures) == 6
+    assert all((pictures[0] != other).any() for other in pictures[1:])
+    assert told.done == [1, 2, 3, 4, 5, 6]
+    assert plt.get_fignums() == []
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.gif"]
+
+
+@pytest.mark.parametrize("kind", FLAT)
+def test_a_film_shows_one_after_the_other_on_one_scale(
+    slope: Surface, tmp_path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = []
+    original = Picture.add_bar
+
+    def record(self: Picture, figure: Any, every: Any, **options: Any) -> None:
+        bars.append((self.scale, figure.get_axes()[0].get_title()))
+        original(self, figure, every, **options)
+
+    monkeypatch.setattr(Picture, "add_bar", record)
+    epochs = [
+        replace(slope, losses=slope.losses / k, provenance={"name": f"epoch {k}"})
+        for k in (1, 2, 4)
+    ]
+    path = tmp_path / "a.gif"
+    figures.animate(epochs, path, motion="sequence", kind=kind, dpi=40, size=(3, 3))
+    assert len({scale for scale, _ in bars}) == 1
+    assert [title.split("\n")[0] for _, title in bars] == ["epoch 1", "epoch 2", "epoch 4"]
+    assert bars[0][0].low == 0.25
+    pictures = frames(path)
+    assert pictures[0].shape == (120, 120, 3)
+    assert len(pictures) >= 3
+
+
+def test_a_film_as_mp4_has_its_frames(slope: Surface, tmp_path: Path) -> None:
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    path = tmp_path / "new" / "a.mp4"
+    figures.animate([slope], path, seconds=0.4, dpi=41)
+    assert path.read_bytes()[4:8] == b"ftyp"
+    count, seconds = ffmpeg.count_frames_and_secs(str(path))
+    assert count == 6
+    assert seconds == pytest.approx(0.4, abs=0.05)
+
+
+def test_wrong_films_are_refused_and_leave_nothing(
+    slope: Surface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong: Any = (
+        ("a.avi", {}, r"ends in \.gif or \.mp4"),
+        ("a.gif", {"motion": "jump"}, "motion of rotate, sequence"),
+        ("a.gif", {"kind": "contour"}, "only surfaces in 3-D can turn"),
+        ("a.gif", {"kind": "path", "motion": "sequence"}, "a sequence is of the kinds"),
+    )
+    for name, options, text in wrong:
+        with pytest.raises(ValueError, match=text):
+            figures.animate([slope], tmp_path / name, **options)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(LandscapeError, match="MP4 is made with ffmpeg"):
+        figures.animate([slope], tmp_path / "a.mp4")
+    assert list(tmp_path.iterdir()) == []

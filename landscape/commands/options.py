@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from landscape.archives import DATA_DIR_VARIABLE
 
@@ -94,6 +95,17 @@ def _levels(text: str) -> list[float]:
     return levels
 
 
+def _size(text: str) -> tuple[float, float]:
+    match = re.fullmatch(r"([0-9.]+)x([0-9.]+)", text)
+    try:
+        width, height = map(float, match.groups()) if match else (0.0, 0.0)
+    except ValueError:
+        width = height = 0.0
+    if not 0.5 <= min(width, height) <= max(width, height) <= 100:
+        raise ValueError(f"expected WIDTHxHEIGHT in inches, each 0.5 to 100, not {text!r}")
+    return width, height
+
+
 def _preprocessing(text: str) -> Any:
     from landscape.data import Preprocessing
 
@@ -117,12 +129,18 @@ INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
 PART = Converted("PART", _part)
 PART_OR_AUTO = Converted("PART|auto", _part_or_auto)
+SIZE = Converted("WxH", _size)
 LEVELS = Converted("LOSSES", _levels)
 PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
 DEVICE = Converted("auto|cpu|cuda|cuda:N", _device)
 DEVICES = Converted("auto|cpu|cuda|cuda:N,...", _devices)
 PATH = click.Path(path_type=Path)
 SURFACES = click.argument("surfaces", metavar="SURFACE...", nargs=-1, required=True, type=PATH)
+
+
+def given(option: str) -> bool:
+    """Return whether an option stands on the command line."""
+    return click.get_current_context().get_parameter_source(option) == ParameterSource.COMMANDLINE
 
 
 def data_options(function: F) -> F:

@@ -16,8 +16,8 @@ from landscape import preview, progress
 from landscape.commands import aims
 from landscape.commands.aims import Aim, Scene
 from landscape.commands.info import as_one_line, facts_of
-from landscape.commands.options import DEVICES, INTERVAL, PART_OR_AUTO, PATH, POINTS
-from landscape.commands.source import Source, given, source_options
+from landscape.commands.options import DEVICES, INTERVAL, PART_OR_AUTO, PATH, POINTS, given
+from landscape.commands.source import Source, source_options
 from landscape.commands.watching import watched
 from landscape.directions import NORMALIZATIONS
 from landscape.evaluate import PRECISIONS

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
-from click.core import ParameterSource
 from torch import Tensor, nn
 
 from landscape import checkpoints, data
 from landscape.checkpoints import Checkpoint
-from landscape.commands.options import COUNT_OR_ALL, data_options
+from landscape.commands.options import COUNT_OR_ALL, data_options, given
 from landscape.errors import CheckpointError, UserCodeError
 from landscape.losses import Loss
 from landscape.models import FORMS, Net
@@ -283,11 +282,6 @@ class Source:
                 "preprocessing": "as it is" if prepared is None else str(prepared),
             },
         )
-
-
-def given(option: str) -> bool:
-    """Return whether an option stands on the command line."""
-    return click.get_current_context().get_parameter_source(option) == ParameterSource.COMMANDLINE
 
 
 def _loss(reference: str) -> Loss:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from landscape.errors import LandscapeError
@@ -17,52 +18,74 @@ if TYPE_CHECKING:
     from landscape.curvature import Density
 
 
-def draw_lines(surfaces: Sequence[Surface], scale: ScaleKind, maximum: float | None) -> Figure:
-    """Draw loss and accuracy along α, all in one picture, the spread of seeds as a band."""
+def draw_lines(
+    surfaces: Sequence[Surface],
+    scale: ScaleKind | Scale,
+    maximum: float | None,
+    size: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw loss and accuracy along α, all in one picture, the spread of seeds as a band.
+
+    Args:
+        surfaces: Lines.
+        scale: As for :func:`landscape.figures.plot`.
+        maximum: Losses above are not drawn.
+        size: Width and height in inches.
+        ax: Draw the losses here, and nothing else.
+    """
     wide = [surface.name for surface in surfaces if not surface.is_line]
     if wide:
         raise LandscapeError(
             f"{wide[0]} is a surface, not a line: scan it with --line, or draw another kind"
         )
-    common = Scale.of([each for surface in surfaces for each in surface.all], scale, maximum)
-    accuracies = any(np.isfinite(surface.stacked("accuracies")).any() for surface in surfaces)
-    figure, every = plt.subplots(
-        1,
-        1 + accuracies,
-        figsize=(5.2 * (1 + accuracies), 4.0),
-        layout="constrained",
-        squeeze=False,
-    )
-    pictures: list[tuple[Any, str, float]] = [(every[0, 0], "losses", 1.0)]
-    if accuracies:
-        pictures.append((every[0, 1], "accuracies", 100.0))
-    for axes, quantity, unit in pictures:
-        for number, surface in enumerate(surfaces):
-            _draw_line(axes, surface, quantity, unit, COLORS[number % len(COLORS)])
-        axes.set_xlabel("α, along δ")
-        axes.grid(alpha=0.3)
-        for mark in {mark.alpha: mark for s in surfaces for mark in s.marks}.values():
-            axes.axvline(mark.alpha, color="0.5", linewidth=0.8, linestyle=":")
-            axes.annotate(
-                plain(mark.name),
-                (mark.alpha, 1),
-                (2, -2),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                rotation=90,
-                va="top",
-                fontsize=7,
-            )
-    first = every[0, 0]
-    first.set_yscale("log" if common.log else "linear")
-    first.set_ylim(*(common.low, common.high) if common.clipped else (None, None))
-    first.set_ylabel(loss_label(common))
-    if accuracies:
-        every[0, 1].set_ylabel("accuracy (%)")
-    figure.legend(
-        *every[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8
-    )
-    return figure
+    if not isinstance(scale, Scale):
+        scale = Scale.of([each for surface in surfaces for each in surface.all], scale, maximum)
+    figure: Any
+    if ax is not None:
+        figure, losses, accuracies = ax.figure, ax, None
+    else:
+        has_accuracies = any(np.isfinite(s.stacked("accuracies")).any() for s in surfaces)
+        figure, every = plt.subplots(
+            1,
+            1 + has_accuracies,
+            figsize=size or (5.2 * (1 + has_accuracies), 4.0),
+            layout="constrained",
+            squeeze=False,
+        )
+        losses, accuracies = every[0, 0], every[0, 1] if has_accuracies else None
+    _draw_quantity(losses, surfaces, "losses", 1.0)
+    losses.set_yscale("log" if scale.log else "linear")
+    losses.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
+    losses.set_ylabel(loss_label(scale))
+    if accuracies is not None:
+        _draw_quantity(accuracies, surfaces, "accuracies", 100.0)
+        accuracies.set_ylabel("accuracy (%)")
+    if ax is not None:
+        losses.legend(fontsize="small")
+    else:
+        handles = losses.get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=2, fontsize="small")
+    return figure  # type: ignore[no-any-return]
+
+
+def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: float) -> None:
+    for number, surface in enumerate(surfaces):
+        _draw_line(axes, surface, quantity, unit, COLORS[number % len(COLORS)])
+    axes.set_xlabel("α, along δ")
+    axes.grid(alpha=0.3)
+    for mark in {mark.alpha: mark for s in surfaces for mark in s.marks}.values():
+        axes.axvline(mark.alpha, color="0.5", linewidth=0.8, linestyle=":")
+        axes.annotate(
+            plain(mark.name),
+            (mark.alpha, 1),
+            (2, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            rotation=90,
+            va="top",
+            fontsize="x-small",
+        )
 
 
 def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: str) -> None:

@@ -14,12 +14,12 @@ from landscape.figures.parts import edges, flat, plain
 from landscape.surface import Surface
 
 
-def draw_curvature(surfaces: Sequence[Surface]) -> Figure:
+def draw_curvature(surfaces: Sequence[Surface], size: tuple[float, float] | None) -> Figure:
     """Draw |λ_min / λ_max| over the grid, with contours of the loss."""
     figure, every = plt.subplots(
         1,
         len(surfaces),
-        figsize=(5.0 * len(surfaces) + 0.6, 4.6),
+        figsize=size or (5.0 * len(surfaces) + 0.6, 4.6),
         layout="constrained",
         squeeze=False,
     )

@@ -62,7 +62,7 @@ def plain(name: str) -> str:
 def loss_label(scale: Scale) -> str:
     """Return what stands beside an axis of losses."""
     clipped = f", cut at {Scale.label(scale.high)}" if scale.clipped else ""
-    return f"mean loss{' (log scale)' if scale.log else ''}{clipped}"
+    return f"{scale.quantity}{', log scale' if scale.log else ''}{clipped}"
 
 
 def loss_ticks(axis: Any, scale: Scale, num: int = 8) -> None:

@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from landscape.errors import LandscapeError
+from landscape.figures.labels import label
 from landscape.figures.parts import path_style, plain, title
 from landscape.figures.surfaces import Picture
 from landscape.surface import Surface
@@ -14,7 +15,9 @@ from landscape.surface import Surface
 _ROUNDING = 1e-5  # of float32 weights
 
 
-def draw_paths(surfaces: Sequence[Surface], picture: Picture) -> Figure:
+def draw_paths(
+    surfaces: Sequence[Surface], picture: Picture, size: tuple[float, float] | None
+) -> Figure:
     """Draw contours with paths, and beside them their distances and losses by step."""
     without = [surface.name for surface in surfaces if not surface.paths]
     if without:
@@ -22,11 +25,12 @@ def draw_paths(surfaces: Sequence[Surface], picture: Picture) -> Figure:
             f"{without[0]} holds no path: scan it with --paths, or draw it as a contour"
         )
     rows = len(surfaces)
-    figure = plt.figure(figsize=(10.4, 4.8 * rows), layout="constrained")
+    figure = plt.figure(figsize=size or (10.4, 4.8 * rows), layout="constrained")
     grid = figure.add_gridspec(2 * rows, 2, width_ratios=(1.5, 1))
+    contours = []
     for row, surface in enumerate(surfaces):
         flat: Any = figure.add_subplot(grid[2 * row : 2 * row + 2, 0])
-        picture.draw_contour(flat, surface.median)
+        contours.append(picture.draw_contour(flat, surface.median))
         flat.set_title(title(surface))
         flat.set_xlabel("α")
         flat.set_ylabel("β")
@@ -53,5 +57,6 @@ def draw_paths(surfaces: Sequence[Surface], picture: Picture) -> Figure:
         losses.set_xlabel(surface.paths[0].unit)
         for axes in every:
             axes.grid(alpha=0.3)
-            axes.legend(fontsize=7)
+            axes.legend(fontsize="x-small")
+    label(figure, contours)
     return figure

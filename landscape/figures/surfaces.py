@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
+from landscape.figures.labels import Contours
 from landscape.figures.parts import edges, flat, loss_label, loss_ticks, path_style, plain
 from landscape.grid import Grid
 from landscape.scale import Scale
@@ -68,7 +69,8 @@ class Picture:
             rasterized=True,
         )
         axes.set_zlim(low, high)
-        axes.set_box_aspect((1, 1, 0.75))
+        axes.set_box_aspect((1, 1, 0.75), zoom=1.06)
+        axes.xaxis.labelpad = axes.yaxis.labelpad = 7
         axes.view_init(elev=32, azim=-60)
         axes.locator_params(axis="x", nbins=5)
         axes.locator_params(axis="y", nbins=5)
@@ -79,14 +81,14 @@ class Picture:
             below = np.clip(self.scale.heights(path.plane_losses), low, high)
             axes.plot(path.alphas, path.betas, at, "o-", zorder=10, **path_style(number))
             for x0, y0, z0, z1 in zip(path.alphas, path.betas, below, at, strict=True):
-                axes.plot([x0, x0], [y0, y0], [z0, z1], color="k", linewidth=0.5, zorder=9)
+                axes.plot([x0, x0], [y0, y0], [z0, z1], color="0.3", linewidth=0.5, zorder=9)
         for mark in surface.marks:
             height = float(np.clip(self.scale.heights(np.array([mark.loss])), low, high)[0])
             axes.plot([mark.alpha], [mark.beta], [height], "k^", markersize=5, zorder=10)
             axes.text(mark.alpha, mark.beta, height, f" {plain(mark.name)}", zorder=11)
 
-    def draw_contour(self, axes: Any, surface: Surface) -> None:
-        """Draw filled contours with labelled lines."""
+    def draw_contour(self, axes: Any, surface: Surface) -> Contours:
+        """Draw filled contours with lines, and return what labels these need."""
         height = np.ma.masked_invalid(self.scale.heights(surface.filled()).T)
         _need_both_axes(surface)
         flat(axes, surface)
@@ -99,11 +101,10 @@ class Picture:
             *where, levels=at, colors="k", linewidths=0.6, alpha=0.8, linestyles="solid"
         )
         texts = dict(zip(at, map(Scale.label, lines), strict=True))
-        # Where lines are many, labels of every other do not run into each other.
-        axes.clabel(drawn, at[:: 2 if len(at) > 6 else 1], fmt=texts, fontsize=7)
         if surface.center_loss is not None and not surface.marks:
             axes.plot(0, 0, "+", color="white", markersize=8)
         overlay(axes, surface)
+        return Contours(axes, drawn, texts)
 
     def draw_heatmap(self, axes: Any, surface: Surface) -> None:
         """Draw one cell for each point."""
@@ -141,12 +142,12 @@ def overlay(axes: Any, surface: Surface) -> None:
             (mark.alpha, mark.beta),
             (5, 5),
             textcoords="offset points",
-            fontsize=8,
+            fontsize="small",
             zorder=6,
             bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0},
         )
     if surface.paths:
-        axes.legend(fontsize=8, loc="best")
+        axes.legend(fontsize="small", loc="best")
 
 
 def _need_both_axes(surface: Surface) -> None:

@@ -39,6 +39,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "id": identifier,
         "version": version,
         "name": surface.name,
+        "quantity": surface.quantity,
         "alphas": _base64(middle.grid.alphas, "<f8"),
         "betas": _base64(middle.grid.betas, "<f8"),
         "losses": filled(middle.losses, "<f8"),

@@ -100,6 +100,12 @@ function quantity(all) {
   return all.some((surface) => surface.hasAccuracies) ? state.quantity : "loss";
 }
 
+/** @param {Surface[]} all */
+function label(all) {
+  const labels = new Set(all.map((surface) => surface.quantity));
+  return labels.size === 1 ? [...labels][0] : "mean loss";
+}
+
 // ---- drawing
 
 let isDrawing = false;
@@ -181,6 +187,7 @@ async function draw() {
     const surface = /** @type {Surface} */ (panel.surface);
     await panel.draw(view(), {
       quantity: of,
+      label: label(all),
       scale: scale(state.heights, surface),
       colors: scale(state.colors, surface),
       marks: state.marks,
@@ -202,7 +209,7 @@ async function drawProfile() {
   const all = surfaces();
   const of = quantity(all);
   const scale = of === "loss" ? scaleOf(all) : Scale.ofAccuracies();
-  const lines = profiles(all, of, state.axis, state.at, scale, style());
+  const lines = profiles(all, of, state.axis, state.at, label(all), scale, style());
   byId("profile").hidden = false;
   await Plotly.react(profilePlot, lines.data, lines.layout, OPTIONS);
 }

@@ -26,6 +26,7 @@ export const CONFIG = {
  *
  * @typedef {object} Shown
  * @property {"loss" | "accuracy"} quantity
+ * @property {string} label what the losses are
  * @property {Scale} scale of heights
  * @property {Scale} colors
  * @property {boolean} marks
@@ -73,7 +74,7 @@ export function relief(surface, shown, camera) {
       cmin,
       cmax,
       colorscale: style.colorscale,
-      colorbar: bar(colors, style),
+      colorbar: bar(shown),
       hoverinfo: "none",
       lighting: { ambient: 0.6, diffuse: 0.7, specular: 0.12, roughness: 0.6 },
       contours: { x: { highlight: false }, y: { highlight: false }, z: { highlight: false } },
@@ -181,7 +182,7 @@ export function flat(surface, shown, type) {
     zmin: low,
     zmax: high,
     colorscale: style.colorscale,
-    colorbar: bar(colors, style),
+    colorbar: bar(shown),
     hoverinfo: "none",
   };
   if (type === "contour") {
@@ -256,10 +257,11 @@ export function flat(surface, shown, type) {
  * @param {"loss" | "accuracy"} quantity
  * @param {"alpha" | "beta"} axis the coordinate that is constant
  * @param {number} at
+ * @param {string} label what the losses are
  * @param {Scale} scale
  * @param {Style} style
  */
-export function profiles(surfaces, quantity, axis, at, scale, style) {
+export function profiles(surfaces, quantity, axis, at, label, scale, style) {
   /** @type {any[]} */
   const data = [];
   surfaces.forEach((surface, order) => {
@@ -318,7 +320,7 @@ export function profiles(surfaces, quantity, axis, at, scale, style) {
           ? { tickvals: scale.levels(6), ticktext: scale.levels(6).map(number) }
           : {}),
         range: [unit * (low - margin), unit * (high + margin)],
-        title: { text: quantity === "loss" ? "mean loss" : "accuracy (%)" },
+        title: { text: quantity === "loss" ? label : "accuracy (%)" },
       },
     },
   };
@@ -376,13 +378,12 @@ function paper(style) {
   };
 }
 
-/**
- * @param {Scale} colors
- * @param {Style} style
- */
-function bar(colors, style) {
+/** @param {Shown} shown */
+function bar({ quantity, label, colors, style }) {
   const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
-  const title = colors.unit ? "accuracy" : `mean loss${colors.log ? " (log scale)" : ""}${clipped}`;
+  const title = quantity === "loss"
+    ? `${label}${colors.log ? ", log scale" : ""}${clipped}`
+    : "accuracy";
   return {
     orientation: "h",
     thickness: 10,

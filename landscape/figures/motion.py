@@ -1,0 +1,150 @@
+"""Figures that move: surfaces that turn, or one surface after the other."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import matplotlib
+from matplotlib import pyplot as plt
+from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
+
+from landscape.atomic import replacing
+from landscape.errors import LandscapeError
+from landscape.figures.still import Kind, plot
+from landscape.progress import Progress, Silent
+from landscape.scale import Scale
+from landscape.surface import Surface
+
+Motion = Literal["rotate", "sequence"]
+MOTIONS: tuple[str, ...] = get_args(Motion)
+MOVIES = ("gif", "mp4")
+
+_FRAMES_PER_SECOND = 15
+_IN_SEQUENCE = ("surface", "contour", "heatmap")
+_PAUSE = 1.5  # seconds for which the last of a sequence stays
+
+
+def animate(
+    surfaces: Sequence[Surface],
+    path: str | Path,
+    *,
+    motion: Motion = "rotate",
+    seconds: float | None = None,
+    dpi: int = 100,
+    progress: Progress | None = None,
+    kind: Kind = "auto",
+    **options: Any,
+) -> None:
+    """Write a film of surfaces, as GIF or MP4 by the file's suffix.
+
+    Args:
+        surfaces: One or more.
+        path: Where to write; the file appears complete or not at all.
+        motion: ``rotate`` turns all of them once around, side by side; ``sequence`` shows one
+            after the other, on one scale: the epochs of a training on one plane, say.
+        seconds: How long it lasts; by default 6 for a turn, and half a second a surface.
+        dpi: Pixels per inch.
+        progress: Where to report to.
+        kind: As for :func:`landscape.figures.plot`; a turn needs ``surface``.
+        **options: Of :func:`landscape.figures.plot`.
+
+    Raises:
+        ValueError: Another suffix or motion.
+        LandscapeError: There is nothing to draw, or MP4 is asked for without ffmpeg.
+        OSError: It cannot be written.
+    """
+    path = Path(path)
+    form = path.suffix.lstrip(".").lower()
+    if form not in MOVIES or motion not in MOTIONS:
+        raise ValueError(
+            f"expected a file name that ends in .{' or .'.join(MOVIES)} and a motion of "
+            f"{', '.join(MOTIONS)}, not {path} and {motion!r}"
+        )
+    if motion == "rotate" and kind not in ("auto", "surface"):
+        raise ValueError(f"only surfaces in 3-D can turn, not the kind {kind!r}")
+    progress = progress or Silent()
+    if motion == "rotate":
+        rate = float(_FRAMES_PER_SECOND)
+        frames = max(2, round(rate * (6.0 if seconds is None else seconds)))
+        steps = _turn(surfaces, frames, options)
+    else:
+        frames = len(surfaces)
+        rate = frames / max(0.1, (0.5 * frames if seconds is None else seconds))
+        steps = _sequence(surfaces, kind, options)
+    progress.start(path.name, frames)
+    try:
+        with _writer(form, rate) as (writer, temporary):
+            number = 0
+            for number, figure in enumerate(steps, 1):
+                if number == 1:
+                    writer.setup(figure, str(temporary), dpi)
+                writer.grab_frame()
+                progress.update(number)
+            if motion == "sequence":
+                for _ in range(round(_PAUSE * rate)):
+                    writer.grab_frame()
+            writer.finish()
+            with replacing(path) as place:
+                shutil.copyfile(temporary, place)
+    finally:
+        progress.stop()
+        plt.close("all")
+
+
+def _turn(surfaces: Sequence[Surface], frames: int, options: Any) -> Iterator[Any]:
+    """Yield the same figure, seen from all around."""
+    figure = plot(surfaces, kind="surface", **options)
+    every: list[Any] = [axes for axes in figure.axes if axes.name == "3d"]
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # what turns would else be moved as well
+    for frame in range(frames):
+        for axes in every:
+            axes.view_init(elev=32, azim=-60 + 360 * frame / frames)
+        yield figure
+
+
+def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Iterator[Any]:
+    """Yield one figure with one surface after the other, all on the scale of all."""
+    kind = "surface" if kind == "auto" else kind
+    if kind not in _IN_SEQUENCE:
+        raise ValueError(f"a sequence is of the kinds {', '.join(_IN_SEQUENCE)}, not {kind}")
+    size = options.pop("size", None) or (6.0, 4.8)
+    scale = Scale.of(
+        [surface.median for surface in surfaces],
+        options.pop("scale", "auto"),
+        options.pop("maximum", None),
+    )
+    figure = plt.figure(figsize=size, layout="constrained")
+    for surface in surfaces:
+        figure.clear()
+        axes = figure.add_subplot(projection="3d" if kind == "surface" else None)
+        plot([surface], kind=kind, scale=scale, ax=axes, **options)
+        yield figure
+
+
+@contextmanager
+def _writer(form: str, rate: float) -> Iterator[tuple[AbstractMovieWriter, Path]]:
+    """Give what makes a film, and a temporary file for it."""
+    make: Any = PillowWriter if form == "gif" else FFMpegWriter
+    settings: Any = {} if form == "gif" else {"animation.ffmpeg_path": _ffmpeg()}
+    with tempfile.TemporaryDirectory() as folder, matplotlib.rc_context(settings):
+        yield make(fps=rate), Path(folder, f"film.{form}")
+
+
+def _ffmpeg() -> str:
+    """Return the path of ffmpeg: the system's, or the one that a package brings."""
+    found = shutil.which("ffmpeg")
+    if found is None:
+        try:
+            import imageio_ffmpeg
+
+            found = str(imageio_ffmpeg.get_ffmpeg_exe())
+        except (ImportError, RuntimeError):
+            raise LandscapeError(
+                "MP4 is made with ffmpeg, which is not here: install it, or "
+                '`pip install "losslandscape[video]"`, or write a .gif'
+            ) from None
+    return found
