@@ -1,0 +1,142 @@
+/** The controls, the texts and the keys of the page. */
+
+import { fill } from "landscape/gallery.js";
+import { byId } from "landscape/view.js";
+
+/** @typedef {import("landscape/view.js").View} View */
+/** @typedef {import("landscape/state.js").State} State */
+
+const STEPS = 1000; // of the slider
+
+const form = /** @type {HTMLFormElement} */ (byId("controls"));
+
+/**
+ * Bring controls and texts in line with the view.
+ *
+ * @param {View} view
+ * @param {(id: string, on: boolean) => void} choose
+ */
+export function tell(view, choose) {
+  const { state, index, page, scale } = view;
+  const statuses = new Map(index.map((status) => [status.id, status]));
+  for (const panel of view.panels.values()) {
+    const status = statuses.get(panel.id);
+    if (status) panel.tell(status);
+  }
+  /** @type {any} */
+  const fields = form.elements;
+  fields.view.value = view.kind;
+  fields.view[0].disabled = view.noRelief() !== null;
+  fields.quantity.value = view.quantity;
+  fields.quantity[1].disabled = !view.hasAccuracies;
+  fields.scale.value = scale.log ? "log" : "linear";
+  for (const field of [...fields.scale, fields.clip]) field.disabled = view.quantity !== "loss";
+  fields.heights.checked = state.heights === "one";
+  fields.colors.checked = state.colors === "one";
+  for (const name of ["link", "marks", "paths"]) fields[name].checked = Reflect.get(state, name);
+  fields.clip.value = scale.clipped ? stepOf(view, scale.high) : STEPS;
+  fields["clip-at"].value = scale.clipped ? scale.text(scale.high) : "nothing";
+  byId("same").hidden = view.panels.size < 2;
+  byId("paths-switch").hidden = !view.surfaces.some((surface) => surface.paths.length);
+  for (const radio of document.querySelectorAll("input[name=axis]")) {
+    const input = /** @type {HTMLInputElement} */ (radio);
+    input.checked = input.value === state.axis;
+  }
+  const gallery = byId("gallery");
+  gallery.hidden = index.length < 2 && !page.gallery;
+  if (page.gallery && !state.show.length) gallery.open = true;
+  fill(gallery.querySelector(".cards"), index, state.show, page.colorscale, choose);
+  const unknown = state.show.filter((id) => !statuses.has(id));
+  const texts = [
+    view.problem && `Something went wrong: ${view.problem}`,
+    view.isConnected ? "" : "The viewer has ended; this is what it showed last. Start it again " +
+      "to go on.",
+    state.view === "surface" ? view.noRelief() : "",
+    unknown.length ? `There is no surface ${unknown.join(", ")} here.` : "",
+    index.length ? "" : "There is no surface in this folder yet.",
+  ].filter(Boolean);
+  const message = byId("message");
+  message.textContent = texts.join(" ");
+  message.hidden = !texts.length;
+}
+
+/**
+ * Listen to controls and keys.
+ *
+ * @param {View} view
+ * @param {(change: Partial<State>) => void} set
+ * @param {() => void} savePicture
+ */
+export function listenToUser(view, set, savePicture) {
+  document.addEventListener("input", ({ target }) => {
+    const { name, value } = /** @type {HTMLInputElement} */ (target);
+    if (name === "clip") set({ clip: clipAt(view, Number(value)) });
+  });
+  document.addEventListener("change", ({ target }) => {
+    const { name, value, checked } = /** @type {HTMLInputElement} */ (target);
+    if (["view", "quantity", "scale", "axis"].includes(name)) set({ [name]: value });
+    else if (["heights", "colors"].includes(name)) set({ [name]: checked ? "one" : "own" });
+    else if (["marks", "paths"].includes(name)) set({ [name]: checked });
+    else if (name === "link") set({ link: checked, cameras: view.state.cameras.slice(0, 1) });
+  });
+
+  /** @type {Record<string, () => void>} */
+  const actions = {
+    png: savePicture,
+    reset: () => set({ cameras: [], clip: "auto", at: 0 }),
+    theme: () => {
+      const themes = /** @type {const} */ (["auto", "light", "dark"]);
+      set({ theme: themes[(themes.indexOf(view.state.theme) + 1) % themes.length] });
+    },
+    help: () => byId("help").showModal(),
+  };
+  form.addEventListener("click", ({ target }) => {
+    if (target instanceof HTMLButtonElement) actions[target.name]();
+  });
+
+  /** @type {Record<string, () => void>} */
+  const keys = {
+    "1": () => set({ view: "surface" }),
+    "2": () => set({ view: "contour" }),
+    "3": () => set({ view: "heatmap" }),
+    l: () => set({ scale: view.scale.log ? "linear" : "log" }),
+    a: () => set({ quantity: view.quantity === "loss" ? "accuracy" : "loss" }),
+    c: () => set({ axis: view.state.axis === "beta" ? "alpha" : "beta" }),
+    r: actions.reset,
+    s: actions.png,
+    t: actions.theme,
+    "?": actions.help,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    const action = keys[event.key.toLowerCase()];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  });
+}
+
+/**
+ * Where the slider stands for a loss: evenly by ratios where all losses are positive.
+ *
+ * @param {View} view
+ * @param {number} clip
+ */
+function stepOf(view, clip) {
+  const { low, high } = view.scaleTo(null);
+  const part = low > 0 ? Math.log(clip / low) / Math.log(high / low) : (clip - low) / (high - low);
+  return Math.round(STEPS * part);
+}
+
+/**
+ * @param {View} view
+ * @param {number} step
+ */
+function clipAt(view, step) {
+  if (step >= STEPS) return null;
+  const { low, high } = view.scaleTo(null);
+  const part = Math.max(step, 1) / STEPS;
+  const clip = low > 0 ? low * (high / low) ** part : low + part * (high - low);
+  return Number(clip.toPrecision(3));
+}

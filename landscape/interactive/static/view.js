@@ -1,0 +1,139 @@
+/** What the page shows at this moment, and what follows from it. */
+
+import { Scale } from "landscape/scale.js";
+import { CAMERA, parse } from "landscape/state.js";
+
+/** @typedef {import("landscape/state.js").State} State */
+/** @typedef {import("landscape/surface.js").Surface} Surface */
+/** @typedef {import("landscape/surface.js").Status} Status */
+/** @typedef {import("landscape/panel.js").Panel} Panel */
+/** @typedef {import("landscape/source.js").Content} Content */
+
+const MOST_RELIEFS = 12; // a browser stops at about 16 WebGL contexts
+
+/** The state, the surfaces it is about, and their panels. */
+export class View {
+  /** @param {Content} page */
+  constructor(page) {
+    this.page = page;
+    /** @type {Status[]} */ this.index = page.index;
+    /** @type {Partial<State>} */ this.defaults = page.defaults;
+    /** @type {Map<string, Panel>} */ this.panels = new Map();
+    this.setDefaults();
+    this.state = parse(location.hash, this.defaults);
+    this.isConnected = true;
+    this.problem = "";
+    this.hasWebGL = hasWebGL();
+  }
+
+  /** A gallery begins with a choice, all others with everything. */
+  setDefaults() {
+    const all = this.index.map((status) => status.id);
+    this.defaults = { ...this.defaults, show: this.page.gallery ? [] : all };
+  }
+
+  /** @returns {string | null} why nothing can be drawn in 3-D */
+  noRelief() {
+    if (!this.hasWebGL) {
+      return "This browser has no WebGL, which 3-D pictures need. Contours and heat maps work; " +
+        "for 3-D, turn on hardware acceleration or take another browser.";
+    }
+    if (this.panels.size > MOST_RELIEFS) {
+      return `A browser draws at most ${MOST_RELIEFS} pictures in 3-D: choose fewer surfaces.`;
+    }
+    return null;
+  }
+
+  /** @returns {State["view"]} what is drawn, which is not always what was asked for */
+  get kind() {
+    const { view } = this.state;
+    return view === "surface" && this.noRelief() !== null ? "contour" : view;
+  }
+
+  /** @returns {Panel[]} those that have something to show */
+  get drawn() {
+    return [...this.panels.values()].filter((panel) => panel.surface !== null);
+  }
+
+  /** @returns {Surface[]} */
+  get surfaces() {
+    return this.drawn.map((panel) => /** @type {Surface} */ (panel.surface));
+  }
+
+  /** @param {number} number of a panel */
+  camera(number) {
+    const { cameras, link } = this.state;
+    return cameras[link ? 0 : number] ?? cameras[0] ?? CAMERA;
+  }
+
+  get hasAccuracies() {
+    return this.surfaces.some((surface) => surface.hasAccuracies);
+  }
+
+  get quantity() {
+    return this.hasAccuracies ? this.state.quantity : "loss";
+  }
+
+  /** What the losses are, with their unit where all have the same. */
+  get label() {
+    const labels = new Set(this.surfaces.map((surface) => surface.quantity));
+    return labels.size === 1 ? [...labels][0] : "mean loss";
+  }
+
+  /** The scale of the losses of all surfaces together. */
+  get scale() {
+    return this.scaleTo(this.state.clip);
+  }
+
+  /** @param {State["clip"]} clip */
+  scaleTo(clip) {
+    return Scale.ofLosses(this.surfaces.map((s) => s.losses), this.state.scale, clip);
+  }
+
+  /**
+   * The scale on which a surface is drawn.
+   *
+   * @param {"one" | "own"} which
+   * @param {Surface} surface
+   */
+  scaleOf(which, surface) {
+    if (this.quantity === "accuracy") return Scale.ofAccuracies();
+    const one = this.scale;
+    const kind = one.log ? "log" : "linear";
+    return which === "one"
+      ? one
+      : Scale.ofLosses([surface.losses], kind, one.clipped ? one.high : null);
+  }
+
+  /** The colors of the page, for plotly. */
+  get style() {
+    return {
+      text: css("ink"),
+      grid: css("line"),
+      missing: css("missing"),
+      colorscale: this.page.colorscale,
+    };
+  }
+}
+
+/** @param {string} name of a color of the style sheet */
+export function css(name) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(--${name})`;
+  document.body.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
+}
+
+/** @param {string} id */
+export function byId(id) {
+  return /** @type {any} */ (document.getElementById(id));
+}
+
+function hasWebGL() {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("webgl2") ?? canvas.getContext("webgl");
+  /** @type {any} */ (context)?.getExtension("WEBGL_lose_context")?.loseContext();
+  return context !== null;
+}
