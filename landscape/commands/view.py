@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from landscape import interactive, store
+from landscape import interactive
 from landscape.commands.options import PATH, scale_options
 from landscape.errors import SurfaceFileError
 from landscape.interactive.server import Server
-from landscape.interactive.shelf import Shelf, surfaces_in
+from landscape.interactive.shelf import Shelf
 
 
 @click.command()
@@ -58,11 +58,17 @@ def command(
     if html is not None:
         if port is not None or wait:
             raise click.UsageError("--port and --wait are for the live page, without --html")
-        surfaces = surfaces_in(paths[0]) if is_folder else [store.load(path) for path in paths]
-        if not surfaces:
+        shelf = Shelf(paths)
+        shelf.index()
+        if not shelf.surfaces:
             raise SurfaceFileError(f"{paths[0]} holds no surface: scan one into it first")
         page = interactive.view(
-            surfaces, html, gallery=is_folder, open_browser=open_browser or False, **options
+            list(shelf.surfaces.values()),
+            html,
+            names=list(shelf.surfaces),
+            gallery=is_folder,
+            open_browser=open_browser or False,
+            **options,
         )
         click.echo(page)
         return

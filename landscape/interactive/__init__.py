@@ -12,7 +12,13 @@ from landscape.atomic import replacing
 from landscape.errors import LandscapeError
 from landscape.interactive.page import page
 from landscape.interactive.payload import content, thumbnail
-from landscape.interactive.shelf import points, reason_not_drawn, status
+from landscape.interactive.shelf import (
+    points,
+    reason_not_drawn,
+    status,
+    told_apart,
+    with_different_names,
+)
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -25,6 +31,7 @@ def view(
     *,
     scale: ScaleKind = "auto",
     maximum: float | None = None,
+    names: Sequence[str] | None = None,
     gallery: bool = False,
     open_browser: bool | None = None,
 ) -> Path:
@@ -37,6 +44,7 @@ def view(
         html: Where to write; by default a temporary file.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100.
         maximum: Losses above are drawn at this height; the page says so.
+        names: What tells them apart, in links and where they are called alike; all different.
         gallery: Begin with thumbnails to choose from, not with all of them.
         open_browser: By default only where ``html`` is not given. Without a display nothing
             is opened.
@@ -59,17 +67,17 @@ def view(
         path = Path(tempfile.mkdtemp(prefix="landscape-")) / "landscape.html"
     else:
         path = Path(html)
-    names = [surface.name for surface in surfaces]
+    if names is None:
+        names = told_apart([surface.name for surface in surfaces])
     index: list[Mapping[str, Any]] = []
     contents: dict[str, Any] = {}
-    for number, (name, surface) in enumerate(zip(names, surfaces, strict=True), 1):
-        identifier = name if names.count(name) == 1 else f"{name} ({number})"
+    for name, surface in zip(names, surfaces, strict=True):
         done, total = points(surface)
         is_whole = done == total
         index.append(
             status(
-                identifier,
                 name,
+                surface.name,
                 "file",
                 "complete" if is_whole else "unfinished",
                 "" if is_whole else f"{done} of {total} points",
@@ -79,7 +87,8 @@ def view(
                 thumbnail(surface),
             )
         )
-        contents[identifier] = content(surface, identifier, "file")
+        contents[name] = content(surface, name, "file")
+    index = with_different_names(index)
     text = page(index, contents, live=False, gallery=gallery, scale=scale, maximum=maximum)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -104,18 +104,19 @@ class Shelf:
         if self.folder is not None:
             self._look_around(self.folder)
         statuses = [self._status(name, kept) for name, kept in self._kept.items()]
-        if self.folder is None:
-            return statuses
-        return [
-            each
-            for each, kept in zip(statuses, self._kept.values(), strict=True)
-            if kept.surface is not None and reason_not_drawn(kept.surface) is None
-        ]
+        if self.folder is not None:
+            surfaces = self.surfaces
+            statuses = [each for each in statuses if each["id"] in surfaces]
+        return with_different_names(statuses)
 
     @property
-    def surfaces(self) -> list[Surface]:
-        """All that could be read."""
-        return [kept.surface for kept in self._kept.values() if kept.surface is not None]
+    def surfaces(self) -> Mapping[str, Surface]:
+        """All that have been read and can be drawn, by identifier."""
+        return {
+            name: kept.surface
+            for name, kept in self._kept.items()
+            if kept.surface is not None and reason_not_drawn(kept.surface) is None
+        }
 
     def content(self, identifier: str) -> Mapping[str, Any] | None:
         """Return all of a surface; None where there is none of that name."""
@@ -166,11 +167,20 @@ class Shelf:
         return status(name, surface.name, kept.version, state, note, done, total, shape, picture)
 
 
-def surfaces_in(folder: Path) -> list[Surface]:
-    """Return all surfaces in a folder and below that can be drawn, by their paths."""
-    shelf = Shelf([folder])
-    shelf.index()
-    return [surface for surface in shelf.surfaces if reason_not_drawn(surface) is None]
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Return names, numbered where they are not different."""
+    return [
+        f"{name} ({number})" if names.count(name) > 1 else name
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def with_different_names(index: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return statuses in which those that are called alike are called by their identifiers."""
+    names = [each["name"] for each in index]
+    return [
+        {**each, "name": each["id"]} if names.count(each["name"]) > 1 else each for each in index
+    ]
 
 
 def _identifiers(paths: Sequence[Path]) -> list[str]:
@@ -178,8 +188,7 @@ def _identifiers(paths: Sequence[Path]) -> list[str]:
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(paths):
         return stems
-    names = [path.with_suffix("").as_posix() for path in paths]
-    return [f"{name}-{k}" if names.count(name) > 1 else name for k, name in enumerate(names)]
+    return told_apart([path.with_suffix("").as_posix() for path in paths])
 
 
 def _version(path: Path) -> str:

@@ -38,7 +38,10 @@ export async function refresh(view, reports) {
     }
   });
   for (const panel of view.panels.values()) {
-    if (isOld(panel, known.get(panel.id))) panel.set(await load(view.page, panel.id));
+    const status = known.get(panel.id);
+    if (isOld(panel, status)) panel.set(await load(view.page, panel.id));
+    // Among those that are called alike the index tells them apart.
+    if (panel.surface && status) panel.surface.name = status.name;
   }
 }
 

@@ -27,7 +27,9 @@ export function fill(list, index, chosen, colorscale, choose) {
     name.textContent = status.name;
     const note = document.createElement("small");
     const size = status.shape.length ? `${status.shape.join("×")} points` : "";
-    note.textContent = [status.id, size, status.note].filter(Boolean).join(" · ");
+    note.textContent = [status.id === status.name ? "" : status.id, size, status.note].filter(
+      Boolean,
+    ).join(" · ");
     card.append(box, thumbnail(status, colorscale), name, note);
     return card;
   }));

@@ -236,7 +236,7 @@ export function flat(surface, shown, type) {
   const square = Math.max(...spans) < 4 * Math.min(...spans);
   const layout = {
     ...paper(style),
-    margin: { l: 52, r: 12, t: 8, b: 96 },
+    margin: { l: 52, r: 12, t: 8, b: 104 },
     plot_bgcolor: style.missing,
     xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas, type) },
     yaxis: {
@@ -373,7 +373,7 @@ function paper(style) {
     paper_bgcolor: "rgba(0, 0, 0, 0)",
     plot_bgcolor: "rgba(0, 0, 0, 0)",
     font: { color: style.text, family: "system-ui, sans-serif", size: 12 },
-    margin: { l: 0, r: 0, t: 0, b: 56 },
+    margin: { l: 0, r: 0, t: 0, b: 66 },
     showlegend: false,
   };
 }
@@ -390,7 +390,7 @@ function bar({ quantity, label, colors, style }) {
     len: 0.9,
     y: 0,
     yanchor: "top",
-    ypad: 34,
+    ypad: 44,
     outlinewidth: 0,
     title: { text: title, side: "bottom" },
     tickcolor: style.text,
