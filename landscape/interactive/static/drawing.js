@@ -1,7 +1,9 @@
 /** Bringing the panels and the pictures below them in line with the view. */
 
+import { distances, profiles } from "landscape/charts.js";
+import { CONFIG } from "landscape/look.js";
 import { Panel } from "landscape/panel.js";
-import { CONFIG, distances, profiles } from "landscape/pictures.js";
+
 import { Scale } from "landscape/scale.js";
 import { load } from "landscape/source.js";
 import { byId } from "landscape/view.js";
@@ -11,7 +13,6 @@ import { byId } from "landscape/view.js";
 
 /** @type {any} */
 const Plotly = Reflect.get(globalThis, "Plotly");
-const OPTIONS = { ...CONFIG, responsive: true };
 
 export const profilePlot = byId("profile").querySelector(".plot");
 const distancePlot = byId("distances").querySelector(".plot");
@@ -78,7 +79,7 @@ export async function draw(view) {
   byId("distances").hidden = !hasPaths;
   if (hasPaths) {
     const lines = distances(all, style);
-    await Plotly.react(distancePlot, lines.data, lines.layout, OPTIONS);
+    await Plotly.react(distancePlot, lines.data, lines.layout, CONFIG);
   }
 }
 
@@ -94,5 +95,5 @@ export async function drawProfile(view) {
   if (!hasLine) return;
   const scale = quantity === "loss" ? view.scale : Scale.ofAccuracies();
   const lines = profiles(surfaces, quantity, state.axis, state.at, label, scale, style);
-  await Plotly.react(profilePlot, lines.data, lines.layout, OPTIONS);
+  await Plotly.react(profilePlot, lines.data, lines.layout, CONFIG);
 }

@@ -1,7 +1,8 @@
 /** One surface on the page: its picture, and what is said below it. */
 
 import * as cameras from "landscape/cameras.js";
-import { CONFIG, flat, relief } from "landscape/pictures.js";
+import { CONFIG } from "landscape/look.js";
+import { flat, relief } from "landscape/pictures.js";
 import { coordinate, nearest } from "landscape/surface.js";
 
 /** @typedef {import("landscape/state.js").State} State */
@@ -102,7 +103,7 @@ export class Panel {
       ? relief(this.surface, shown, camera)
       : flat(this.surface, shown, view);
     const isNew = !plot.classList.contains("js-plotly-plot");
-    await Plotly.react(plot, picture.data, picture.layout, { ...CONFIG, responsive: true });
+    await Plotly.react(plot, picture.data, picture.layout, CONFIG);
     if (isNew) {
       plot.on("plotly_hover", (/** @type {any} */ event) => this.hover(event.points[0]));
       if (view === "surface") {

@@ -1,29 +1,12 @@
-/** What plotly is told to draw: a surface as a relief or from above, and lines. */
+/** What plotly is told to draw of a surface: a relief, or a picture from above. */
 
-import { number } from "landscape/scale.js";
-import { coordinate } from "landscape/surface.js";
+import { color, paper } from "landscape/look.js";
 
+/** @typedef {import("landscape/look.js").Style} Style */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
-/** Of Okabe and Ito, told apart by the colorblind. */
-const COLORS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"];
-
-/** Nothing is sent anywhere: plotly offers an upload by default. */
-export const CONFIG = {
-  displayModeBar: false,
-  showSendToCloud: false,
-  plotlyServerURL: "",
-  showTips: false,
-};
-
 /**
- * @typedef {object} Style
- * @property {string} text color of letters
- * @property {string} grid color of grid lines
- * @property {string} missing color of what is not known
- * @property {any} colorscale
- *
  * @typedef {object} Shown
  * @property {"loss" | "accuracy"} quantity
  * @property {string} label what the losses are
@@ -33,16 +16,6 @@ export const CONFIG = {
  * @property {boolean} paths
  * @property {Style} style
  */
-
-/**
- * The color of the net or the path of that number, as text.
- *
- * @param {number} order
- * @param {Style} style
- */
-export function color(order, style) {
-  return order < COLORS.length ? COLORS[order] : style.text;
-}
 
 /**
  * @param {Surface} surface
@@ -250,134 +223,6 @@ export function flat(surface, shown, type) {
   return { data: data.map(nameless), layout };
 }
 
-/**
- * The values of every net along one line of the plane.
- *
- * @param {Surface[]} surfaces
- * @param {"loss" | "accuracy"} quantity
- * @param {"alpha" | "beta"} axis the coordinate that is constant
- * @param {number} at
- * @param {string} label what the losses are
- * @param {Scale} scale
- * @param {Style} style
- */
-export function profiles(surfaces, quantity, axis, at, label, scale, style) {
-  /** @type {any[]} */
-  const data = [];
-  surfaces.forEach((surface, order) => {
-    const of = quantity === "loss" ? surface.losses : surface.accuracies;
-    const { at: there, x, y } = surface.profile(axis, at, of);
-    const line = { color: color(order, style), width: 2 };
-    const unit = quantity === "loss" ? 1 : 100;
-    if (quantity === "loss") {
-      const error = surface.profile(axis, at, surface.errors).y;
-      const known = x.map((_, k) => k).filter((k) => y[k] !== null && error[k] !== null);
-      const edge = (/** @type {number} */ sign) => (/** @type {number} */ k) =>
-        Math.max((y[k] ?? 0) + sign * (error[k] ?? 0), scale.log ? scale.low : -Infinity);
-      data.push({
-        x: [...known.map((k) => x[k]), ...known.toReversed().map((k) => x[k])],
-        y: [...known.map(edge(1)), ...known.toReversed().map(edge(-1))],
-        fill: "toself",
-        fillcolor: line.color,
-        opacity: 0.25,
-        line: { width: 0 },
-        hoverinfo: "skip",
-        showlegend: false,
-      });
-    }
-    const name = `${surface.name}, ${axis === "beta" ? "β" : "α"} = ${coordinate(there)}`;
-    data.push({
-      x,
-      y: y.map((value) => (value === null ? null : unit * value)),
-      mode: "lines",
-      line,
-      name: escape(name),
-      hovertemplate: `${axis === "beta" ? "α" : "β"} %{x:.4~g}: %{y:.4~g}<extra></extra>`,
-    });
-  });
-  const [low, high] = scale.log ? scale.limits : [scale.low, scale.high];
-  const margin = 0.03 * (high - low);
-  const unit = quantity === "loss" ? 1 : 100;
-  return {
-    data,
-    layout: {
-      ...paper(style),
-      margin: { l: 60, r: 12, t: 8, b: 40 },
-      showlegend: true,
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      xaxis: {
-        color: style.text,
-        gridcolor: style.grid,
-        zerolinecolor: style.grid,
-        title: { text: axis === "beta" ? "α" : "β" },
-      },
-      yaxis: {
-        color: style.text,
-        gridcolor: style.grid,
-        zerolinecolor: style.grid,
-        type: scale.log ? "log" : "linear",
-        ...(quantity === "loss"
-          ? { tickvals: scale.levels(6), ticktext: scale.levels(6).map(number) }
-          : {}),
-        range: [unit * (low - margin), unit * (high + margin)],
-        title: { text: quantity === "loss" ? label : "accuracy (%)" },
-      },
-    },
-  };
-}
-
-/**
- * How far every net of every path is off the plane.
- *
- * @param {Surface[]} surfaces
- * @param {Style} style
- */
-export function distances(surfaces, style) {
-  const paths = surfaces.flatMap((surface) =>
-    surface.paths.map((path, order) => ({ surface, path, order }))
-  );
-  return {
-    data: paths.map(({ surface, path, order }) => ({
-      x: path.steps,
-      y: path.distances,
-      mode: "lines+markers",
-      line: { color: color(order, style), dash: surface === surfaces[0] ? "solid" : "dot" },
-      name: escape(surfaces.length > 1 ? `${path.name} (${surface.name})` : path.name),
-      hovertemplate: "%{x}: %{y:.4~g}<extra></extra>",
-    })),
-    layout: {
-      ...paper(style),
-      margin: { l: 60, r: 12, t: 8, b: 40 },
-      showlegend: true,
-      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      xaxis: {
-        color: style.text,
-        gridcolor: style.grid,
-        zerolinecolor: style.grid,
-        title: { text: paths[0]?.path.unit ?? "" },
-      },
-      yaxis: {
-        color: style.text,
-        gridcolor: style.grid,
-        zerolinecolor: style.grid,
-        rangemode: "tozero",
-        title: { text: "distance off the plane" },
-      },
-    },
-  };
-}
-
-/** @param {Style} style */
-function paper(style) {
-  return {
-    paper_bgcolor: "rgba(0, 0, 0, 0)",
-    plot_bgcolor: "rgba(0, 0, 0, 0)",
-    font: { color: style.text, family: "system-ui, sans-serif", size: 12 },
-    margin: { l: 0, r: 0, t: 0, b: 66 },
-    showlegend: false,
-  };
-}
-
 /** @param {Shown} shown */
 function bar({ quantity, label, colors, style }) {
   const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
@@ -440,13 +285,4 @@ function nameless(trace) {
 function range(axis, type) {
   const half = type === "heatmap" ? (axis[1] - axis[0]) / 2 : 0;
   return [axis[0] - half, axis[axis.length - 1] + half];
-}
-
-/**
- * A text that plotly must not read as markup.
- *
- * @param {string} text
- */
-function escape(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

@@ -1,0 +1,139 @@
+/** What plotly is told to draw along one axis: the cut line, and the distances of paths. */
+
+import { color, escape, paper } from "landscape/look.js";
+import { number } from "landscape/scale.js";
+import { coordinate } from "landscape/surface.js";
+
+/** @typedef {import("landscape/look.js").Style} Style */
+/** @typedef {import("landscape/scale.js").Scale} Scale */
+/** @typedef {import("landscape/surface.js").Surface} Surface */
+
+/**
+ * The values of every net along one line of the plane.
+ *
+ * @param {Surface[]} surfaces
+ * @param {"loss" | "accuracy"} quantity
+ * @param {"alpha" | "beta"} axis the coordinate that is constant
+ * @param {number} at
+ * @param {string} label what the losses are
+ * @param {Scale} scale
+ * @param {Style} style
+ */
+export function profiles(surfaces, quantity, axis, at, label, scale, style) {
+  const unit = quantity === "loss" ? 1 : 100;
+  const [fixed, along] = axis === "beta" ? ["β", "α"] : ["α", "β"];
+  const data = surfaces.flatMap((surface, order) => {
+    const values = quantity === "loss" ? surface.losses : surface.accuracies;
+    const { at: there, x, y } = surface.profile(axis, at, values);
+    const line = { color: color(order, style), width: 2 };
+    const errors = surface.profile(axis, at, surface.errors).y;
+    const lowest = scale.log ? scale.low : -Infinity;
+    return [
+      {
+        ...band(x, y, quantity === "loss" ? errors : [], lowest),
+        fill: "toself",
+        fillcolor: line.color,
+        opacity: 0.25,
+        mode: "lines",
+        line: { width: 0 },
+        hoverinfo: "skip",
+        showlegend: false,
+      },
+      {
+        x,
+        y: y.map((value) => (value === null ? null : unit * value)),
+        mode: "lines",
+        line,
+        name: escape(`${surface.name}, ${fixed} = ${coordinate(there)}`),
+        hovertemplate: `${along} %{x:.4~g}: %{y:.4~g}<extra></extra>`,
+      },
+    ];
+  });
+  const [low, high] = scale.limits;
+  const margin = 0.03 * (high - low);
+  const levels = scale.levels(6);
+  return {
+    data,
+    layout: chart(style, along, {
+      type: scale.log ? "log" : "linear",
+      ...(quantity === "loss" ? { tickvals: levels, ticktext: levels.map(number) } : {}),
+      range: [unit * (low - margin), unit * (high + margin)],
+      title: { text: quantity === "loss" ? label : "accuracy (%)" },
+    }),
+  };
+}
+
+/**
+ * How far every net of every path is off the plane.
+ *
+ * @param {Surface[]} surfaces
+ * @param {Style} style
+ */
+export function distances(surfaces, style) {
+  const paths = surfaces.flatMap((surface) =>
+    surface.paths.map((path, order) => ({ surface, path, order }))
+  );
+  return {
+    data: paths.map(({ surface, path, order }) => ({
+      x: path.steps,
+      y: path.distances,
+      mode: "lines+markers",
+      line: { color: color(order, style), dash: surface === surfaces[0] ? "solid" : "dot" },
+      name: escape(surfaces.length > 1 ? `${path.name} (${surface.name})` : path.name),
+      hovertemplate: "%{x}: %{y:.4~g}<extra></extra>",
+    })),
+    layout: chart(style, paths[0]?.path.unit ?? "", {
+      rangemode: "tozero",
+      title: { text: "distance off the plane" },
+    }),
+  };
+}
+
+/**
+ * The border of what lies within an error of a curve, a piece for each run of known points.
+ *
+ * @param {number[]} x
+ * @param {(number | null)[]} y
+ * @param {(number | null)[]} errors
+ * @param {number} lowest where the border ends below
+ */
+function band(x, y, errors, lowest) {
+  /** @type {number[][]} */
+  const runs = [[]];
+  for (const k of errors.keys()) {
+    if (y[k] !== null && errors[k] !== null) runs[runs.length - 1].push(k);
+    else runs.push([]);
+  }
+  /** @type {(number | null)[]} */ const along = [];
+  /** @type {(number | null)[]} */ const border = [];
+  for (const run of runs.filter((run) => run.length > 1)) {
+    for (const k of run) {
+      along.push(x[k]);
+      border.push(Number(y[k]) + Number(errors[k]));
+    }
+    for (const k of run.toReversed()) {
+      along.push(x[k]);
+      border.push(Math.max(Number(y[k]) - Number(errors[k]), lowest));
+    }
+    along.push(null);
+    border.push(null);
+  }
+  return { x: along, y: border };
+}
+
+/**
+ * @param {Style} style
+ * @param {string} along what is along x
+ * @param {any} yaxis
+ */
+function chart(style, along, yaxis) {
+  const axis = { color: style.text, gridcolor: style.grid, zerolinecolor: style.grid };
+  return {
+    ...paper(style),
+    margin: { l: 60, r: 12, t: 8, b: 40 },
+    showlegend: true,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+    xaxis: { ...axis, title: { text: along } },
+    yaxis: { ...axis, ...yaxis },
+  };
+}
