@@ -15,6 +15,7 @@ ScaleKind = Literal["auto", "linear", "log"]
 SCALE_KINDS: tuple[str, ...] = get_args(ScaleKind)
 
 _LOG_FROM_RATIO = 100.0
+_CLIP_FROM_RATIO = 5.0
 
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -51,7 +52,9 @@ class Scale:
         Args:
             surfaces: One or more.
             kind: ``auto`` is logarithmic where the positive losses span a factor of 100.
-            maximum: Draw higher losses at this height.
+            maximum: Draw higher losses at this height; inf cuts nothing. By default, and on a
+                linear scale alone, the height that 98 of 100 points of the lowest surface do
+                not exceed, where that is less than a fifth of the whole range.
 
         Raises:
             LandscapeError: No surface has a finite loss, or for ``log`` no positive one, or
@@ -70,10 +73,14 @@ class Scale:
             raise LandscapeError("a log scale needs positive losses, there are none")
         low = float(positive.min() if log else values.min())
         high = float(values.max())
-        if maximum is not None:
+        if maximum is None and not log:
+            usual = _usual_height(surfaces)
+            if usual > low and high - low > _CLIP_FROM_RATIO * (usual - low):
+                maximum = usual
+        if maximum is not None and maximum < high:
             if not maximum > low:
                 raise LandscapeError(f"the maximum must be above the lowest loss {low:.3g}")
-            high = min(high, maximum)
+            high = maximum
         if not high - low > 1e-9 * max(abs(low), abs(high)):  # flat up to rounding
             margin = max(0.5, 0.5 * abs(low))
             low, high = (low / 2, low * 2) if log else (low - margin, high + margin)
@@ -123,6 +130,15 @@ class Scale:
             return f"{loss:.10g}" if len(f"{loss:.10g}") <= 6 else text
         mantissa, exponent = f"{loss:.2e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def _usual_height(surfaces: Sequence[Surface]) -> float:
+    """Return the height that 98 of 100 points of the lowest surface do not exceed."""
+    heights = []
+    for surface in surfaces:
+        values = np.sort(surface.losses[surface.evaluated & np.isfinite(surface.losses)])
+        heights += [float(values[int(0.98 * (len(values) - 1))])] if len(values) else []
+    return min(heights)
 
 
 def _round_up(step: float) -> float:

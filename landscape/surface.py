@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
+from landscape.gaps import fill
 from landscape.grid import Grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_ROUNDING = 1e-5  # of float32 weights
 
 Facts = Mapping[str, str | int | float]
 """Named facts, as they stand in a file's attributes."""
@@ -64,6 +67,11 @@ class Trajectory:
     losses: NDArray[np.float64]
     plane_losses: NDArray[np.float64]
     unit: str = "epoch"
+
+    @property
+    def is_off_plane(self) -> bool:
+        """Whether its distances are more than the rounding of float32 weights."""
+        return bool(self.distances.max(initial=0) > _ROUNDING * self.length)
 
     @property
     def length(self) -> float:
@@ -217,8 +225,14 @@ class Surface:
             warnings.simplefilter("ignore", RuntimeWarning)  # points that no repeat has
             arrays: dict[str, Any] = {
                 name: np.nanmedian(self.stacked(name), axis=0)
-                for name in ("losses", "accuracies", "standard_errors")
+                for name in ("accuracies", "standard_errors")
             }
+            # A loss that is not a number has diverged.
+            losses = [np.where(np.isnan(s.losses), np.inf, s.losses) for s in self.all]
+            known = [
+                np.where(s.evaluated, v, np.nan) for s, v in zip(self.all, losses, strict=True)
+            ]
+            arrays["losses"] = np.nanmedian(known, axis=0)
         evaluated = np.any([each.evaluated for each in self.all], axis=0)
         return replace(self, **arrays, evaluated=evaluated, repeats=())
 
@@ -234,8 +248,8 @@ class Surface:
     def filled(self, values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return values for drawing, shape of the grid, without gaps of an unfinished scan.
 
-        Points that are not evaluated get the mean of their nearest neighbors that are;
-        points that are evaluated keep their value, also where it is inf or nan.
+        Points that are evaluated keep their value, also where it is inf or nan; the others
+        lie between their neighbors (:func:`landscape.gaps.fill`).
 
         Args:
             values: By default the losses.
@@ -243,22 +257,9 @@ class Surface:
         Raises:
             LandscapeError: No point is evaluated.
         """
-        values = np.array(self.losses if values is None else values)
-        known = self.evaluated.copy()
-        if not known.any():
+        if not self.evaluated.any():
             raise LandscapeError(f"{self.name}: no point is evaluated yet")
-        while not known.all():
-            sums, counts = np.zeros(values.shape), np.zeros(values.shape)
-            usable = np.pad(np.where(known, values, 0.0), 1)
-            weight = np.pad(known.astype(float), 1)
-            for i, j in ((0, 1), (2, 1), (1, 0), (1, 2)):
-                window = np.s_[i : i + values.shape[0], j : j + values.shape[1]]
-                sums += usable[window]
-                counts += weight[window]
-            reached = ~known & (counts > 0)
-            values[reached] = sums[reached] / counts[reached]
-            known |= reached
-        return values
+        return fill(self.losses if values is None else values, self.evaluated)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write an HDF5 file (docs/FORMAT.md); the file appears complete or not at all.

@@ -124,7 +124,7 @@ def test_the_loss_has_its_unit_where_all_have_one(slope: Surface) -> None:
 
 def test_a_cut_is_told(slope: Surface) -> None:
     figure = slope.plot(kind="heatmap", maximum=2.5)
-    assert "cut at 2.5" in figure.axes[1].get_ylabel()
+    assert "clipped at 2.5" in figure.axes[1].get_ylabel()
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (1, 1)])

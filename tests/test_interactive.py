@@ -43,8 +43,9 @@ def test_points_that_are_not_evaluated_are_marked_and_filled(surface: Surface) -
     evaluated[0, 0] = False
     told = content(replace(surface, evaluated=evaluated), "a", "v")
     assert array(told["evaluated"], "u1").tolist() == [0, 1, 1, 1, 1, 1]
-    mean = (surface.losses[0, 1] + surface.losses[1, 0]) / 2
-    assert array(told["losses"], "<f8")[0] == pytest.approx(mean)
+    filled = array(told["losses"], "<f8")
+    around = surface.losses.ravel()[[1, 2]]
+    assert around.min() <= filled[0] <= around.max()
     nothing = content(replace(surface, evaluated=np.zeros((3, 2), dtype=bool)), "a", "v")
     assert np.isnan(array(nothing["losses"], "<f8")).all()
     json.dumps(nothing, allow_nan=False)

@@ -3,6 +3,7 @@
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,8 @@ def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
     tab.until(f"{plot('bowl', 'readout')}.textContent.includes('loss')")
     for each in (first, second):
         assert tab.readout(each.name).startswith(
-            f"α {GRID.alphas[i]:.4g}, β {GRID.betas[j]:.4g}: loss {each.losses[i, j]:.4g} ± "
+            f"α {GRID.alphas[i]:.4g}, β {GRID.betas[j]:.4g}: loss ".replace("-", "−")
+            + f"{each.losses[i, j]:.4g} ± "
         )
         assert tab.readout(each.name).endswith(f"accuracy {100 * each.accuracies[i, j]:.1f} %")
 
@@ -287,6 +289,71 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
         assert complaints == []
 
 
+def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
+    for scale in ("log", "linear"):
+        tab = open_tab(f"view=contour&scale={scale}&show=bowl&marks=0")
+        first = bowl().losses
+        levels = tab.get(
+            f"(() => {{ const c = {plot('bowl', 'flat')}.data[0].contours;"
+            "return Array.from({length: 60}, (_, k) => c.start + k * c.size)"
+            ".filter(level => level <= c.end); })()"
+        )
+        losses = 10 ** np.array(levels) if scale == "log" else np.array(levels)
+        assert len(losses) >= 4
+        assert first.min() <= losses.min() < losses.max() <= first.max()
+        texts = tab.get(
+            f"[...{plot('bowl', 'flat')}.querySelectorAll('.contourlabels text')]"
+            ".map(text => text.textContent)"
+        )
+        assert len(texts) >= 2
+        for text in texts:
+            assert np.abs(losses / float(text) - 1).min() < 0.01, text
+        assert tab.complaints == []
+
+
+def test_one_can_type_where_to_clip_and_begin_again(open_tab: Open) -> None:
+    tab = open_tab("view=heatmap&scale=linear&axis=alpha&quantity=loss&heights=own")
+    field = "input[name=clip-at]"
+    tab.act(lambda: tab.page.fill(field, "2.5"), lambda: tab.page.press(field, "Enter"))
+    assert tab.trace("bowl")["zmax"] == 2.5
+    assert tab.get("document.querySelector('input[name=clip]').value") not in ("0", "1000")
+    tab.act(lambda: tab.page.fill(field, ""), lambda: tab.page.press(field, "Enter"))
+    assert tab.get("landscape.state().clip") is None
+    tab.act(lambda: tab.page.keyboard.press("Escape"), lambda: tab.page.click("button[name=reset]"))
+    state = tab.get("landscape.state()")
+    assert (state["view"], state["scale"], state["axis"], state["heights"], state["clip"]) == (
+        "surface",
+        "auto",
+        "beta",
+        "one",
+        "auto",
+    )
+
+
+def test_odd_surfaces_do_not_stop_the_others(browser: Any, tmp_path: Path) -> None:
+    nothing = replace(bowl(), evaluated=np.zeros(GRID.shape, dtype=bool))
+    wide = Grid.regular((2, 121), (-3, 3))
+    ones = np.ones(wide.shape)
+    flat = Surface(wide, 2 * ones, ones, ones, ones > 0, np.ones(wide.shape, dtype=np.int64))
+    path = tmp_path / "a.html"
+    interactive.view([nothing, bowl(), flat], path, names=["nothing", "bowl", "flat"])
+    tab = Tab(browser, path.as_uri())
+    assert tab.trace("bowl", "relief")["type"] == "surface"
+    tab.act(lambda: tab.page.keyboard.press("2"))
+    assert tab.trace("flat")["type"] == "contour"
+    x, y = tab.get(
+        f"(() => {{ const {{xaxis, yaxis}} = {plot('flat', 'flat')}._fullLayout; return ["
+        "xaxis._offset + xaxis.d2p(2.9), yaxis._offset + yaxis.d2p(2.9)]; })()"
+    )
+    tab.page.locator('[data-id="flat"] .flat').hover(position={"x": x, "y": y})
+    tab.until(f"{plot('flat', 'readout')}.textContent.includes('loss')")
+    assert "outside of this surface" in tab.readout("bowl")
+    assert tab.get("document.querySelector('[data-id=\"bowl\"] .here').hidden")
+    assert not tab.page.is_visible("#message")
+    assert tab.complaints == []
+    tab.close()
+
+
 def test_paths_marks_and_provenance_are_shown_as_text(open_tab: Open) -> None:
     tab = open_tab("view=contour")
     meta = tab.get(f"{plot('rugged & <i>', 'flat')}.data.map(trace => trace.meta ?? '')")
@@ -353,6 +420,8 @@ def test_on_a_phone_and_in_the_dark(open_tab: Open) -> None:
     color = "getComputedStyle(document.body).backgroundColor"
     assert tab.get(color) == "rgb(21, 24, 28)"
     assert tab.get(f"{plot('bowl', 'flat')}.layout.font.color") == "rgb(228, 231, 234)"
+    tab.page.locator('[data-id="bowl"] .flat').tap(position={"x": 150, "y": 120})
+    tab.until("document.querySelector('[data-id=\"bowl\"] .readout').textContent.includes('loss')")
     tab.act(lambda: tab.page.keyboard.press("t"))  # light, whatever the system has
     assert tab.get(color) == "rgb(255, 255, 255)"
     assert tab.get(f"{plot('bowl', 'flat')}.layout.font.color") == "rgb(28, 33, 38)"
@@ -373,6 +442,12 @@ def test_a_gallery_to_choose_from(browser: Any, tmp_path: Path) -> None:
     tab.act(lambda: tab.page.check('[data-choice="bowl"]'))
     assert tab.get("[...document.querySelectorAll('.panel')].map(p => p.dataset.id)") == ["bowl"]
     tab.until("location.hash.includes('show=bowl')")
+    # A second one takes half of the place, and the first gives it.
+    tab.act(lambda: tab.page.check('[data-choice="rugged & <i>"]'))
+    tab.until(
+        "[...document.querySelectorAll('.panel')].every(panel => "
+        "panel.querySelector('.main-svg').clientWidth <= panel.clientWidth)"
+    )
     assert tab.complaints == []
     tab.close()
 
@@ -381,11 +456,11 @@ def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:
     tab = open_tab("view=heatmap&show=bowl")
     rng = np.random.default_rng(1)
     for _ in range(60):
-        losses = 10 ** rng.uniform(-6, 6) * np.exp(rng.normal(0, rng.uniform(0.01, 5), (4, 3)))
+        losses = 10 ** rng.uniform(-6, 6) * np.exp(rng.normal(0, rng.uniform(0.01, 5), (8, 9)))
         kind: Any = rng.choice(["auto", "linear", "log"])
         maximum = float(np.median(losses)) if rng.random() < 0.5 else None
-        small = Grid.regular((4, 3))
-        whole = np.ones((4, 3), dtype=bool)
+        small = Grid.regular((8, 9))
+        whole = np.ones((8, 9), dtype=bool)
         of = Surface(small, losses, losses, losses, whole, whole.astype(np.int64))
         wanted = Scale.of([of], kind, maximum)
         got = tab.page.evaluate(
@@ -394,7 +469,7 @@ def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:
             "log: scale.log, clipped: scale.clipped, limits: scale.limits, "
             "levels: scale.levels(8), "
             "texts: scale.levels(8).map(level => landscape.number(level))}; }",
-            [losses.ravel().tolist(), kind, maximum],
+            [losses.ravel().tolist(), kind, "auto" if maximum is None else maximum],
         )
         assert (got["low"], got["high"]) == pytest.approx((wanted.low, wanted.high))
         assert (got["log"], got["clipped"]) == (wanted.log, wanted.clipped)

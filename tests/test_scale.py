@@ -94,3 +94,13 @@ def test_levels_are_round_rising_and_inside(exponent: float, decades: float, log
 )
 def test_labels(loss: float, text: str) -> None:
     assert Scale.label(loss) == text
+
+
+def test_a_linear_scale_is_clipped_where_one_surface_would_flatten_another() -> None:
+    low, high = of(*np.linspace(1, 9, 100)), of(*np.linspace(1, 1e5, 100))
+    scale = Scale.of([low, high], "linear")
+    assert scale.clipped
+    assert scale.high == np.linspace(1, 9, 100)[97]
+    assert not Scale.of([low, high], "linear", np.inf).clipped
+    assert not Scale.of([low, high], "log").clipped
+    assert not Scale.of([low, of(*np.linspace(-1, 12, 100))], "linear").clipped

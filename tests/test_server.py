@@ -55,7 +55,16 @@ def test_it_answers_this_machine_alone(server: Server) -> None:
     assert server.server_address[0] == "127.0.0.1"
     assert get(server, "/")[0] == 200
     assert get(server, "/", Host=f"localhost:{port}")[0] == 200
-    for host in ("evil.example", f"evil.example:{port}", "", "127.0.0.1", f"127.0.0.1:{port}.x"):
+    assert get(server, "/", Host="localhost:8000")[0] == 200  # the other end of a tunnel
+    for host in (
+        "evil.example",
+        f"evil.example:{port}",
+        f"localhost.evil.example:{port}",
+        f"127.0.0.1.evil.example:{port}",
+        f"evil@127.0.0.1:{port}",
+        f"127.0.0.1:{port}.x",
+        "",
+    ):
         for path in ("/", "/surface?id=mlp", "/events"):
             status, text = get(server, path, Host=host)
             assert status == 403

@@ -21,14 +21,57 @@ def test_the_center_is_known_only_where_it_is_a_point() -> None:
         assert surface.center_loss == expected
 
 
-def test_gaps_are_filled_from_their_nearest_neighbors_only() -> None:
+def test_gaps_of_a_line_are_straight() -> None:
     surface = Surface.empty(Grid.regular((5, 1)), {}, {})
     with pytest.raises(LandscapeError, match="no point is evaluated"):
         surface.filled()
-    surface.losses[0], surface.losses[4] = 1.0, 3.0
-    surface.evaluated[[0, 4]] = True
-    assert surface.filled()[:, 0].tolist() == [1, 1, 2, 3, 3]
+    surface.losses[0], surface.losses[3] = 1.0, 4.0
+    surface.evaluated[[0, 3]] = True
+    np.testing.assert_allclose(surface.filled()[:, 0], [1, 2, 3, 4, 4])
     assert np.isnan(surface.losses[1])
+
+
+@pytest.mark.parametrize("done", [0.05, 0.2, 0.9])
+def test_a_plane_is_filled_exactly_and_never_rugged(done: float) -> None:
+    grid = Grid.regular((21, 17), (-1, 1), (0, 3))
+    losses = 10 + 2 * grid.alphas[:, None] + grid.betas[None]
+    surface = Surface.empty(grid, {}, {})
+    order = grid.order()[: int(done * grid.size)]
+    surface.losses.flat[order] = losses.flat[order]
+    surface.evaluated.flat[order] = True
+    surface.evaluated[5, 5], surface.losses[5, 5] = True, np.inf
+    filled = surface.filled()
+    assert filled[5, 5] == np.inf
+    losses[5, 5] = np.inf
+    # The corners come first, so that all is between known points.
+    np.testing.assert_allclose(filled, losses)
+
+
+def test_steep_surfaces_are_filled_by_ratios() -> None:
+    surface = Surface.empty(Grid.regular(3), {}, {})
+    surface.losses[0], surface.losses[2] = 1.0, 1e4
+    surface.evaluated[[0, 2]] = True
+    np.testing.assert_allclose(surface.filled()[1], 100)
+
+
+def test_few_points_fill_all_there_is() -> None:
+    surface = Surface.empty(Grid.regular(4), {}, {})
+    surface.losses[1, 1] = 7.0
+    surface.evaluated[1, 1] = True
+    np.testing.assert_allclose(surface.filled(), 7)
+    surface.losses[2, 2], surface.evaluated[2, 2] = np.nan, True
+    assert np.isnan(surface.filled()[2, 2])
+    assert np.isfinite(surface.filled()).sum() == 15
+
+
+def test_the_median_of_seeds_knows_what_has_diverged(surface: Surface) -> None:
+    others = [surface.copy() for _ in range(2)]
+    for other in others:
+        other.losses[0, 0] = np.nan
+    assert replace(surface, repeats=tuple(others)).median.losses[0, 0] == np.inf
+    others[0].evaluated[0, 0] = others[1].evaluated[0, 0] = False
+    median = replace(surface, repeats=tuple(others)).median
+    assert median.losses[0, 0] == surface.losses[0, 0]
 
 
 def test_filling_keeps_what_is_evaluated_also_if_it_is_infinite() -> None:

@@ -95,6 +95,16 @@ def _levels(text: str) -> list[float]:
     return levels
 
 
+def _maximum(text: str) -> float:
+    try:
+        value = math.inf if text == "none" else float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise ValueError(f"expected a loss or none, not {text!r}")
+    return value
+
+
 def _size(text: str) -> tuple[float, float]:
     match = re.fullmatch(r"([0-9.]+)x([0-9.]+)", text)
     try:
@@ -129,6 +139,7 @@ INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
 PART = Converted("PART", _part)
 PART_OR_AUTO = Converted("PART|auto", _part_or_auto)
+MAXIMUM = Converted("LOSS|none", _maximum)
 SIZE = Converted("WxH", _size)
 LEVELS = Converted("LOSSES", _levels)
 PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
@@ -176,7 +187,11 @@ def device_option(function: F) -> F:
 def scale_options(function: F) -> F:
     """Add ``--scale`` and ``--max``."""
     function = click.option(
-        "--max", "maximum", type=float, help="Draw higher losses at this one, and say so."
+        "--max",
+        "maximum",
+        type=MAXIMUM,
+        help="Draw higher losses at this one, and say so.  [default: on a linear scale where one "
+        "surface would flatten another; none never does]",
     )(function)
     return click.option(
         "--scale",

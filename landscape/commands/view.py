@@ -1,5 +1,7 @@
 """``landscape view``."""
 
+import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from landscape.interactive.shelf import Shelf
     help="Of the live page.  [default: a free one]",
 )
 @click.option("--wait", is_flag=True, help="The surfaces may come later: wait for their scan.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when stdin does.")
 @scale_options
 def command(
     paths: tuple[Path, ...],
@@ -39,6 +42,7 @@ def command(
     open_browser: bool | None,
     port: int | None,
     wait: bool,
+    with_parent: bool,
     **options: Any,
 ) -> None:
     """Open a page of surfaces side by side, or of a folder to choose from.
@@ -55,27 +59,37 @@ def command(
     if any(path.is_dir() for path in paths) and len(paths) > 1:
         raise click.UsageError("give surfaces, or one folder")
     is_folder = paths[0].is_dir()
+    if html is not None and (port is not None or wait):
+        raise click.UsageError("--port and --wait are for the live page, without --html")
+    shelf = Shelf(paths, wait=wait)
+    for reason in shelf.left_out:
+        click.echo(f"left out: {reason}", err=True)
     if html is not None:
-        if port is not None or wait:
-            raise click.UsageError("--port and --wait are for the live page, without --html")
-        shelf = Shelf(paths)
-        shelf.index()
-        if not shelf.surfaces:
+        surfaces = shelf.load()
+        if not surfaces:
             raise SurfaceFileError(f"{paths[0]} holds no surface: scan one into it first")
         page = interactive.view(
-            list(shelf.surfaces.values()),
+            list(surfaces.values()),
             html,
-            names=list(shelf.surfaces),
+            names=list(surfaces),
             gallery=is_folder,
             open_browser=open_browser or False,
             **options,
         )
         click.echo(page)
         return
-    server = Server(Shelf(paths, wait=wait), paths, port=port, **options)
+    server = Server(shelf, paths, port=port, **options)
     click.echo(server.address)
     click.echo("the page is live until Ctrl-C", err=True)
     if open_browser is not False:
         interactive.open_in_browser(server.address)
+    if with_parent:
+        threading.Thread(target=_end_with_stdin, args=[server], daemon=True).start()
     with suppress(KeyboardInterrupt):  # the usual way to end it
         server.run()
+
+
+def _end_with_stdin(server: Server) -> None:
+    """Stop the server when the process that started it is gone, however it went."""
+    sys.stdin.read()
+    server.shutdown()

@@ -61,7 +61,7 @@ def plain(name: str) -> str:
 
 def loss_label(scale: Scale) -> str:
     """Return what stands beside an axis of losses."""
-    clipped = f", cut at {Scale.label(scale.high)}" if scale.clipped else ""
+    clipped = f", clipped at {Scale.label(scale.high)}" if scale.clipped else ""
     return f"{scale.quantity}{', log scale' if scale.log else ''}{clipped}"
 
 

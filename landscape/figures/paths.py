@@ -12,8 +12,6 @@ from landscape.figures.parts import path_style, plain, title
 from landscape.figures.surfaces import Picture
 from landscape.surface import Surface
 
-_ROUNDING = 1e-5  # of float32 weights
-
 
 def draw_paths(
     surfaces: Sequence[Surface], picture: Picture, size: tuple[float, float] | None
@@ -32,10 +30,10 @@ def draw_paths(
         flat: Any = figure.add_subplot(grid[2 * row : 2 * row + 2, 0])
         contours.append(picture.draw_contour(flat, surface.median))
         flat.set_title(title(surface))
-        flat.set_xlabel("α")
-        flat.set_ylabel("β")
+        flat.set_xlabel("α, along δ")
+        flat.set_ylabel("β, along η")
         picture.add_bar(figure, [flat], pad=0.02)
-        away = [bool(path.distances.max() > _ROUNDING * path.length) for path in surface.paths]
+        away = [path.is_off_plane for path in surface.paths]
         losses: Any = figure.add_subplot(grid[2 * row + any(away) : 2 * row + 2, 1])
         every = [losses]
         if any(away):
@@ -48,11 +46,12 @@ def draw_paths(
             losses.plot(path.steps, path.losses, "o-", label=name + ", its own" * is_away, **style)
             if is_away:
                 off.plot(path.steps, path.distances, "o-", label=name, **style)
-                off.set_ylim(bottom=0)
                 losses.plot(
                     path.steps, path.plane_losses, "--", label="on the plane below", **style
                 )
-        losses.set_ylabel("mean loss")
+        if any(away):
+            off.set_ylim(bottom=0)
+        losses.set_ylabel(picture.scale.quantity)
         losses.set_yscale("log" if picture.scale.log else "linear")
         losses.set_xlabel(surface.paths[0].unit)
         for axes in every:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from html import escape
@@ -46,7 +47,7 @@ def page(
         "index": index,
         "surfaces": surfaces,
         "colorscale": _colors(sequential.Viridis),
-        "defaults": {"scale": scale, "clip": "auto" if maximum is None else maximum},
+        "defaults": {"scale": scale, "clip": _clip(maximum)},
     }
     names = ", ".join(str(status["name"]) for status in index)
     title = "landscape" if gallery or not names else f"{names[:100]} · landscape"
@@ -58,6 +59,13 @@ def page(
         plotly=get_plotlyjs(),
         modules=_inline({"imports": _modules()}),
     )
+
+
+def _clip(maximum: float | None) -> float | str | None:
+    """Return where to clip as the page has it: None is nowhere."""
+    if maximum is None:
+        return "auto"
+    return maximum if math.isfinite(maximum) else None
 
 
 def _inline(value: Any) -> str:

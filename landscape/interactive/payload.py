@@ -12,9 +12,10 @@ from landscape.geometry import local_minima
 from landscape.progress import duration
 from landscape.surface import Surface, Trajectory
 
-_THUMBNAIL = 40  # cells along the longer side
+_THUMBNAIL = 40  # cells along a side, at most
 _UNKNOWN = 255  # of a thumbnail's cell
 _ARRAYS_OF_A_PATH = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
+_NUMBERS_OF_A_MARK = ("alpha", "beta", "distance", "loss")
 _FIRST_FACTS = ("command", "checkpoint", "net", "data", "images", "seed", "normalize", "created")
 
 
@@ -50,16 +51,13 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "marks": [
             {
                 "name": mark.name,
-                "alpha": mark.alpha,
-                "beta": mark.beta,
-                "distance": mark.distance,
-                "loss": _finite(mark.loss),
+                **{key: _finite(getattr(mark, key)) for key in _NUMBERS_OF_A_MARK},
             }
             for mark in surface.marks
         ],
         "paths": [_path(path) for path in surface.paths],
         "facts": _facts(surface),
-        "notes": _notes(surface),
+        "notes": _notes(surface, middle),
     }
 
 
@@ -72,8 +70,10 @@ def thumbnail(surface: Surface) -> Mapping[str, Any] | None:
     if not surface.evaluated.any():
         return None
     losses = surface.filled()
-    step = max(1, math.ceil(max(losses.shape) / _THUMBNAIL))
-    small = losses[step // 2 :: step, step // 2 :: step].T[::-1]
+    rows, columns = (
+        np.linspace(0, n - 1, min(n, _THUMBNAIL)).round().astype(int) for n in losses.shape
+    )
+    small = losses[np.ix_(rows, columns)].T[::-1]
     cells = np.full(small.shape, _UNKNOWN, dtype=np.uint8)
     finite = np.isfinite(small)
     _, ranks = np.unique(small[finite], return_inverse=True)
@@ -95,7 +95,7 @@ def _path(path: Trajectory) -> Mapping[str, Any]:
     arrays = {
         name: [_finite(float(value)) for value in getattr(path, name)] for name in _ARRAYS_OF_A_PATH
     }
-    return {"name": path.name, "unit": path.unit, **arrays}
+    return {"name": path.name, "unit": path.unit, "off_plane": path.is_off_plane, **arrays}
 
 
 def _facts(surface: Surface) -> list[tuple[str, str]]:
@@ -107,16 +107,18 @@ def _facts(surface: Surface) -> list[tuple[str, str]]:
     return [("grid", str(surface.grid)), ("time", duration(seconds)), *facts]
 
 
-def _notes(surface: Surface) -> list[str]:
+def _notes(surface: Surface, middle: Surface) -> list[str]:
     """Return what must be known of the picture."""
     notes = []
-    if surface.center_loss is not None:
-        notes.append(f"loss {surface.center_loss:.4g} at the center")
-    infinite = int((~np.isfinite(surface.losses[surface.evaluated])).sum())
+    if middle.center_loss is not None:
+        notes.append(f"loss {middle.center_loss:.4g} at the center")
+    infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())
     if infinite:
         notes.append(f"{infinite} points not finite")
     if surface.repeats:
-        notes.append(f"median of {len(surface.all)} seeds")
+        seeds = np.sum([each.evaluated for each in surface.all], axis=0)[middle.evaluated]
+        fewest, most = int(seeds.min(initial=len(surface.all))), len(surface.all)
+        notes.append(f"median of {most} seeds" + f", {fewest} at some points" * (fewest < most))
     if "explained_variation" in surface.settings:
         part = float(surface.settings["explained_variation"])
         notes.append(f"the plane holds {part:.1%} of the paths' variation")

@@ -5,14 +5,18 @@ as its host, so that no web page can read surfaces through a name of its own.
 """
 
 import json
+import re
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from landscape.errors import LandscapeError
 from landscape.interactive.page import page
 from landscape.interactive.shelf import Shelf
 from landscape.scale import ScaleKind
@@ -20,6 +24,8 @@ from landscape.scale import ScaleKind
 HOST = "127.0.0.1"
 _SECONDS = 1.0  # between two looks at the files
 _PING = 15.0
+# Whatever the port: a tunnel may end at another one.
+_OUR_NAMES = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
 _FIRST_PORT, _PORTS = 20_000, 12_000  # below those that systems give out by themselves
 
 
@@ -74,6 +80,8 @@ class Server(ThreadingHTTPServer):
             self.serve_forever(poll_interval=0.1)
         finally:
             self._ended.set()
+            with self._changed:
+                self._changed.notify_all()
             self.server_close()
 
     def page(self) -> str:
@@ -84,23 +92,38 @@ class Server(ThreadingHTTPServer):
         return page(index, {}, live=True, gallery=is_gallery, **self._options)
 
     def content(self, identifier: str) -> Mapping[str, Any] | None:
-        """Return a surface; None where there is none of that name."""
-        with self._changed:
-            return self._shelf.content(identifier)
+        """Return a surface; None where there is none of that name.
 
-    def news(self, number: int) -> tuple[int, str]:
-        """Return the number and the text of the newest index, once it is not ``number``."""
+        Raises:
+            LandscapeError: It cannot be read.
+        """
+        return self._shelf.content(identifier)
+
+    def news(self, number: int) -> tuple[int, str] | None:
+        """Return the number and the text of the newest index, once it is not ``number``.
+
+        None when the server ends.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._number != number, _PING)
-            return self._number, self._index
+            self._changed.wait_for(lambda: self._number != number or self._ended.is_set(), _PING)
+            return None if self._ended.is_set() else (self._number, self._index)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the terminal is the scan's."""
 
     def _watch(self) -> None:
-        while not self._ended.wait(_SECONDS):
-            self._look()
+        seconds = _SECONDS
+        while not self._ended.wait(seconds):
+            began = time.monotonic()
+            # A folder may vanish while it is being read, memory may be short: go on.
+            with suppress(Exception):
+                self._look()
+            # Looking at large surfaces must not take the time of the scan.
+            seconds = max(_SECONDS, 10 * (time.monotonic() - began))
 
     def _look(self) -> None:
+        index = json.dumps(self._shelf.index(), allow_nan=False)
         with self._changed:
-            index = json.dumps(self._shelf.index(), allow_nan=False)
             if index != self._index:
                 self._number, self._index = self._number + 1, index
                 self._changed.notify_all()
@@ -122,19 +145,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer."""
-        port = self.server.server_port
-        if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
-            self._send(403, "text/plain", f"open http://{HOST}:{port}/ instead\n")
+        if not _OUR_NAMES.fullmatch(self.headers.get("Host") or ""):
+            self._send(403, "text/plain", f"open http://{HOST}:{self.server.server_port}/\n")
             return
-        address = urlsplit(self.path)
+        try:
+            address = urlsplit(self.path)
+            query = parse_qs(address.query)
+        except ValueError:
+            self._send(400, "text/plain", "that is no address\n")
+            return
         answer = self._ANSWERS.get(address.path)
         if answer is None:
             self._send(404, "text/plain", "there is nothing here\n")
-            return
-        try:
-            answer(self, parse_qs(address.query))
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
-            self.close_connection = True  # the page was closed
+        else:
+            answer(self, query)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing: the terminal is the scan's."""
@@ -143,7 +167,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, "text/html", self.server.page())
 
     def _surface(self, query: Mapping[str, Sequence[str]]) -> None:
-        content = self.server.content(query.get("id", [""])[0])
+        try:
+            content = self.server.content(query.get("id", [""])[0])
+        except LandscapeError as error:
+            self._send(500, "text/plain", f"{error}\n")
+            return
         if content is None:
             self._send(404, "text/plain", "there is no such surface\n")
         else:
@@ -152,8 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _events(self, _query: Mapping[str, Sequence[str]]) -> None:
         self._head(200, "text/event-stream")
         number = 0
-        while True:
-            newest, index = self.server.news(number)
+        while (news := self.server.news(number)) is not None:
+            newest, index = news
             text = f"data: {index}\n\n" if newest != number else ": nothing new\n\n"
             self.wfile.write(text.encode())
             self.wfile.flush()

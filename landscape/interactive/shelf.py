@@ -2,13 +2,13 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from landscape import store
-from landscape.errors import SurfaceFileError
+from landscape.errors import LandscapeError, SurfaceFileError, first_line
 from landscape.interactive.payload import content, thumbnail
 from landscape.progress import duration
 from landscape.surface import Surface
@@ -67,35 +67,55 @@ def reason_not_drawn(surface: Surface) -> str | None:
 
 @dataclass
 class _Kept:
-    """What is known of a file."""
+    """What is known of a file.
+
+    Attributes:
+        path: Where it is.
+        version: What was read last.
+        found: What it is told as, without how far it is.
+        done: Points that are done.
+        total: Of how many.
+        history: When how many points were done.
+    """
 
     path: Path
     version: str = ""
-    surface: Surface | None = None
-    status: Mapping[str, Any] | None = None
+    found: Mapping[str, Any] | None = None
+    done: int = 0
+    total: int = 0
     history: list[tuple[float, int]] = field(default_factory=list)
 
 
 class Shelf:
     """Some surfaces, or all in a folder.
 
+    One thread may ask for the index, others for contents.
+
     Args:
         paths: Files, or one folder, in which files are looked for again and again.
-        wait: Whether files may come later.
+        wait: Whether they may come later.
+
+    Attributes:
+        folder: Where surfaces are looked for, if anywhere.
+        left_out: Why some files are not shown.
 
     Raises:
-        SurfaceFileError: A file is missing or is none of ours, or cannot be drawn.
+        SurfaceFileError: A file is missing or is none of ours, or none can be drawn.
     """
 
     def __init__(self, paths: Sequence[Path], *, wait: bool = False) -> None:
-        self.folder = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+        is_folder = len(paths) == 1 and (
+            paths[0].is_dir() or (wait and paths[0].suffix not in SUFFIXES)
+        )
+        self.folder = paths[0] if is_folder else None
+        self.left_out: list[str] = []
         self._kept: dict[str, _Kept] = {}
         if self.folder is None:
-            for path in paths:
-                if path.exists() or not wait:
-                    reason = reason_not_drawn(store.load(path))
-                    if reason:
-                        raise SurfaceFileError(reason)
+            reasons = [None if wait else reason_not_drawn(store.load(path)) for path in paths]
+            self.left_out = [reason for reason in reasons if reason]
+            if len(self.left_out) == len(paths):
+                raise SurfaceFileError(self.left_out[0])
+            paths = [path for path, reason in zip(paths, reasons, strict=True) if not reason]
             names = _identifiers(paths)
             self._kept = {name: _Kept(path) for name, path in zip(names, paths, strict=True)}
 
@@ -103,80 +123,54 @@ class Shelf:
         """Return the status of every surface, having read again those that have changed."""
         if self.folder is not None:
             self._look_around(self.folder)
-        statuses = [self._status(name, kept) for name, kept in self._kept.items()]
-        if self.folder is not None:
-            surfaces = self.surfaces
-            statuses = [each for each in statuses if each["id"] in surfaces]
+        statuses = [_status(name, kept) for name, kept in self._kept.items()]
+        if self.folder is not None:  # what is no surface to draw is not a surface
+            statuses = [each for each in statuses if each["version"]]
         return with_different_names(statuses)
 
-    @property
-    def surfaces(self) -> Mapping[str, Surface]:
-        """All that have been read and can be drawn, by identifier."""
-        return {
-            name: kept.surface
-            for name, kept in self._kept.items()
-            if kept.surface is not None and reason_not_drawn(kept.surface) is None
-        }
+    def load(self) -> Mapping[str, Surface]:
+        """Return all that can be drawn, by identifier, for a page without a server."""
+        self.index()
+        return {name: store.load(kept.path) for name, kept in self._kept.items() if kept.found}
 
     def content(self, identifier: str) -> Mapping[str, Any] | None:
-        """Return all of a surface; None where there is none of that name."""
+        """Return all of a surface; None where there is none of that name.
+
+        Raises:
+            LandscapeError: It cannot be read.
+        """
         kept = self._kept.get(identifier)
-        if kept is None or kept.surface is None:
+        if kept is None or kept.found is None:
             return None
-        return content(kept.surface, identifier, kept.version)
+        version = _version(kept.path)  # first: what comes later has another
+        surface = store.load(kept.path)
+        return None if reason_not_drawn(surface) else content(surface, identifier, version)
 
     def _look_around(self, folder: Path) -> None:
         found = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
-        for path in found[:_MOST_FILES]:
-            name = path.relative_to(folder).with_suffix("").as_posix()
-            self._kept.setdefault(name, _Kept(path))
-
-    def _status(self, name: str, kept: _Kept) -> Mapping[str, Any]:
-        version = _version(kept.path)
-        if version != kept.version and version:
-            try:
-                kept.surface = store.load(kept.path)
-                kept.version = version
-                kept.status = None
-            except SurfaceFileError as error:
-                if kept.surface is None:
-                    return status(name, name, "", "damaged", str(error))
-        if kept.surface is None:
-            return status(name, name, "", "waiting", "waiting for the first points")
-        if kept.status is None or kept.status["state"] != "complete":
-            kept.status = self._told(name, kept, kept.surface)
-        return kept.status
-
-    def _told(self, name: str, kept: _Kept, surface: Surface) -> Mapping[str, Any]:
-        done, total = points(surface)
-        written = store.is_being_written(kept.path)
-        state: State
-        if written:
-            state, note = "running", _time_left(kept, done, total)
-        elif done == total:
-            state, note = "complete", ""
-        elif written is None:
-            state, note = "unfinished", _part(done, total)
-        else:
-            state = "stopped"
-            note = f"{_part(done, total)}; stopped: the command that made it goes on with it"
-        if state != "running":
-            kept.history.clear()
-        picture = thumbnail(surface)
-        shape = surface.grid.shape
-        return status(name, surface.name, kept.version, state, note, done, total, shape, picture)
+        names = [path.relative_to(folder).with_suffix("").as_posix() for path in found]
+        kept = {}
+        for name, path in zip(told_apart(names), found[:_MOST_FILES], strict=False):
+            old = self._kept.get(name)
+            kept[name] = old if old is not None and old.path == path else _Kept(path)
+        self._kept = kept
 
 
 def told_apart(names: Sequence[str]) -> list[str]:
     """Return names, numbered where they are not different."""
-    return [
-        f"{name} ({number})" if names.count(name) > 1 else name
-        for number, name in enumerate(names, 1)
-    ]
+    result: list[str] = []
+    once = {name for name in names if names.count(name) == 1}
+    for name in names:
+        unique, number = name, 1
+        while name not in once and (unique == name or unique in once or unique in result):
+            unique, number = f"{name} ({number})", number + 1
+        result.append(unique)
+    return result
 
 
-def with_different_names(index: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def with_different_names(index: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return statuses in which those that are called alike are called by their identifiers."""
+    index = list(index)
     names = [each["name"] for each in index]
     return [
         {**each, "name": each["id"]} if names.count(each["name"]) > 1 else each for each in index
@@ -191,6 +185,48 @@ def _identifiers(paths: Sequence[Path]) -> list[str]:
     return told_apart([path.with_suffix("").as_posix() for path in paths])
 
 
+def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
+    """Return the status of a file, having read it again if it has changed."""
+    version = _version(kept.path)
+    if version and version != kept.version:
+        kept.version = version
+        try:
+            surface = store.load(kept.path)
+            reason = reason_not_drawn(surface)
+            if reason:
+                raise SurfaceFileError(reason)
+            kept.done, kept.total = points(surface)
+            kept.found = {
+                "name": surface.name,
+                "version": version,
+                "shape": surface.grid.shape,
+                "picture": thumbnail(surface),
+            }
+        except (LandscapeError, OSError, ValueError, TypeError) as error:
+            kept.found = None
+            return status(name, name, "", "damaged", first_line(error))
+    if kept.found is None:
+        if kept.version:
+            return status(name, name, "", "damaged", f"{kept.path} cannot be drawn")
+        return status(name, name, "", "waiting", "waiting for the first points")
+    state, note = _state(kept)
+    return status(name, state=state, note=note, done=kept.done, total=kept.total, **kept.found)
+
+
+def _state(kept: _Kept) -> tuple[State, str]:
+    """Return how a file is, and what to say of it."""
+    done, total = kept.done, kept.total
+    is_written = store.is_being_written(kept.path)
+    if is_written:
+        return "running", _time_left(kept)
+    kept.history.clear()
+    if done == total:
+        return "complete", ""
+    if is_written is None:
+        return "unfinished", _part(done, total)
+    return "stopped", f"{_part(done, total)}; stopped: the command that made it goes on with it"
+
+
 def _version(path: Path) -> str:
     """Return what changes whenever a file does; empty where there is none."""
     try:
@@ -201,11 +237,12 @@ def _version(path: Path) -> str:
 
 
 def _part(done: int, total: int) -> str:
-    return f"{done} of {total} points"
+    return f"{done} of {total} points, smooth between them"
 
 
-def _time_left(kept: _Kept, done: int, total: int) -> str:
+def _time_left(kept: _Kept) -> str:
     """Return how far a running scan is, from what was seen of it."""
+    done, total = kept.done, kept.total
     if done == total:
         return "all points; going on"
     now = time.monotonic()
@@ -215,8 +252,8 @@ def _time_left(kept: _Kept, done: int, total: int) -> str:
     while len(history) > 2 and now - history[0][0] > _WINDOW:
         history.pop(0)
     (began, first), (last, latest) = history[0], history[-1]
-    if latest <= first:
-        waited = now - last
+    waited = now - last
+    if latest <= first or waited > max(_LONG_WITHOUT, last - began):
         since = f", none for {duration(waited)}" if waited > _LONG_WITHOUT else ""
         return _part(done, total) + since
     left = (total - done) * (last - began) / (latest - first)

@@ -22,8 +22,9 @@ const Plotly = Reflect.get(globalThis, "Plotly");
  *
  * @param {HTMLElement} plot
  * @param {(camera: Camera) => void} turned called when its camera has changed
+ * @param {AbortSignal} signal ends it
  */
-export function watch(plot, turned) {
+export function watch(plot, turned, signal) {
   let until = 0;
   let held = false;
   let running = false;
@@ -52,8 +53,8 @@ export function watch(plot, turned) {
     if (held) until = performance.now() + AFTER_WHEEL_MS;
     held = false;
   };
-  globalThis.addEventListener("pointerup", release, { capture: true });
-  globalThis.addEventListener("pointercancel", release, { capture: true });
+  globalThis.addEventListener("pointerup", release, { capture: true, signal });
+  globalThis.addEventListener("pointercancel", release, { capture: true, signal });
   plot.addEventListener("wheel", () => {
     until = performance.now() + AFTER_WHEEL_MS;
     begin();

@@ -25,7 +25,8 @@ export function profiles(surfaces, quantity, axis, at, label, scale, style) {
   const data = surfaces.flatMap((surface, order) => {
     const values = quantity === "loss" ? surface.losses : surface.accuracies;
     const { at: there, x, y } = surface.profile(axis, at, values);
-    const line = { color: color(order, style), width: 2 };
+    // Of one net alone the line has no color, which paths might have as well.
+    const line = { color: surfaces.length > 1 ? color(order, style) : style.text, width: 2 };
     const errors = surface.profile(axis, at, surface.errors).y;
     const lowest = scale.log ? scale.low : -Infinity;
     return [
@@ -42,7 +43,8 @@ export function profiles(surfaces, quantity, axis, at, label, scale, style) {
       {
         x,
         y: y.map((value) => (value === null ? null : unit * value)),
-        mode: "lines",
+        mode: x.length < 30 ? "lines+markers" : "lines",
+        marker: { size: 4 },
         line,
         name: escape(`${surface.name}, ${fixed} = ${coordinate(there)}`),
         hovertemplate: `${along} %{x:.4~g}: %{y:.4~g}<extra></extra>`,
@@ -70,9 +72,11 @@ export function profiles(surfaces, quantity, axis, at, label, scale, style) {
  * @param {Style} style
  */
 export function distances(surfaces, style) {
-  const paths = surfaces.flatMap((surface) =>
-    surface.paths.map((path, order) => ({ surface, path, order }))
-  );
+  const paths = surfaces
+    .flatMap((surface) => surface.paths.map((path, order) => ({ surface, path, order })))
+    .filter(({ path }) => path.off_plane);
+  const units = new Set(paths.map(({ path }) => path.unit));
+  const unit = units.size === 1 ? [...units][0] : [...units].join(" or ");
   return {
     data: paths.map(({ surface, path, order }) => ({
       x: path.steps,
@@ -82,7 +86,7 @@ export function distances(surfaces, style) {
       name: escape(surfaces.length > 1 ? `${path.name} (${surface.name})` : path.name),
       hovertemplate: "%{x}: %{y:.4~g}<extra></extra>",
     })),
-    layout: chart(style, paths[0]?.path.unit ?? "", {
+    layout: chart(style, unit, {
       rangemode: "tozero",
       title: { text: "distance off the plane" },
     }),

@@ -30,12 +30,19 @@ export function tell(view, choose) {
   fields.quantity.value = view.quantity;
   fields.quantity[1].disabled = !view.hasAccuracies;
   fields.scale.value = scale.log ? "log" : "linear";
-  for (const field of [...fields.scale, fields.clip]) field.disabled = view.quantity !== "loss";
+  for (const field of [...fields.scale, fields.clip, fields["clip-at"]]) {
+    field.disabled = view.quantity !== "loss";
+  }
   fields.heights.checked = state.heights === "one";
   fields.colors.checked = state.colors === "one";
   for (const name of ["link", "marks", "paths"]) fields[name].checked = Reflect.get(state, name);
-  fields.clip.value = scale.clipped ? stepOf(view, scale.high) : STEPS;
-  fields["clip-at"].value = scale.clipped ? scale.text(scale.high) : "nothing";
+  if (document.activeElement !== fields.clip) {
+    fields.clip.value = scale.clipped ? stepOf(view, scale.high) : STEPS;
+  }
+  fields["clip-at"].value = scale.clipped ? scale.text(scale.high) : "";
+  const isRelief = view.kind === "surface";
+  fields.heights.disabled = fields.link.disabled = !isRelief;
+  fields.theme.textContent = view.isDark ? "Light" : "Dark";
   byId("same").hidden = view.panels.size < 2;
   byId("paths-switch").hidden = !view.surfaces.some((surface) => surface.paths.length);
   for (const radio of document.querySelectorAll("input[name=axis]")) {
@@ -65,9 +72,9 @@ export function tell(view, choose) {
  *
  * @param {View} view
  * @param {(change: Partial<State>) => void} set
- * @param {() => void} savePicture
+ * @param {{png: () => void, reset: () => void}} buttons
  */
-export function listenToUser(view, set, savePicture) {
+export function listenToUser(view, set, buttons) {
   document.addEventListener("input", ({ target }) => {
     const { name, value } = /** @type {HTMLInputElement} */ (target);
     if (name === "clip") set({ clip: clipAt(view, Number(value)) });
@@ -77,29 +84,26 @@ export function listenToUser(view, set, savePicture) {
     if (["view", "quantity", "scale", "axis"].includes(name)) set({ [name]: value });
     else if (["heights", "colors"].includes(name)) set({ [name]: checked ? "one" : "own" });
     else if (["marks", "paths"].includes(name)) set({ [name]: checked });
+    else if (name === "clip-at") set({ clip: clipFrom(value) });
     else if (name === "link") set({ link: checked, cameras: view.state.cameras.slice(0, 1) });
   });
 
   /** @type {Record<string, () => void>} */
   const actions = {
-    png: savePicture,
-    reset: () => set({ cameras: [], clip: "auto", at: 0 }),
-    theme: () => {
-      const themes = /** @type {const} */ (["auto", "light", "dark"]);
-      set({ theme: themes[(themes.indexOf(view.state.theme) + 1) % themes.length] });
-    },
+    ...buttons,
+    theme: () => set({ theme: view.isDark ? "light" : "dark" }),
     help: () => byId("help").showModal(),
   };
   form.addEventListener("click", ({ target }) => {
     if (target instanceof HTMLButtonElement) actions[target.name]();
   });
 
-  /** @type {Record<string, () => void>} */
+  /** @type {Record<string, () => unknown>} */
   const keys = {
     "1": () => set({ view: "surface" }),
     "2": () => set({ view: "contour" }),
     "3": () => set({ view: "heatmap" }),
-    l: () => set({ scale: view.scale.log ? "linear" : "log" }),
+    l: () => view.quantity === "loss" && set({ scale: view.scale.log ? "linear" : "log" }),
     a: () => set({ quantity: view.quantity === "loss" ? "accuracy" : "loss" }),
     c: () => set({ axis: view.state.axis === "beta" ? "alpha" : "beta" }),
     r: actions.reset,
@@ -109,8 +113,9 @@ export function listenToUser(view, set, savePicture) {
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    const isTyping = event.target instanceof HTMLInputElement && event.target.type === "text";
     const action = keys[event.key.toLowerCase()];
-    if (action) {
+    if (action && !isTyping && !event.repeat) {
       event.preventDefault();
       action();
     }
@@ -118,15 +123,15 @@ export function listenToUser(view, set, savePicture) {
 }
 
 /**
- * Where the slider stands for a loss: evenly by ratios where all losses are positive.
+ * Where the slider stands for a loss: as high as the loss is drawn.
  *
  * @param {View} view
  * @param {number} clip
  */
 function stepOf(view, clip) {
-  const { low, high } = view.scaleTo(null);
-  const part = low > 0 ? Math.log(clip / low) / Math.log(high / low) : (clip - low) / (high - low);
-  return Math.round(STEPS * part);
+  const whole = view.scaleTo(null);
+  const [low, high] = whole.limits;
+  return Math.round((STEPS * (Number(whole.height(clip)) - low)) / (high - low));
 }
 
 /**
@@ -135,8 +140,13 @@ function stepOf(view, clip) {
  */
 function clipAt(view, step) {
   if (step >= STEPS) return null;
-  const { low, high } = view.scaleTo(null);
-  const part = Math.max(step, 1) / STEPS;
-  const clip = low > 0 ? low * (high / low) ** part : low + part * (high - low);
-  return Number(clip.toPrecision(3));
+  const whole = view.scaleTo(null);
+  const [low, high] = whole.limits;
+  const height = low + (Math.max(step, 1) / STEPS) * (high - low);
+  return whole.log ? 10 ** height : height;
+}
+
+/** @param {string} text */
+function clipFrom(text) {
+  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : null;
 }

@@ -2,7 +2,7 @@
 
 import { distances, profiles } from "landscape/charts.js";
 import { CONFIG } from "landscape/look.js";
-import { Panel } from "landscape/panel.js";
+import { fit, Panel } from "landscape/panel.js";
 
 import { Scale } from "landscape/scale.js";
 import { load } from "landscape/source.js";
@@ -15,7 +15,10 @@ import { byId } from "landscape/view.js";
 const Plotly = Reflect.get(globalThis, "Plotly");
 
 export const profilePlot = byId("profile").querySelector(".plot");
-const distancePlot = byId("distances").querySelector(".plot");
+export const distancePlot = byId("distances").querySelector(".plot");
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
+resized.observe(profilePlot);
+resized.observe(distancePlot);
 
 /**
  * Have a panel for every surface that is shown, with its newest content.
@@ -72,10 +75,11 @@ export async function draw(view) {
       paths: state.paths,
       style,
     }, view.camera(number));
-    panel.setCut(state.axis, state.at);
+    panel.cut.set(surface, state.axis, state.at);
   }
   await drawProfile(view);
-  const hasPaths = state.paths && all.some((surface) => surface.paths.length);
+  const hasPaths = state.paths &&
+    all.some((surface) => surface.paths.some((path) => path.off_plane));
   byId("distances").hidden = !hasPaths;
   if (hasPaths) {
     const lines = distances(all, style);

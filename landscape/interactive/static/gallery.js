@@ -5,7 +5,7 @@ import { bytes } from "landscape/surface.js";
 /** @typedef {import("landscape/surface.js").Status} Status */
 
 /**
- * Fill the gallery.
+ * Bring the gallery in line with the index.
  *
  * @param {HTMLElement} list
  * @param {Status[]} index
@@ -14,41 +14,58 @@ import { bytes } from "landscape/surface.js";
  * @param {(id: string, on: boolean) => void} choose
  */
 export function fill(list, index, chosen, colorscale, choose) {
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.choice;
-  list.replaceChildren(...index.map((status) => {
-    const card = document.createElement("label");
-    card.className = "card";
-    const box = document.createElement("input");
-    box.type = "checkbox";
-    box.checked = chosen.includes(status.id);
-    box.dataset.choice = status.id;
-    box.addEventListener("change", () => choose(status.id, box.checked));
-    const name = document.createElement("b");
+  /** @type {Map<string, HTMLElement>} */
+  const before = new Map(
+    [...list.children].map((card) => {
+      const element = /** @type {HTMLElement} */ (card);
+      return [element.dataset.id ?? "", element];
+    }),
+  );
+  index.forEach((status, place) => {
+    const card = before.get(status.id) ?? newCard(status.id, choose);
+    before.delete(status.id);
+    // What is in its place stays there, or a click on it would be lost.
+    if (list.children[place] !== card) list.insertBefore(card, list.children[place] ?? null);
+    const [box, canvas, name, note] = card.children;
+    /** @type {HTMLInputElement} */ (box).checked = chosen.includes(status.id);
     name.textContent = status.name;
-    const note = document.createElement("small");
     const size = status.shape.length ? `${status.shape.join("×")} points` : "";
-    note.textContent = [status.id === status.name ? "" : status.id, size, status.note].filter(
-      Boolean,
-    ).join(" · ");
-    card.append(box, thumbnail(status, colorscale), name, note);
-    return card;
-  }));
-  if (focused !== undefined) {
-    /** @type {HTMLElement | null} */ (
-      list.querySelector(`[data-choice="${CSS.escape(focused)}"]`)
-    )?.focus();
-  }
+    const id = status.id === status.name ? "" : status.id;
+    note.textContent = [id, size, status.note].filter(Boolean).join(" · ");
+    if (card.dataset.version !== status.version) {
+      card.dataset.version = status.version;
+      paint(/** @type {HTMLCanvasElement} */ (canvas), status.thumbnail, colorscale);
+    }
+  });
+  for (const card of before.values()) card.remove();
 }
 
 /**
- * @param {Status} status
+ * @param {string} id
+ * @param {(id: string, on: boolean) => void} choose
+ */
+function newCard(id, choose) {
+  const card = document.createElement("label");
+  card.className = "card";
+  card.dataset.id = id;
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.dataset.choice = id;
+  box.addEventListener("change", () => choose(id, box.checked));
+  const parts = ["canvas", "b", "small"].map((name) => document.createElement(name));
+  card.append(box, ...parts);
+  return card;
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Status["thumbnail"]} small
  * @param {[number, string][]} colorscale
  */
-function thumbnail({ thumbnail: small }, colorscale) {
-  const canvas = document.createElement("canvas");
+function paint(canvas, small, colorscale) {
   canvas.width = small?.width ?? 1;
   canvas.height = small?.height ?? 1;
-  if (small === null) return canvas;
+  if (small === null) return;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(small.width, small.height);
   const colors = colorscale.map(([, hex]) =>
@@ -65,5 +82,4 @@ function thumbnail({ thumbnail: small }, colorscale) {
     image.data[4 * k + 3] = 255;
   });
   context.putImageData(image, 0, 0);
-  return canvas;
 }

@@ -14,7 +14,6 @@ export const CONFIG = {
   showSendToCloud: false,
   plotlyServerURL: "",
   showTips: false,
-  responsive: true,
 };
 
 /** Of Okabe and Ito, told apart by the colorblind. */

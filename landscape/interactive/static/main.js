@@ -2,7 +2,7 @@
 
 import * as cameras from "landscape/cameras.js";
 import { listenToUser, tell } from "landscape/controls.js";
-import { draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
+import { distancePlot, draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
 import { number, Scale } from "landscape/scale.js";
 import { save, snapshot } from "landscape/snapshot.js";
 import { content, listen } from "landscape/source.js";
@@ -34,16 +34,24 @@ async function drawAll() {
     view.problem = error instanceof Error ? error.message : String(error);
     console.error(error);
   }
-  tell(view, choose);
-  address();
   isDrawing = false;
   document.documentElement.dataset.drawn = String(++times);
+  tell(view, choose);
+  address();
   if (isWanted && !isHeld) requestAnimationFrame(drawAll);
 }
 
 /** @param {Partial<import("landscape/state.js").State>} change */
 function set(change) {
   Object.assign(view.state, change);
+  redraw();
+}
+
+/** Show it as it was shown first. */
+function reset() {
+  const { show, theme } = view.state;
+  view.state = { ...parse("", view.defaults), show, theme };
+  for (const panel of view.drawn) panel.unpoint();
   redraw();
 }
 
@@ -68,7 +76,7 @@ function address() {
  */
 function reports(id) {
   return {
-    hovered: (alpha, beta) => view.drawn.forEach((panel) => panel.point(alpha, beta)),
+    pointed: (alpha, beta) => view.drawn.forEach((panel) => panel.point(alpha, beta)),
     turned: (camera) => turned(id, camera),
     cutMoved: moveCut,
   };
@@ -98,7 +106,7 @@ function moveCut(at) {
   const { state } = view;
   if (at === state.at) return;
   state.at = at;
-  for (const panel of view.drawn) panel.setCut(state.axis, at);
+  for (const { cut, surface } of view.drawn) if (surface) cut.set(surface, state.axis, at);
   if (!isProfileWanted) {
     isProfileWanted = true;
     requestAnimationFrame(async () => {
@@ -121,11 +129,18 @@ function choose(id, on) {
 async function savePicture() {
   const { drawn, kind, surfaces } = view;
   if (!drawn.length) return;
+  const isRelief = kind === "surface";
   const pictures = drawn.map((panel) => ({
-    plot: kind === "surface" ? panel.relief : panel.flat,
+    plot: isRelief ? panel.relief : panel.flat,
     title: panel.surface?.name ?? "",
+    note: panel.part(".note").textContent,
+    line: isRelief ? null : panel.cut.element,
   }));
-  if (kind !== "surface") pictures.push({ plot: profilePlot, title: "Along the cut line" });
+  for (const plot of [profilePlot, distancePlot]) {
+    const section = plot.closest("section");
+    const title = section.querySelector("h2").textContent;
+    if (!section.hidden) pictures.push({ plot, title, note: "", line: null });
+  }
   try {
     const names = surfaces.map((surface) => surface.name).join("-");
     const picture = await snapshot(pictures, css("paper"), css("ink"));
@@ -138,7 +153,7 @@ async function savePicture() {
 
 // ---- what comes from outside
 
-listenToUser(view, set, savePicture);
+listenToUser(view, set, { png: savePicture, reset });
 document.addEventListener("pointerdown", ({ target }) => {
   isHeld = target instanceof Element && target.closest(".relief") !== null;
 }, { capture: true });

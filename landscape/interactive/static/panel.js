@@ -1,11 +1,11 @@
 /** One surface on the page: its picture, and what is said below it. */
 
 import * as cameras from "landscape/cameras.js";
-import { CONFIG } from "landscape/look.js";
+import { CutLine } from "landscape/cutline.js";
+import { color, CONFIG } from "landscape/look.js";
 import { flat, relief } from "landscape/pictures.js";
-import { coordinate, nearest } from "landscape/surface.js";
+import { coordinate } from "landscape/surface.js";
 
-/** @typedef {import("landscape/state.js").State} State */
 /** @typedef {import("landscape/pictures.js").Shown} Shown */
 /** @typedef {import("landscape/surface.js").Status} Status */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
@@ -15,7 +15,7 @@ const Plotly = Reflect.get(globalThis, "Plotly");
 
 /**
  * @typedef {object} Reports what a panel tells the page
- * @property {(alpha: number, beta: number) => void} hovered
+ * @property {(alpha: number, beta: number) => void} pointed
  * @property {(camera: import("landscape/state.js").Camera) => void} turned
  * @property {(at: number) => void} cutMoved
  */
@@ -30,16 +30,27 @@ export class Panel {
     this.id = id;
     this.reports = reports;
     /** @type {Surface | null} */ this.surface = null;
-    /** @type {"alpha" | "beta"} */ this.axis = "beta";
+    /** @type {{alpha: number, beta: number} | null} */ this.last = null;
     const template = /** @type {HTMLTemplateElement} */ (document.getElementById("panel"));
     const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
     this.element = /** @type {HTMLElement} */ (copy.firstElementChild);
     this.element.dataset.id = id;
     this.relief = this.part(".relief");
     this.flat = this.part(".flat");
-    this.cut = this.part(".cut");
     this.here = this.part(".here");
-    this.watchCut();
+    this.cut = new CutLine(this.part(".cut"), this.flat, reports.cutMoved);
+    this.end = new AbortController();
+    /** @type {Set<HTMLElement>} */ this.watched = new Set();
+    this.resized = new ResizeObserver((entries) => {
+      for (const { target } of entries) fit(target);
+    });
+    this.resized.observe(this.relief);
+    this.resized.observe(this.flat);
+    cameras.watch(this.relief, reports.turned, this.end.signal);
+    // A tap does not hover.
+    this.flat.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
+      if (event.pointerType === "touch") this.tap(event);
+    }, { capture: true });
   }
 
   /**
@@ -52,6 +63,8 @@ export class Panel {
 
   /** Free what the browser holds for its pictures. */
   remove() {
+    this.end.abort();
+    this.resized.disconnect();
     Plotly.purge(this.relief);
     Plotly.purge(this.flat);
     this.element.remove();
@@ -75,12 +88,12 @@ export class Panel {
   /** @param {Surface} surface */
   set(surface) {
     this.surface = surface;
-    const table = this.part(".facts tbody");
-    table.replaceChildren(...surface.facts.map(([key, value]) => {
+    this.part(".facts tbody").replaceChildren(...surface.facts.map(([key, value]) => {
       const row = document.createElement("tr");
-      const [head, cell] = [document.createElement("th"), document.createElement("td")];
+      const head = document.createElement("th");
       head.scope = "row";
       head.textContent = key;
+      const cell = document.createElement("td");
       cell.textContent = value;
       row.append(head, cell);
       return row;
@@ -102,22 +115,40 @@ export class Panel {
     const picture = view === "surface"
       ? relief(this.surface, shown, camera)
       : flat(this.surface, shown, view);
-    const isNew = !plot.classList.contains("js-plotly-plot");
-    await Plotly.react(plot, picture.data, picture.layout, CONFIG);
-    if (isNew) {
-      plot.on("plotly_hover", (/** @type {any} */ event) => this.hover(event.points[0]));
-      if (view === "surface") {
-        cameras.watch(plot, this.reports.turned);
-      } else {
-        plot.on("plotly_afterplot", () => this.place());
-      }
+    try {
+      await Plotly.react(plot, picture.data, picture.layout, CONFIG);
+    } catch (error) {
+      Plotly.purge(plot); // what is half drawn takes no other drawing
+      this.watched.delete(plot);
+      throw error;
     }
+    if (!this.watched.has(plot)) {
+      this.watched.add(plot);
+      plot.on("plotly_hover", (/** @type {any} */ event) => this.hover(event.points[0]));
+      plot.on("plotly_afterplot", () => this.place());
+    }
+    if (view === "contour") label(this.flat, shown.colors);
+    this.nameThePaths(shown);
     this.place();
+    if (this.last) this.point(this.last.alpha, this.last.beta);
+  }
+
+  /** @param {Shown} shown */
+  nameThePaths(shown) {
+    const paths = shown.paths && this.surface ? this.surface.paths : [];
+    this.part(".paths").replaceChildren(...paths.map((path, order) => {
+      const item = document.createElement("li");
+      item.style.color = color(order, shown.style);
+      const name = document.createElement("span");
+      name.textContent = path.name;
+      item.append(name);
+      return item;
+    }));
   }
 
   /** @param {any} point */
   hover(point) {
-    this.reports.hovered(Number(point.x), Number(point.y));
+    this.reports.pointed(Number(point.x), Number(point.y));
     const surface = this.surface;
     const of = String(point.data.meta ?? "");
     const number = point.pointNumber ?? 0;
@@ -125,20 +156,26 @@ export class Panel {
     /** @param {number | null} loss */
     const text = (loss) => (loss === null ? "not known" : String(Number(loss.toPrecision(4))));
     if (of === "mark") {
-      const mark = surface.marks[number];
-      this.say(
-        `${mark.name}: own loss ${text(mark.loss)}, off the plane by ${coordinate(mark.distance)}`,
-      );
+      const { name, loss, distance } = surface.marks[number];
+      this.say(`${name}: own loss ${text(loss)}, off the plane by ${coordinate(distance)}`);
     } else {
       const path = surface.paths[Number(of.split(" ")[1])];
       this.say(
-        `${path.name}, ${path.unit} ${path.steps[number]}: own loss ${
-          text(path.losses[number])
-        }, ` +
-          `on the plane below ${text(path.plane_losses[number])}, ` +
+        `${path.name}, ${path.unit} ${path.steps[number]}: own loss ` +
+          `${text(path.losses[number])}, on the plane below ${text(path.plane_losses[number])}, ` +
           `off the plane by ${coordinate(path.distances[number])}`,
       );
     }
+  }
+
+  /** @param {PointerEvent} event */
+  tap(event) {
+    const { xaxis, yaxis } = this.flat._fullLayout ?? {};
+    if (!xaxis?._length) return;
+    const box = this.flat.getBoundingClientRect();
+    const alpha = xaxis.p2d(event.clientX - box.left - xaxis._offset);
+    const beta = yaxis.p2d(event.clientY - box.top - yaxis._offset);
+    if (this.surface?.holds(alpha, beta)) this.reports.pointed(alpha, beta);
   }
 
   /** @param {string} text */
@@ -154,111 +191,50 @@ export class Panel {
    */
   point(alpha, beta) {
     if (this.surface === null) return;
+    this.last = { alpha, beta };
     this.say(this.surface.describe(alpha, beta));
-    const at = this.pixels(alpha, beta);
-    this.here.hidden = at === null;
-    if (at !== null) {
-      this.here.style.left = `${at.x}px`;
-      this.here.style.top = `${at.y}px`;
-    }
-  }
-
-  /**
-   * Where a point of the plane is in the picture from above.
-   *
-   * @param {number} alpha
-   * @param {number} beta
-   */
-  pixels(alpha, beta) {
-    const layout = this.flat._fullLayout;
-    if (!layout?.xaxis?._length || this.part(".from-above").hidden) return null;
-    return {
-      x: layout.xaxis._offset + layout.xaxis.d2p(alpha),
-      y: layout.yaxis._offset + layout.yaxis.d2p(beta),
-    };
-  }
-
-  /**
-   * Put the cut line to its place.
-   *
-   * @param {"alpha" | "beta"} axis
-   * @param {number} at
-   */
-  setCut(axis, at) {
-    this.axis = axis;
-    this.at = at;
     this.place();
   }
 
+  /** Forget the point that was read. */
+  unpoint() {
+    this.last = null;
+    this.here.hidden = true;
+    this.say("Point at the picture, or tap it, to read it.");
+  }
+
+  /** Put the line and the ring to their places over the picture from above. */
   place() {
+    this.cut.place();
     const layout = this.flat._fullLayout;
-    const surface = this.surface;
-    if (surface === null || this.at === undefined || !layout?.xaxis?._length) return;
-    const fixed = this.axis === "beta" ? surface.betas : surface.alphas;
-    const at = fixed[nearest(fixed, this.at)];
-    const { xaxis, yaxis } = layout;
-    const style = this.cut.style;
-    if (this.axis === "beta") {
-      const y = yaxis.d2p(at);
-      style.left = `${xaxis._offset}px`;
-      style.width = `${xaxis._length}px`;
-      style.top = `${yaxis._offset + y}px`;
-      style.height = "0";
-      this.cut.hidden = y < 0 || y > yaxis._length;
-    } else {
-      const x = xaxis.d2p(at);
-      style.top = `${yaxis._offset}px`;
-      style.height = `${yaxis._length}px`;
-      style.left = `${xaxis._offset + x}px`;
-      style.width = "0";
-      this.cut.hidden = x < 0 || x > xaxis._length;
-    }
-    this.cut.dataset.axis = this.axis;
-    this.cut.setAttribute("aria-orientation", this.axis === "beta" ? "vertical" : "horizontal");
-    this.cut.setAttribute("aria-valuemin", String(fixed[0]));
-    this.cut.setAttribute("aria-valuemax", String(fixed[fixed.length - 1]));
-    this.cut.setAttribute("aria-valuenow", coordinate(at));
-    this.cut.setAttribute(
-      "aria-valuetext",
-      `${this.axis === "beta" ? "β" : "α"} = ${coordinate(at)}`,
-    );
+    const { last, surface } = this;
+    const isShown = last !== null && surface?.holds(last.alpha, last.beta) &&
+      layout?.xaxis?._length;
+    this.here.hidden = !isShown;
+    if (!isShown) return;
+    this.here.style.left = `${layout.xaxis._offset + layout.xaxis.d2p(last.alpha)}px`;
+    this.here.style.top = `${layout.yaxis._offset + layout.yaxis.d2p(last.beta)}px`;
   }
+}
 
-  watchCut() {
-    /** @param {PointerEvent} event */
-    const move = (event) => {
-      const { xaxis, yaxis } = this.flat._fullLayout;
-      const box = this.flat.getBoundingClientRect();
-      this.moveCut(
-        this.axis === "beta"
-          ? yaxis.p2d(event.clientY - box.top - yaxis._offset)
-          : xaxis.p2d(event.clientX - box.left - xaxis._offset),
-      );
-    };
-    this.cut.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-      this.cut.setPointerCapture(event.pointerId);
-      this.cut.addEventListener("pointermove", move);
-      event.preventDefault();
-      this.cut.focus();
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      this.cut.addEventListener(end, () => this.cut.removeEventListener("pointermove", move));
-    }
-    this.cut.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      const step = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
-      if (step === undefined || this.surface === null) return;
-      event.preventDefault();
-      event.stopPropagation();
-      const fixed = this.axis === "beta" ? this.surface.betas : this.surface.alphas;
-      const now = nearest(fixed, this.at ?? 0);
-      this.reports.cutMoved(fixed[Math.min(Math.max(now + step, 0), fixed.length - 1)]);
-    });
-  }
+/**
+ * Let a plot have the size of its place.
+ *
+ * @param {any} plot
+ */
+export function fit(plot) {
+  if (plot._fullLayout && plot.clientWidth > 0) Plotly.Plots.resize(plot);
+}
 
-  /** @param {number} wanted */
-  moveCut(wanted) {
-    if (this.surface === null) return;
-    const fixed = this.axis === "beta" ? this.surface.betas : this.surface.alphas;
-    this.reports.cutMoved(fixed[nearest(fixed, wanted)]);
+/**
+ * Turn the labels of contour lines, which plotly writes as heights, into losses.
+ *
+ * @param {HTMLElement} plot
+ * @param {import("landscape/scale.js").Scale} scale
+ */
+function label(plot, scale) {
+  for (const text of plot.querySelectorAll(".contourlabels text")) {
+    const height = Number(text.textContent?.replace("−", "-"));
+    if (text.textContent?.includes(".")) text.textContent = scale.textAt(height);
   }
 }

@@ -1,6 +1,6 @@
 /** What plotly is told to draw of a surface: a relief, or a picture from above. */
 
-import { color, paper } from "landscape/look.js";
+import { color, escape, paper } from "landscape/look.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
@@ -37,8 +37,9 @@ export function relief(surface, shown, camera) {
   const heights = values(surface, shown);
   const [cmin, cmax] = colors.limits;
   /** @type {any[]} */
-  const data = [
-    {
+  const data = [];
+  if (!surface.isEmpty) { // else plotly throws
+    data.push({
       type: "surface",
       x: Array.from(surface.alphas),
       y: Array.from(surface.betas),
@@ -51,10 +52,11 @@ export function relief(surface, shown, camera) {
       hoverinfo: "none",
       lighting: { ambient: 0.6, diffuse: 0.7, specular: 0.12, roughness: 0.6 },
       contours: { x: { highlight: false }, y: { highlight: false }, z: { highlight: false } },
-    },
-  ];
-  if (shown.marks) {
-    const dots = lowest(surface);
+    });
+  }
+  if (shown.marks && shown.quantity === "loss") {
+    const dots = lowest(surface, scale);
+    const center = middle(surface);
     data.push(
       {
         ...marker(dots, "circle", 2.5, "#ffffff", "#000000"),
@@ -62,23 +64,22 @@ export function relief(surface, shown, camera) {
         z: dots.map(({ k }) => scale.height(heights[k])),
         hoverinfo: "none",
       },
+      {
+        ...marker(center, "cross", 4, "#ffffff", "#000000"),
+        type: "scatter3d",
+        z: center.map(({ k }) => scale.height(heights[k])),
+        hoverinfo: "none",
+      },
+      {
+        ...marker(places(surface.marks), "diamond", 5, style.text, "#888888"),
+        type: "scatter3d",
+        z: surface.marks.map(({ loss }) => scale.height(loss ?? NaN)),
+        text: surface.marks.map(({ name }) => escape(name)),
+        mode: "markers+text",
+        hoverinfo: "none",
+        meta: "mark",
+      },
     );
-    const named = surface.marks.filter(() => shown.quantity === "loss");
-    data.push({
-      ...marker(
-        named.map(({ alpha, beta }) => ({ x: alpha, y: beta })),
-        "diamond",
-        5,
-        style.text,
-        "#888888",
-      ),
-      type: "scatter3d",
-      z: named.map(({ loss }) => scale.height(loss ?? NaN)),
-      text: named.map(({ name }) => name),
-      mode: "markers+text",
-      hoverinfo: "none",
-      meta: "mark",
-    });
   }
   if (shown.paths && shown.quantity === "loss") {
     surface.paths.forEach((path, order) => {
@@ -159,9 +160,13 @@ export function flat(surface, shown, type) {
     hoverinfo: "none",
   };
   if (type === "contour") {
+    const { size, start } = colors.steps;
     picture.autocontour = false;
-    picture.contours = { start: low, end: high, size: (high - low) / 20 };
-    picture.line = { width: 0.6, color: "rgba(0, 0, 0, 0.55)" };
+    // Levels in heights; the labels are turned into losses once they are drawn.
+    picture.contours = { start, end: high, size, coloring: "heatmap", showlabels: true };
+    picture.contours.labelfont = { color: "#000000", size: 10 };
+    picture.contours.labelformat = ".6f";
+    picture.line = { width: 0.8, color: "rgba(0, 0, 0, 0.6)" };
   }
   /** @type {any[]} */
   const data = [picture];
@@ -174,7 +179,13 @@ export function flat(surface, shown, type) {
           ...nets(path),
           mode: "lines+markers",
           line,
-          marker: { size: 5, color: line.color },
+          marker: {
+            size: path.steps.map((_, k) => (k === path.steps.length - 1 ? 13 : 5)),
+            symbol: path.steps.map((_, k) => (k === path.steps.length - 1 ? "star" : "circle")),
+            color: line.color,
+            opacity: 1,
+            line: { color: "#ffffff", width: 1 },
+          },
           hoverinfo: "none",
           meta: `path ${order}`,
         },
@@ -182,21 +193,15 @@ export function flat(surface, shown, type) {
     });
   }
   if (shown.marks) {
-    data.push({ ...marker(lowest(surface), "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
-    const center = surface.center;
+    const dots = shown.quantity === "loss" ? lowest(surface, shown.scale) : [];
+    data.push({ ...marker(dots, "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
     data.push({
-      ...marker(center ? [{ x: 0, y: 0 }] : [], "cross-thin", 10, "#ffffff", "#ffffff"),
+      ...marker(middle(surface), "cross-thin", 12, "#ffffff", "#ffffff"),
       hoverinfo: "none",
     });
     data.push({
-      ...marker(
-        surface.marks.map(({ alpha, beta }) => ({ x: alpha, y: beta })),
-        "triangle-up",
-        9,
-        "#ffffff",
-        "#000000",
-      ),
-      text: surface.marks.map(({ name }) => name),
+      ...marker(places(surface.marks), "triangle-up", 9, "#ffffff", "#000000"),
+      text: surface.marks.map(({ name }) => escape(name)),
       mode: "markers+text",
       textposition: "top right",
       textfont: { color: "#ffffff", shadow: "0 0 3px #000, 0 0 3px #000" },
@@ -204,7 +209,15 @@ export function flat(surface, shown, type) {
       meta: "mark",
     });
   }
-  const axis = { color: style.text, showgrid: false, zeroline: false, constrain: "domain" };
+  // Without zooming a finger can scroll the page, and all pictures show the same.
+  const fixedrange = true;
+  const axis = {
+    color: style.text,
+    showgrid: false,
+    zeroline: false,
+    constrain: "domain",
+    fixedrange,
+  };
   const spans = [surface.alphas, surface.betas].map((a) => a[a.length - 1] - a[0]);
   const square = Math.max(...spans) < 4 * Math.min(...spans);
   const layout = {
@@ -243,13 +256,40 @@ function bar({ quantity, label, colors, style }) {
   };
 }
 
-/** @param {Surface} surface */
-function lowest(surface) {
-  return surface.minima.map(([i, j]) => ({
-    x: surface.alphas[i],
-    y: surface.betas[j],
-    k: surface.index(i, j),
-  }));
+/**
+ * The local minima that are not cut off.
+ *
+ * @param {Surface} surface
+ * @param {Scale} scale
+ */
+function lowest(surface, scale) {
+  return surface.minima
+    .map(([i, j]) => at(surface, i, j))
+    .filter(({ k }) => surface.losses[k] <= scale.high);
+}
+
+/**
+ * The trained net, where it is a point of the grid.
+ *
+ * @param {Surface} surface
+ */
+function middle(surface) {
+  const { center } = surface;
+  return center ? [at(surface, center.i, center.j)] : [];
+}
+
+/**
+ * @param {Surface} surface
+ * @param {number} i
+ * @param {number} j
+ */
+function at(surface, i, j) {
+  return { x: surface.alphas[i], y: surface.betas[j], k: surface.index(i, j) };
+}
+
+/** @param {import("landscape/surface.js").Mark[]} marks */
+function places(marks) {
+  return marks.map(({ alpha, beta }) => ({ x: alpha, y: beta }));
 }
 
 /**

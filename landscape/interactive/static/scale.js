@@ -51,8 +51,8 @@ export class Scale {
     const top = high;
     if (log) low = positive;
     if (maximum === "auto") {
-      maximum = log ? null : usualHeight(each);
-      if (maximum !== null && top < CLIP_FROM_RATIO * maximum) maximum = null;
+      const usual = log ? low : usualHeight(each);
+      maximum = usual > low && high - low > CLIP_FROM_RATIO * (usual - low) ? usual : null;
     }
     if (maximum !== null && maximum > low) high = Math.min(high, maximum);
     if (!(high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high)))) {
@@ -115,6 +115,24 @@ export class Scale {
     return levels.filter((level) => level >= this.low && level <= this.high);
   }
 
+  /** Where contour lines stand, in heights: about a dozen. */
+  get steps() {
+    const [low, high] = this.limits;
+    const size = this.log && high - low >= 2
+      ? ([0.25, 0.5, 1, 2].find((step) => (high - low) / step <= 14) ?? 5)
+      : roundUp((high - low) / 14);
+    return { size, start: Math.ceil(low / size) * size };
+  }
+
+  /**
+   * The label of a contour line.
+   *
+   * @param {number} height
+   */
+  textAt(height) {
+    return this.text(this.log ? 10 ** height : height);
+  }
+
   /**
    * Ticks for an axis of heights.
    *
@@ -155,17 +173,15 @@ export function number(value) {
 }
 
 /**
- * The height that 98 of 100 points of the lowest surface do not exceed: higher, and another
- * surface would flatten it.
+ * The height that 98 of 100 points of the lowest surface do not exceed.
  *
  * @param {Float64Array[]} surfaces finite losses
- * @returns {number | null}
  */
 function usualHeight(surfaces) {
   const heights = surfaces
     .filter((values) => values.length)
     .map((values) => values.toSorted()[Math.floor(0.98 * (values.length - 1))]);
-  return heights.length ? Math.min(...heights) : null;
+  return Math.min(...heights);
 }
 
 /**

@@ -4,49 +4,100 @@
 const Plotly = Reflect.get(globalThis, "Plotly");
 
 const SHARPNESS = 2;
-const TITLE = 34;
+const HEAD = 46; // pixels for the texts above a picture
+const GAP = 12;
 
 /**
- * Draw pictures onto one canvas, each where it stands on the page.
+ * @typedef {object} Picture
+ * @property {any} plot
+ * @property {string} title
+ * @property {string} note
+ * @property {HTMLElement | null} line that lies over it
+ */
+
+/**
+ * Draw pictures onto one canvas, in rows as on the page.
  *
- * @param {{plot: any, title: string}[]} pictures
+ * @param {Picture[]} pictures
  * @param {string} paper
  * @param {string} ink
  * @returns {Promise<Blob>}
  */
 export async function snapshot(pictures, paper, ink) {
-  const boxes = pictures.map(({ plot }) => plot.getBoundingClientRect());
-  const left = Math.min(...boxes.map((box) => box.left));
-  const top = Math.min(...boxes.map((box) => box.top)) - TITLE;
-  const right = Math.max(...boxes.map((box) => box.right));
-  const bottom = Math.max(...boxes.map((box) => box.bottom));
+  const rows = inRows(pictures);
+  const widths = rows.map((row) => sum(row.map(({ plot }) => plot.clientWidth + GAP)) - GAP);
+  const heights = rows.map((row) => HEAD + Math.max(...row.map(({ plot }) => plot.clientHeight)));
+  const [width, height] = [Math.max(...widths), sum(heights)];
   const canvas = document.createElement("canvas");
-  canvas.width = SHARPNESS * Math.ceil(right - left);
-  canvas.height = SHARPNESS * Math.ceil(bottom - top);
+  canvas.width = SHARPNESS * width;
+  canvas.height = SHARPNESS * height;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.scale(SHARPNESS, SHARPNESS);
   context.fillStyle = paper;
-  context.fillRect(0, 0, right - left, bottom - top);
-  context.fillStyle = ink;
-  context.font = "600 17px system-ui, sans-serif";
-  context.textBaseline = "middle";
-  for (const [k, { plot, title }] of pictures.entries()) {
-    const box = boxes[k];
-    const address = await Plotly.toImage(plot, {
-      format: "png",
-      width: box.width,
-      height: box.height,
-      scale: SHARPNESS,
-    });
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    context.drawImage(image, box.left - left, box.top - top, box.width, box.height);
-    context.fillText(title, box.left - left + 8, box.top - top - TITLE / 2, box.width - 16);
+  context.fillRect(0, 0, width, height);
+  let top = 0;
+  for (const [number, row] of rows.entries()) {
+    let left = 0;
+    for (const picture of row) {
+      await add(context, picture, left, top, ink);
+      left += picture.plot.clientWidth + GAP;
+    }
+    top += heights[number];
   }
   return await new Promise((resolve, reject) =>
     canvas.toBlob((blob) => blob ? resolve(blob) : reject(new Error("too large")), "image/png")
   );
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Picture} picture
+ * @param {number} left
+ * @param {number} top
+ * @param {string} ink
+ */
+async function add(context, { plot, title, note, line }, left, top, ink) {
+  const [width, height] = [plot.clientWidth, plot.clientHeight];
+  context.fillStyle = ink;
+  context.textBaseline = "top";
+  context.font = "600 17px system-ui, sans-serif";
+  context.fillText(title, left + 8, top + 6, width - 16);
+  context.font = "13px system-ui, sans-serif";
+  context.fillText(note, left + 8, top + 28, width - 16);
+  const image = new Image();
+  image.src = await Plotly.toImage(plot, { format: "png", width, height, scale: SHARPNESS });
+  await image.decode();
+  context.drawImage(image, left, top + HEAD, width, height);
+  if (line !== null && !line.hidden) {
+    const box = [line.offsetLeft, line.offsetTop, line.offsetWidth, line.offsetHeight];
+    const [x, y, w, h] = box;
+    context.fillStyle = "#000000";
+    context.fillRect(left + x - 1.5, top + HEAD + y - 1.5, w + 3, h + 3);
+    context.fillStyle = "#ffffff";
+    context.fillRect(left + x - 0.75, top + HEAD + y - 0.75, w + 1.5, h + 1.5);
+  }
+}
+
+/**
+ * @param {Picture[]} pictures
+ * @returns {Picture[][]} those that stand side by side together
+ */
+function inRows(pictures) {
+  /** @type {Picture[][]} */
+  const rows = [];
+  let last = Infinity;
+  for (const picture of pictures) {
+    const { left } = picture.plot.getBoundingClientRect();
+    if (left <= last) rows.push([]);
+    rows[rows.length - 1].push(picture);
+    last = left;
+  }
+  return rows;
+}
+
+/** @param {number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((a, b) => a + b, 0);
 }
 
 /**

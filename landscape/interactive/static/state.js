@@ -79,6 +79,7 @@ export function parse(hash, defaults) {
   }
   const clip = given.get("clip");
   if (clip === "none") state.clip = null;
+  else if (clip === "auto") state.clip = "auto";
   else if (clip !== null && isNumber(clip)) state.clip = Number(clip);
   const at = given.get("at");
   if (at !== null && isNumber(at)) state.at = Number(at);

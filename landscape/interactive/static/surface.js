@@ -10,6 +10,7 @@
  * @property {number[]} alphas
  * @property {number[]} betas
  * @property {number[]} distances how far off the plane
+ * @property {boolean} off_plane whether these are more than rounding
  * @property {(number | null)[]} losses its own
  * @property {(number | null)[]} plane_losses those of the plane below it
  *
@@ -78,12 +79,30 @@ export class Surface {
   }
 
   /**
+   * Whether a point of the plane is within the surface.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   */
+  holds(alpha, beta) {
+    return isWithin(this.alphas, alpha) && isWithin(this.betas, beta);
+  }
+
+  /** Whether there is a finite value to draw. */
+  get isEmpty() {
+    return !this.losses.some(Number.isFinite);
+  }
+
+  /**
    * What is known at the point nearest to (alpha, beta), as text.
    *
    * @param {number} alpha
    * @param {number} beta
    */
   describe(alpha, beta) {
+    if (!this.holds(alpha, beta)) {
+      return `α ${coordinate(alpha)}, β ${coordinate(beta)}: outside of this surface`;
+    }
     const [i, j] = [nearest(this.alphas, alpha), nearest(this.betas, beta)];
     const k = this.index(i, j);
     const at = `α ${coordinate(this.alphas[i])}, β ${coordinate(this.betas[j])}: `;
@@ -101,7 +120,7 @@ export class Surface {
   }
 
   /**
-   * The values along a line of the grid.
+   * The values along a line of the grid, at the points that are known; null where not finite.
    *
    * @param {"alpha" | "beta"} axis which coordinate is constant
    * @param {number} at its value; the nearest line of the grid is taken
@@ -111,14 +130,14 @@ export class Surface {
     const fixed = axis === "beta" ? this.betas : this.alphas;
     const along = axis === "beta" ? this.alphas : this.betas;
     const line = nearest(fixed, at);
-    const indices = Array.from(
-      along,
-      (_, k) => axis === "beta" ? this.index(k, line) : this.index(line, k),
-    );
+    const index = (/** @type {number} */ k) =>
+      axis === "beta" ? this.index(k, line) : this.index(line, k);
+    const known = [...along.keys()].filter((k) => this.evaluated[index(k)]);
+    const finite = (/** @type {number} */ value) => (Number.isFinite(value) ? value : null);
     return {
       at: fixed[line],
-      x: Array.from(along),
-      y: indices.map((k) => (this.evaluated[k] && Number.isFinite(values[k]) ? values[k] : null)),
+      x: known.map((k) => along[k]),
+      y: known.map((k) => finite(values[index(k)])),
     };
   }
 }
@@ -138,12 +157,21 @@ export function nearest(axis, value) {
 }
 
 /**
+ * @param {Float64Array} axis
+ * @param {number} value
+ */
+function isWithin(axis, value) {
+  const step = axis.length > 1 ? axis[1] - axis[0] : 1;
+  return value >= axis[0] - step && value <= axis[axis.length - 1] + step;
+}
+
+/**
  * A coordinate as text, without the noise of binary fractions.
  *
  * @param {number} value
  */
 export function coordinate(value) {
-  return String(Number(value.toPrecision(4)));
+  return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
 /**

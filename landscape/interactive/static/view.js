@@ -105,6 +105,11 @@ export class View {
       : Scale.ofLosses([surface.losses], kind, one.clipped ? one.high : null);
   }
 
+  get isDark() {
+    const { theme } = this.state;
+    return theme === "auto" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+  }
+
   /** The colors of the page, for plotly. */
   get style() {
     return {

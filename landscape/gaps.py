@@ -1,0 +1,40 @@
+"""Values between the points of an unfinished scan, for drawing."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.spatial import QhullError
+
+_LOG_FROM_RATIO = 100.0
+
+
+def fill(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return values at all points: known ones as they are, linear between them, level outside.
+
+    Between positive values that span a factor of 100 their logarithms are linear. Blocks or
+    ripples would look like ruggedness, which is what surfaces are drawn for.
+
+    Args:
+        values: Over a grid, shape (num_alphas, num_betas).
+        known: Which of them mean something; those that are not finite fill no gaps.
+    """
+    result = np.where(known, values, np.nan)
+    good = known & np.isfinite(values)
+    if known.all() or not good.any():
+        return result
+    numbers = values[good]
+    log = numbers.min() > 0 and numbers.max() > _LOG_FROM_RATIO * numbers.min()
+    numbers = np.log(numbers) if log else numbers
+    size = np.maximum(np.array(values.shape) - 1, 1)
+    places, missing = np.argwhere(good) / size, np.argwhere(~known) / size
+    filled = NearestNDInterpolator(places, numbers)(missing)
+    if min(values.shape) == 1:
+        filled = np.interp(missing.sum(1), places.sum(1), numbers)
+    else:
+        try:
+            between = LinearNDInterpolator(places, numbers)(missing)
+            filled = np.where(np.isnan(between), filled, between)
+        except (QhullError, ValueError):
+            pass  # too few points, or all on a line
+    result[~known] = np.exp(filled) if log else filled
+    return result
