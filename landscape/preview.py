@@ -17,6 +17,7 @@ from landscape.surface import Surface
 
 _COLUMNS, _ROWS = 44, 22
 _SHADES = " ░▒▓█"
+_FINE = ("256", "truecolor")  # fewer colors would be bands
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -40,7 +41,7 @@ def show(surface: Surface, stream: TextIO | None = None) -> None:
     else:
         # Two points, one above the other, are about square: one half of a letter each.
         small = _thinned(_thinned(heights, _COLUMNS).T[::-1], 2 * _ROWS)
-        has_color = console.color_system is not None and not console.no_color
+        has_color = console.color_system in _FINE and not console.no_color
         picture = _halves(small) if has_color else _shades(small)
     console.print(picture)
     ends = f"{Scale.label(scale.low)} to {Scale.label(scale.high)}"

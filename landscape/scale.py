@@ -15,7 +15,7 @@ ScaleKind = Literal["auto", "linear", "log"]
 SCALE_KINDS: tuple[str, ...] = get_args(ScaleKind)
 
 _LOG_FROM_RATIO = 100.0
-_CLIP_FROM_RATIO = 5.0
+_CLIP_FROM_RATIO = 20.0
 
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -54,7 +54,7 @@ class Scale:
             kind: ``auto`` is logarithmic where the positive losses span a factor of 100.
             maximum: Draw higher losses at this height; inf cuts nothing. By default, and on a
                 linear scale alone, the height that 98 of 100 points of the lowest surface do
-                not exceed, where that is less than a fifth of the whole range.
+                not exceed, where that is less than a twentieth of the whole range.
 
         Raises:
             LandscapeError: No surface has a finite loss, or for ``log`` no positive one, or

@@ -315,6 +315,10 @@ def test_figures_go_into_given_axes(slope: Surface, walked: Surface) -> None:
     assert slope.plot(kind="contour", ax=left) is figure
     assert left.get_title().startswith("slope")
     assert not right.get_title()
+    _, both = plt.subplots(1, 2)
+    assert figures.plot([slope, slope], kind="heatmap", ax=both) is both[0].figure
+    part = plt.figure().subfigures(1, 2)[0]
+    slope.plot(kind="contour", ax=part.subplots())
     figures.plot([line_of([1.0, 2], "a"), line_of([2.0, 1], "b")], ax=right)
     assert len(right.get_lines()) == 2
     upright = plt.figure().add_subplot(projection="3d")
@@ -325,6 +329,7 @@ def test_figures_go_into_given_axes(slope: Surface, walked: Surface) -> None:
         ({"ax": upright, "kind": "contour"}, "projection rectilinear"),
         ({"ax": [left, right], "kind": "contour"}, "expected 1 axes"),
         ({"ax": left, "kind": "contour", "size": (3, 3)}, "without size"),
+        ({"ax": [], "kind": "contour"}, "expected 1 axes"),
     ):
         with pytest.raises(ValueError, match=text):
             slope.plot(**options)
@@ -342,6 +347,23 @@ def test_the_size_is_in_inches_and_the_style_is_kept(slope: Surface, tmp_path: P
         assert figure.axes[0].xaxis.label.get_fontsize() == 17
         assert figure.axes[0].collections[0].get_cmap().name == "magma"
         assert figure.get_facecolor()[:3] == (1, 0, 0)
+
+
+def test_letters_shrink_with_the_figure_unless_the_style_says_so(slope: Surface) -> None:
+    def letters(**options: Any) -> float:
+        figure: Any = slope.plot(kind="heatmap", **options)
+        return float(figure.axes[0].xaxis.label.get_fontsize())
+
+    assert letters() == letters(size=(20, 20)) == 10
+    assert 5 <= letters(size=(2.6, 2.3)) < letters(size=(4, 4)) < 10
+    with plt.rc_context({"font.size": 9}):
+        assert letters(size=(2.6, 2.3)) == 9
+
+
+def test_a_style_that_crops_its_figures_can_make_films(slope: Surface, tmp_path: Path) -> None:
+    with plt.rc_context({"savefig.bbox": "tight"}):
+        figures.animate([slope], tmp_path / "a.gif", seconds=0.2, dpi=30)
+    assert len(frames(tmp_path / "a.gif")) == 2
 
 
 def test_many_surfaces_take_several_rows(slope: Surface) -> None:
@@ -363,14 +385,16 @@ def frames(path: Path) -> list[NDArray[Any]]:
 
 
 def test_a_film_turns_once_around(slope: Surface, tmp_path: Path) -> None:
-    told = Told()
+    told, mine = Told(), plt.figure()
     path = tmp_path / "a.gif"
     figures.animate([slope], path, seconds=0.4, dpi=40, progress=told)
     pictures = frames(path)
-    assert len(pictures) == 6
+    assert len(pictures) == 4
     assert all((pictures[0] != other).any() for other in pictures[1:])
-    assert told.done == [1, 2, 3, 4, 5, 6]
-    assert plt.get_fignums() == []
+    with Image.open(path) as film:
+        assert film.info["duration"] == 100
+    assert told.done == [1, 2, 3, 4]
+    assert plt.get_fignums() == [mine.number]
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.gif"]
 
 
@@ -406,7 +430,7 @@ def test_a_film_as_mp4_has_its_frames(slope: Surface, tmp_path: Path) -> None:
     figures.animate([slope], path, seconds=0.4, dpi=41)
     assert path.read_bytes()[4:8] == b"ftyp"
     count, seconds = ffmpeg.count_frames_and_secs(str(path))
-    assert count == 6
+    assert count == 10
     assert seconds == pytest.approx(0.4, abs=0.05)
 
 
@@ -416,6 +440,7 @@ def test_wrong_films_are_refused_and_leave_nothing(
     wrong: Any = (
         ("a.avi", {}, r"ends in \.gif or \.mp4"),
         ("a.gif", {"motion": "jump"}, "motion of rotate, sequence"),
+        ("a.gif", {"ax": plt.figure().add_subplot()}, "takes no ax"),
         ("a.gif", {"kind": "contour"}, "only surfaces in 3-D can turn"),
         ("a.gif", {"kind": "path", "motion": "sequence"}, "a sequence is of the kinds"),
     )

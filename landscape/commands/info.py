@@ -50,14 +50,15 @@ def _begins_as_hdf5(path: Path) -> bool:
 
 def facts_of(surface: Surface) -> dict[str, Any]:
     """Return what there is to say of a surface, by its name."""
-    losses = surface.losses[surface.evaluated]
+    middle = surface.median
+    losses = middle.losses[middle.evaluated]
     finite = losses[np.isfinite(losses)]
     return {
         "kind": "surface",
         "name": surface.name,
         "grid": str(surface.grid),
         "evaluated": f"{surface.evaluated.sum()} of {surface.grid.size} points",
-        "loss at the center": surface.center_loss,
+        "loss at the center": middle.center_loss,
         "lowest loss": float(finite.min()) if finite.size else None,
         "median loss": float(np.median(finite)) if finite.size else None,
         "highest loss": float(finite.max()) if finite.size else None,

@@ -1,5 +1,6 @@
 """``landscape plot``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib import style as styles
 
 from landscape import figures, progress, store
 from landscape.commands.options import LEVELS, PATH, SIZE, SURFACES, given, scale_options
+from landscape.surface import Surface
 
 _OF_FILMS = ("motion", "seconds")
 
@@ -42,7 +44,7 @@ _OF_FILMS = ("motion", "seconds")
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.1, 600),
+    type=click.FloatRange(0.1, 60),
     help="Length of a film.  [default: 6 for a turn, else 0.5 a surface]",
 )
 @click.option(
@@ -84,7 +86,7 @@ def command(
     _use(style, font, font_size)
     if options["cmap"] not in (None, *matplotlib.colormaps):
         raise click.UsageError(f"matplotlib has no color map {options['cmap']!r}")
-    loaded = [store.load(path) for path in surfaces]
+    loaded = _named([store.load(path) for path in surfaces], surfaces)
     if is_film:
         report = progress.for_terminal()
         rates: Any = {"motion": motion, "seconds": seconds, "dpi": dpi or 100}
@@ -95,6 +97,17 @@ def command(
     else:
         figures.save(figures.plot(loaded, **options), out, dpi=dpi or 200)
     click.echo(out)
+
+
+def _named(surfaces: list[Surface], paths: tuple[Path, ...]) -> list[Surface]:
+    """Return surfaces that are called alike by the names of their files."""
+    names = [surface.name for surface in surfaces]
+    return [
+        replace(surface, provenance={**surface.provenance, "name": path.stem})
+        if names.count(surface.name) > 1
+        else surface
+        for surface, path in zip(surfaces, paths, strict=True)
+    ]
 
 
 def _use(style: tuple[str, ...], font: str | None, font_size: float | None) -> None:

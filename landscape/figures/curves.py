@@ -57,6 +57,10 @@ def draw_lines(
     _draw_quantity(losses, surfaces, "losses", 1.0)
     losses.set_yscale("log" if scale.log else "linear")
     losses.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
+    if scale.log:
+        levels = scale.levels(8)
+        losses.set_yticks(levels, map(Scale.label, levels), minor=False)
+        losses.minorticks_off()
     losses.set_ylabel(loss_label(scale))
     if accuracies is not None:
         _draw_quantity(accuracies, surfaces, "accuracies", 100.0)

@@ -32,7 +32,8 @@ def label(figure: Figure, every: Sequence[Contours]) -> None:
 
     Call it when all else is drawn: what collides depends on the sizes of the axes.
     """
-    figure.draw_without_rendering()
+    if every:
+        figure.draw_without_rendering()
     for contours in every:
         axes, lines = contours.axes, contours.lines
         options = {"fmt": dict(contours.texts), "fontsize": _SIZE}

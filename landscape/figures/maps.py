@@ -54,5 +54,5 @@ def draw_curvature(surfaces: Sequence[Surface], size: tuple[float, float] | None
         axes.set_xlabel("α, along δ")
         axes.set_ylabel("β, along η")
     bar = figure.colorbar(image, ax=list(every[0]), shrink=0.8, extend="max")
-    bar.set_label("|λ_min / λ_max| of the Hessian")
+    bar.set_label(r"$|\lambda_{\min} / \lambda_{\max}|$ of the Hessian")
     return figure

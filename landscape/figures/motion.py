@@ -2,14 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
+from matplotlib.figure import Figure
 
 from landscape.atomic import replacing
 from landscape.errors import LandscapeError
@@ -22,7 +23,7 @@ Motion = Literal["rotate", "sequence"]
 MOTIONS: tuple[str, ...] = get_args(Motion)
 MOVIES = ("gif", "mp4")
 
-_FRAMES_PER_SECOND = 15
+_RATES = {"gif": 10.0, "mp4": 25.0}  # a GIF counts hundredths of a second
 _IN_SEQUENCE = ("surface", "contour", "heatmap")
 _PAUSE = 1.5  # seconds for which the last of a sequence stays
 
@@ -49,7 +50,7 @@ def animate(
         dpi: Pixels per inch.
         progress: Where to report to.
         kind: As for :func:`landscape.figures.plot`; a turn needs ``surface``.
-        **options: Of :func:`landscape.figures.plot`.
+        **options: Of :func:`landscape.figures.plot`, but for ``ax``.
 
     Raises:
         ValueError: Another suffix or motion.
@@ -63,50 +64,53 @@ def animate(
             f"expected a file name that ends in .{' or .'.join(MOVIES)} and a motion of "
             f"{', '.join(MOTIONS)}, not {path} and {motion!r}"
         )
+    if "ax" in options:
+        raise ValueError("a film has a figure of its own: it takes no ax")
     if motion == "rotate" and kind not in ("auto", "surface"):
         raise ValueError(f"only surfaces in 3-D can turn, not the kind {kind!r}")
     progress = progress or Silent()
+    rate = _RATES[form]
     if motion == "rotate":
-        rate = float(_FRAMES_PER_SECOND)
         frames = max(2, round(rate * (6.0 if seconds is None else seconds)))
         steps = _turn(surfaces, frames, options)
     else:
         frames = len(surfaces)
-        rate = frames / max(0.1, (0.5 * frames if seconds is None else seconds))
+        rate = min(rate, frames / (0.5 * frames if seconds is None else seconds))
         steps = _sequence(surfaces, kind, options)
     progress.start(path.name, frames)
     try:
-        with _writer(form, rate) as (writer, temporary):
-            number = 0
+        with closing(steps), _writer(form, rate) as (writer, temporary):
             for number, figure in enumerate(steps, 1):
                 if number == 1:
                     writer.setup(figure, str(temporary), dpi)
                 writer.grab_frame()
                 progress.update(number)
-            if motion == "sequence":
-                for _ in range(round(_PAUSE * rate)):
-                    writer.grab_frame()
+                if number == frames and motion == "sequence":
+                    for _ in range(round(_PAUSE * rate)):
+                        writer.grab_frame()
             writer.finish()
             with replacing(path) as place:
                 shutil.copyfile(temporary, place)
     finally:
         progress.stop()
-        plt.close("all")
 
 
-def _turn(surfaces: Sequence[Surface], frames: int, options: Any) -> Iterator[Any]:
+def _turn(surfaces: Sequence[Surface], frames: int, options: Any) -> Generator[Figure]:
     """Yield the same figure, seen from all around."""
     figure = plot(surfaces, kind="surface", **options)
     every: list[Any] = [axes for axes in figure.axes if axes.name == "3d"]
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what turns would else be moved as well
-    for frame in range(frames):
-        for axes in every:
-            axes.view_init(elev=32, azim=-60 + 360 * frame / frames)
-        yield figure
+    try:
+        for frame in range(frames):
+            for axes in every:
+                axes.view_init(elev=32, azim=-60 + 360 * frame / frames)
+            yield figure
+    finally:
+        plt.close(figure)
 
 
-def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Iterator[Any]:
+def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Generator[Figure]:
     """Yield one figure with one surface after the other, all on the scale of all."""
     kind = "surface" if kind == "auto" else kind
     if kind not in _IN_SEQUENCE:
@@ -118,18 +122,23 @@ def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Iterator
         options.pop("maximum", None),
     )
     figure = plt.figure(figsize=size, layout="constrained")
-    for surface in surfaces:
-        figure.clear()
-        axes = figure.add_subplot(projection="3d" if kind == "surface" else None)
-        plot([surface], kind=kind, scale=scale, ax=axes, **options)
-        yield figure
+    try:
+        for surface in surfaces:
+            figure.clear()
+            axes = figure.add_subplot(projection="3d" if kind == "surface" else None)
+            plot([surface], kind=kind, scale=scale, ax=axes, **options)
+            yield figure
+    finally:
+        plt.close(figure)
 
 
 @contextmanager
 def _writer(form: str, rate: float) -> Iterator[tuple[AbstractMovieWriter, Path]]:
     """Give what makes a film, and a temporary file for it."""
     make: Any = PillowWriter if form == "gif" else FFMpegWriter
-    settings: Any = {} if form == "gif" else {"animation.ffmpeg_path": _ffmpeg()}
+    settings: Any = {"savefig.bbox": "standard"}  # all frames have one size
+    if form == "mp4":
+        settings["animation.ffmpeg_path"] = _ffmpeg()
     with tempfile.TemporaryDirectory() as folder, matplotlib.rc_context(settings):
         yield make(fps=rate), Path(folder, f"film.{form}")
 

@@ -28,6 +28,8 @@ FORMATS = ("png", "pdf", "svg")
 
 _ONE_AXES = ("surface", "contour", "heatmap", "line")
 _PER_ROW = 4
+_WIDTH, _HEIGHT = 5.2, 4.6  # of one picture, in inches
+_SMALLEST = 5.0  # letters, in points
 
 
 def plot(
@@ -59,7 +61,7 @@ def plot(
         maximum: Losses above are drawn at this value; the figure says so.
         levels: Losses of the contour lines; by default about twelve round ones.
         cmap: A color map of matplotlib; by default that of its style, which is viridis.
-        size: Width and height of the figure in inches.
+        size: Width and height of the figure in inches; letters of the usual size shrink with it.
         ax: Draw into these, one for each surface (made with ``projection="3d"`` for the kind
             ``surface``), or the losses of lines into one.
 
@@ -75,9 +77,23 @@ def plot(
         raise ValueError(f"expected one surface or more, and kind one of {', '.join(KINDS)}")
     if kind == "auto":
         kind = "line" if all(surface.is_line for surface in surfaces) else "surface"
-    every = [ax] if isinstance(ax, Axes) else list(ax or ())
-    if every:
+    every: list[Any] = [] if ax is None else list(np.ravel(np.asarray(ax, dtype=object)))
+    if ax is not None:
         _check_axes(every, kind, 1 if kind == "line" else len(surfaces), size)
+    with plt.rc_context(_letters(size, len(surfaces), kind)):
+        return _plot(surfaces, kind, scale, maximum, levels, cmap, size, every)
+
+
+def _plot(
+    surfaces: Sequence[Surface],
+    kind: Kind,
+    scale: ScaleKind | Scale,
+    maximum: float | None,
+    levels: Sequence[float] | None,
+    cmap: str | None,
+    size: tuple[float, float] | None,
+    every: list[Any],
+) -> Figure:
     if kind == "line":
         return draw_lines(surfaces, scale, maximum, size, every[0] if every else None)
     if kind == "curvature":
@@ -91,7 +107,7 @@ def plot(
         return draw_paths(surfaces, picture, size)
     if not every:
         every = _new_axes(len(surfaces), kind, size)
-    figure: Any = every[0].figure
+    figure: Figure = every[0].figure.canvas.figure  # also of a figure within a figure
     contours = []
     for axes, surface in zip(every, surfaces, strict=True):
         drawn = getattr(picture, f"draw_{kind}")(axes, surface.median)
@@ -101,7 +117,23 @@ def plot(
         axes.set_ylabel("β, along η")
     picture.add_bar(figure, every, pad=0.08 if kind == "surface" else 0.02)
     label(figure, contours)
-    return figure  # type: ignore[no-any-return]
+    return figure
+
+
+def _letters(size: tuple[float, float] | None, num: int, kind: Kind) -> dict[Any, Any]:
+    """Return smaller letters for a small figure, unless the style has a size of its own."""
+    usual = matplotlib.rcParamsDefault["font.size"]
+    if size is None or matplotlib.rcParams["font.size"] != usual:
+        return {}
+    rows, columns = (1, 2) if kind in ("line", "path") else _shape(num)
+    part = min(size[0] / columns / _WIDTH, size[1] / rows / _HEIGHT)
+    return {"font.size": min(usual, max(_SMALLEST, usual * part**0.8))}
+
+
+def _shape(num: int) -> tuple[int, int]:
+    """Return as many rows as keep pictures readable, and columns."""
+    rows = math.ceil(num / _PER_ROW)
+    return rows, math.ceil(num / rows)
 
 
 def _check_axes(
@@ -118,9 +150,8 @@ def _check_axes(
 
 def _new_axes(num: int, kind: Kind, size: tuple[float, float] | None) -> list[Axes]:
     """Return axes in as many rows as keep them readable."""
-    rows = math.ceil(num / _PER_ROW)
-    columns = math.ceil(num / rows)
-    size = size or (5.2 * columns + 0.6, 4.6 * rows)
+    rows, columns = _shape(num)
+    size = size or (_WIDTH * columns + 0.6, _HEIGHT * rows)
     figure = plt.figure(figsize=size, layout="constrained")
     projection: dict[str, Any] = {"projection": "3d"} if kind == "surface" else {}
     return [figure.add_subplot(rows, columns, k + 1, **projection) for k in range(num)]

@@ -69,8 +69,14 @@ class Picture:
             rasterized=True,
         )
         axes.set_zlim(low, high)
-        axes.set_box_aspect((1, 1, 0.75), zoom=1.06)
-        axes.xaxis.labelpad = axes.yaxis.labelpad = 7
+        axes.set_box_aspect((1, 1, 0.75), zoom=0.97)
+        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+            axis.set_pane_color((0, 0, 0, 0))
+        # Distances of labels are in points and would not shrink with the letters.
+        smaller = plt.rcParams["font.size"] - 10
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.labelpad = 5.5 + 2.2 * min(0, smaller)
+        axes.tick_params(pad=2 + 0.9 * min(0, smaller))
         axes.view_init(elev=32, azim=-60)
         axes.locator_params(axis="x", nbins=5)
         axes.locator_params(axis="y", nbins=5)
@@ -79,9 +85,14 @@ class Picture:
             # At their own losses: a path does not lie on the surface.
             at = np.clip(self.scale.heights(path.losses), low, high)
             below = np.clip(self.scale.heights(path.plane_losses), low, high)
-            axes.plot(path.alphas, path.betas, at, "o-", zorder=10, **path_style(number))
+            name = plain(path.name)
+            axes.plot(
+                path.alphas, path.betas, at, "o-", zorder=10, label=name, **path_style(number)
+            )
             for x0, y0, z0, z1 in zip(path.alphas, path.betas, below, at, strict=True):
                 axes.plot([x0, x0], [y0, y0], [z0, z1], color="0.3", linewidth=0.5, zorder=9)
+        if surface.paths:
+            axes.legend(fontsize="small", loc="upper left")
         for mark in surface.marks:
             height = float(np.clip(self.scale.heights(np.array([mark.loss])), low, high)[0])
             axes.plot([mark.alpha], [mark.beta], [height], "k^", markersize=5, zorder=10)
@@ -154,7 +165,7 @@ def _need_both_axes(surface: Surface) -> None:
     if min(surface.grid.shape) < 2:
         raise LandscapeError(
             f"{surface.name} has {surface.grid}: a surface or contours need two points or more "
-            "along both axes; draw it as a heatmap"
+            "along both axes; draw it with --kind line"
         )
 
 

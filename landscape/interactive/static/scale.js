@@ -6,7 +6,7 @@
  */
 
 const LOG_FROM_RATIO = 100;
-const CLIP_FROM_RATIO = 5;
+const CLIP_FROM_RATIO = 20;
 
 /** A scale of losses, or of accuracies. */
 export class Scale {
