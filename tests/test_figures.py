@@ -317,8 +317,8 @@ def test_figures_go_into_given_axes(slope: Surface, walked: Surface) -> None:
     assert not right.get_title()
     _, both = plt.subplots(1, 2)
     assert figures.plot([slope, slope], kind="heatmap", ax=both) is both[0].figure
-    part = plt.figure().subfigures(1, 2)[0]
-    slope.plot(kind="contour", ax=part.subplots())
+    part: Any = plt.figure().subfigures(1, 2)
+    slope.plot(kind="contour", ax=part[0].subplots())
     figures.plot([line_of([1.0, 2], "a"), line_of([2.0, 1], "b")], ax=right)
     assert len(right.get_lines()) == 2
     upright = plt.figure().add_subplot(projection="3d")
