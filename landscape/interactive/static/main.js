@@ -9,12 +9,15 @@ import { content, listen } from "landscape/source.js";
 import { CAMERA, format, parse } from "landscape/state.js";
 import { css, View } from "landscape/view.js";
 
+const REST = 4; // times as long as an answer took
+
 const view = new View(content());
 
 let isDrawing = false;
 let isWanted = false;
 let isHeld = false; // a 3-D picture, by a pointer
 let times = 0;
+let rested = 0; // when the server may be asked again for what it must not do all the time
 
 /** Draw everything, once the browser has time for it and nobody is turning a picture. */
 function redraw() {
@@ -27,7 +30,9 @@ async function drawAll() {
   isDrawing = true;
   isWanted = false;
   try {
+    const began = performance.now();
     await refresh(view, reports);
+    rested = performance.now() + REST * (performance.now() - began);
     await draw(view);
     view.problem = "";
   } catch (error) {
@@ -169,6 +174,8 @@ globalThis.addEventListener("hashchange", () => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
+let waiting = 0;
+
 if (view.page.live) {
   listen((index) => {
     const isSame = String(index.map(({ id }) => id)) === String(view.index.map(({ id }) => id));
@@ -177,8 +184,13 @@ if (view.page.live) {
     const isNew = index.some((status) =>
       view.state.show.includes(status.id) && isOld(view.panels.get(status.id), status)
     );
-    if (isNew || !isSame) redraw();
-    else tell(view, choose); // nothing but the time that is left
+    if ((isNew || !isSame) && waiting === 0) {
+      waiting = setTimeout(() => {
+        waiting = 0;
+        redraw();
+      }, Math.max(0, rested - performance.now()));
+    }
+    tell(view, choose); // at least the time that is left
   }, (isConnected) => {
     view.isConnected = isConnected;
     tell(view, choose);
