@@ -1,6 +1,7 @@
 """What the tests share: small nets, few data, one thread."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from landscape.surface import Surface
 
 matplotlib.use("Agg")
+
+# A shell ignores it for what it starts in the background, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -250,3 +250,5 @@ def test_a_scan_is_seen_to_grow_through_a_kill_and_a_restart_of_the_viewer(tmp_p
             for process in started:
                 process.kill()
                 process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
