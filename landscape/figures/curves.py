@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from landscape.errors import LandscapeError
-from landscape.figures.parts import loss_label, plain
+from landscape.figures.parts import logarithmic, loss_label, plain
 from landscape.scale import COLORS, Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -55,12 +55,9 @@ def draw_lines(
         )
         losses, accuracies = every[0, 0], every[0, 1] if has_accuracies else None
     _draw_quantity(losses, surfaces, "losses", 1.0)
-    losses.set_yscale("log" if scale.log else "linear")
-    losses.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
     if scale.log:
-        levels = scale.levels(8)
-        losses.set_yticks(levels, map(Scale.label, levels), minor=False)
-        losses.minorticks_off()
+        logarithmic(losses)
+    losses.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
     losses.set_ylabel(loss_label(scale))
     if accuracies is not None:
         _draw_quantity(accuracies, surfaces, "accuracies", 100.0)

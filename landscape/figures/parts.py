@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from landscape.scale import COLORS, Scale
@@ -69,3 +70,9 @@ def loss_ticks(axis: Any, scale: Scale, num: int = 8) -> None:
     """Put ticks in losses on an axis of heights."""
     levels = scale.levels(num)
     axis.set_ticks(scale.heights(levels), [Scale.label(level) for level in levels])
+
+
+def logarithmic(axes: Any) -> None:
+    """Let the y axis be logarithmic, with losses as all pictures write them."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: Scale.label(loss)))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from landscape.errors import LandscapeError
 from landscape.figures.labels import label
-from landscape.figures.parts import path_style, plain, title
+from landscape.figures.parts import logarithmic, path_style, plain, title
 from landscape.figures.surfaces import Picture
 from landscape.surface import Surface
 
@@ -32,7 +32,7 @@ def draw_paths(
         flat.set_title(title(surface))
         flat.set_xlabel("α, along δ")
         flat.set_ylabel("β, along η")
-        picture.add_bar(figure, [flat], pad=0.02)
+        picture.add_bar(figure, [flat], location="bottom", aspect=30)
         away = [path.is_off_plane for path in surface.paths]
         losses: Any = figure.add_subplot(grid[2 * row + any(away) : 2 * row + 2, 1])
         every = [losses]
@@ -52,7 +52,8 @@ def draw_paths(
         if any(away):
             off.set_ylim(bottom=0)
         losses.set_ylabel(picture.scale.quantity)
-        losses.set_yscale("log" if picture.scale.log else "linear")
+        if picture.scale.log:
+            logarithmic(losses)
         losses.set_xlabel(surface.paths[0].unit)
         for axes in every:
             axes.grid(alpha=0.3)

@@ -32,7 +32,8 @@ class Picture:
         bar = figure.colorbar(
             ScalarMappable(self.norm, self.cmap), ax=all_axes, shrink=0.75, **options
         )
-        loss_ticks(bar.ax.yaxis, self.scale)
+        level = bar.orientation == "horizontal"
+        loss_ticks(bar.ax.xaxis if level else bar.ax.yaxis, self.scale)
         bar.set_label(loss_label(self.scale))
 
     def draw_surface(self, axes: Any, surface: Surface) -> None:
