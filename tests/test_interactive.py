@@ -15,7 +15,7 @@ from landscape.errors import LandscapeError
 from landscape.geometry import local_minima
 from landscape.grid import Grid
 from landscape.interactive.payload import content, thumbnail
-from landscape.surface import Surface
+from landscape.surface import Mark, Surface
 
 
 def array(text: str, kind: str) -> Any:
@@ -56,6 +56,16 @@ def test_of_several_seeds_the_median_is_shown(surface: Surface) -> None:
     told = content(replace(surface, repeats=others), "a", "v")
     np.testing.assert_allclose(array(told["losses"], "<f8"), 2 * surface.losses.ravel())
     assert "median of 3 seeds" in told["notes"]
+    less = replace(others[1], evaluated=np.arange(6).reshape(3, 2) < 4)
+    told = content(replace(surface, repeats=(others[0], less)), "a", "v")
+    assert "median of 3 seeds, 2 at some points" in told["notes"]
+
+
+def test_what_is_not_a_number_is_no_number_in_json(surface: Surface) -> None:
+    mark = Mark("m", 0.5, 0.5, float("nan"), float("inf"))
+    told = content(replace(surface, marks=(mark,)), "a", "v")
+    json.dumps(told, allow_nan=False)
+    assert (told["marks"][0]["distance"], told["marks"][0]["loss"]) == (None, None)
 
 
 def test_minima_are_inside_finite_and_lower_than_all_around() -> None:
@@ -85,6 +95,16 @@ def test_a_thumbnail_is_small_and_has_beta_upwards() -> None:
     assert cells[0, -1] == 254
     assert cells[-1, 0] == 0
     assert thumbnail(Surface.empty(grid, {}, {})) is None
+
+
+@pytest.mark.parametrize("shape", [(2, 121), (3, 251), (251, 3), (51, 1), (2, 2), (41, 41)])
+def test_thumbnails_of_all_shapes_have_cells(shape: tuple[int, int]) -> None:
+    surface = Surface.empty(Grid.regular(shape), {}, {})
+    whole = np.ones(shape, dtype=bool)
+    small = thumbnail(replace(surface, losses=np.ones(shape), evaluated=whole))
+    assert small is not None
+    assert (small["width"], small["height"]) == tuple(min(n, 40) for n in shape)
+    assert len(array(small["values"], "u1")) == small["width"] * small["height"]
 
 
 def test_the_page_is_one_whole_file(surface: Surface, tmp_path: Path) -> None:

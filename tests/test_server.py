@@ -3,10 +3,14 @@
 import http.client
 import json
 import os
+import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +21,10 @@ import pytest
 
 from landscape import store
 from landscape.errors import SurfaceFileError
+from landscape.grid import Grid
 from landscape.interactive.server import HOST, Server, usual_port
-from landscape.interactive.shelf import Shelf
-from landscape.surface import Surface
+from landscape.interactive.shelf import Shelf, told_apart
+from landscape.surface import ARRAYS, Surface
 from tests.browser import Tab, chromium
 from tests.conftest import ROOT
 
@@ -252,3 +257,113 @@ def test_a_scan_is_seen_to_grow_through_a_kill_and_a_restart_of_the_viewer(tmp_p
                 process.wait()
                 if process.stdout is not None:
                     process.stdout.close()
+
+
+def test_surfaces_are_told_apart_by_names_that_are_all_different() -> None:
+    for names in (["a", "b"], ["a", "a"], ["a", "a", "a (1)"], ["a (1)", "a", "a"], ["a"] * 4):
+        different = told_apart(names)
+        assert len(set(different)) == len(names)
+        for name, new in zip(names, different, strict=True):
+            assert new.startswith(name)
+            assert new == name or names.count(name) > 1
+
+
+def test_a_folder_forgets_what_is_gone_and_knows_files_of_one_name(
+    surface: Surface, tmp_path: Path
+) -> None:
+    shelf = Shelf([tmp_path / "later"], wait=True)  # a folder that is not there yet
+    assert shelf.index() == []
+    for name in ("a.h5", "a.hdf5", "b.h5"):
+        surface.save(tmp_path / "later" / name)
+    assert len(shelf.index()) == 3
+    (tmp_path / "later" / "b.h5").unlink()
+    assert len(shelf.index()) == 2
+    assert len({told["name"] for told in shelf.index()}) == 2
+
+
+def test_lines_among_surfaces_are_left_out_and_said(surface: Surface, tmp_path: Path) -> None:
+    flat = {name: getattr(surface, name).reshape(6, 1) for name in ARRAYS}
+    replace(surface, grid=Grid.regular((6, 1)), **flat).save(tmp_path / "line.h5")
+    surface.save(tmp_path / "a.h5")
+    shelf = Shelf([tmp_path / "line.h5", tmp_path / "a.h5"])
+    assert [told["id"] for told in shelf.index()] == ["a"]
+    assert "is a line" in shelf.left_out[0]
+    # One that comes while it is waited for is told, not drawn.
+    waiting = Shelf([tmp_path / "line.h5"], wait=True)
+    (told,) = waiting.index()
+    assert (told["state"], told["version"]) == ("damaged", "")
+    assert "is a line" in told["note"]
+    assert waiting.content("line") is None
+
+
+def test_a_look_that_fails_does_not_end_the_watch(
+    server: Server, file: Path, surface: Surface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise MemoryError
+
+    news = server.news(0)
+    assert news is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(server._shelf, "index", fail)
+        time.sleep(2.5)
+    replace(surface, provenance={"name": "new"}).save(file, overwrite=True)
+    later = server.news(news[0])
+    assert later is not None
+    assert json.loads(later[1])[0]["name"] == "new"
+
+
+def test_what_is_no_address_is_refused_without_a_word(
+    server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection((HOST, server.server_port)) as connection:
+        connection.sendall(b"GET http://[x/ HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b" 400 " in connection.recv(100)
+    with socket.create_connection((HOST, server.server_port)) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    time.sleep(0.5)  # it has been reset
+    assert get(server, "/")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_stream_ends_with_its_server(file: Path) -> None:
+    server = Server(Shelf([file]), [file])
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    connection = http.client.HTTPConnection(HOST, server.server_port, timeout=20)
+    connection.request("GET", "/events")
+    answer = connection.getresponse()
+    assert answer.readline().startswith(b"data: [")
+    server.shutdown()
+    thread.join()
+    answer.read()  # to the end
+    connection.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills")
+def test_the_viewer_of_a_scan_ends_however_the_scan_ends(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys, time; from pathlib import Path\n"
+        "from landscape.commands.watching import watched\n"
+        "with watched([Path('-later.h5')]):\n"
+        "    time.sleep(6); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "landscape.py").write_text("raise SystemExit('not this one')")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        result = subprocess.run(
+            [sys.executable, "-P", "-c", script]
+            if sys.version_info >= (3, 11)
+            else [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,  # the viewer has the other end of stderr until it ends
+        )
+        assert result.returncode == -signal.SIGKILL
+        port = int(re.findall(r"http://127.0.0.1:([0-9]+)/", result.stderr)[0])
+        with pytest.raises(ConnectionRefusedError):
+            probe.connect((HOST, port))
