@@ -67,7 +67,7 @@ def measure(browser: Any, page: Path) -> tuple[float, float]:
         drawn = tab.get(frames) - counted
         each.append((seconds(session) - spent) / max(1, drawn))
     tab.page.mouse.up()
-    assert tab.get(f"{plot('net 1', 'relief')}._fullLayout.scene._scene.getCamera().eye.x") != 1.15
+    assert tab.get(f"{plot('net 1', 'relief')}._fullLayout.scene._scene.getCamera().eye.x") != 1.21
     tab.close()
     return ready, statistics.median(each)
 

@@ -23,8 +23,8 @@
 
 /** @type {Camera} */
 export const CAMERA = {
-  eye: { x: 1.15, y: -1.35, z: 0.8 },
-  center: { x: 0, y: 0, z: -0.1 },
+  eye: { x: 1.21, y: -1.42, z: 0.84 },
+  center: { x: 0, y: 0, z: -0.12 },
   up: { x: 0, y: 0, z: 1 },
 };
 
