@@ -301,12 +301,30 @@ def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
         losses = 10 ** np.array(levels) if scale == "log" else np.array(levels)
         assert len(losses) >= 4
         assert first.min() <= losses.min() < losses.max() <= first.max()
-        texts = tab.get(
-            f"[...{plot('bowl', 'flat')}.querySelectorAll('.contourlabels text')]"
-            ".map(text => text.textContent)"
+        for width in (1200, 700):  # plotly draws it anew by itself
+            tab.page.set_viewport_size({"width": width, "height": 800})
+            tab.page.wait_for_timeout(1500)
+            texts = tab.get(
+                f"[...{plot('bowl', 'flat')}.querySelectorAll('.contourlabels text')]"
+                ".map(text => text.textContent)"
+            )
+            assert len(texts) >= 2
+            for text in texts:
+                assert np.abs(losses / float(text) - 1).min() < 0.01, text
+        # What is saved has them too: seen in the picture of which it is made.
+        tab.get(
+            "(() => { const write = XMLSerializer.prototype.serializeToString;"
+            "XMLSerializer.prototype.serializeToString = function (node) {"
+            "const text = write.call(this, node); if (text.includes('contourlabels')) "
+            "globalThis.saved = [...node.querySelectorAll('.contourlabels text')]"
+            ".map(text => text.textContent); return text; }; })()"
         )
-        assert len(texts) >= 2
-        for text in texts:
+        with tab.page.expect_download(timeout=SLOW) as download:
+            tab.page.keyboard.press("s")
+        assert min(colored(Path(download.value.path()).read_bytes())) > 0.1
+        saved = tab.get("saved")
+        assert saved
+        for text in saved:
             assert np.abs(losses / float(text) - 1).min() < 0.01, text
         assert tab.complaints == []
 

@@ -215,7 +215,7 @@ def test_a_scan_is_seen_to_grow_through_a_kill_and_a_restart_of_the_viewer(tmp_p
 
     started: list[Any] = []
     done = "Number(document.querySelector('.panel progress').value)"
-    known = "landscape.surfaces()[0]?.evaluated.reduce((a, b) => a + b, 0) ?? 0"
+    known = "(landscape.surfaces()[0]?.evaluated.reduce((a, b) => a + b, 0) ?? 0)"
     with chromium() as browser:
         try:
             viewer, address = start_viewer()

@@ -3,6 +3,7 @@
 import * as cameras from "landscape/cameras.js";
 import { listenToUser, tell } from "landscape/controls.js";
 import { distancePlot, draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
+import { label } from "landscape/panel.js";
 import { number, Scale } from "landscape/scale.js";
 import { save, snapshot } from "landscape/snapshot.js";
 import { content, listen } from "landscape/source.js";
@@ -140,11 +141,14 @@ async function savePicture() {
     title: panel.surface?.name ?? "",
     note: panel.part(".note").textContent,
     line: isRelief ? null : panel.cut.element,
+    finish: isRelief
+      ? null
+      : (/** @type {ParentNode} */ picture) => panel.colors && label(picture, panel.colors),
   }));
   for (const plot of [profilePlot, distancePlot]) {
     const section = plot.closest("section");
     const title = section.querySelector("h2").textContent;
-    if (!section.hidden) pictures.push({ plot, title, note: "", line: null });
+    if (!section.hidden) pictures.push({ plot, title, note: "", line: null, finish: null });
   }
   try {
     const names = surfaces.map((surface) => surface.name).join("-");

@@ -31,6 +31,7 @@ export class Panel {
     this.reports = reports;
     /** @type {Surface | null} */ this.surface = null;
     /** @type {{alpha: number, beta: number} | null} */ this.last = null;
+    /** @type {import("landscape/scale.js").Scale | null} */ this.colors = null;
     const template = /** @type {HTMLTemplateElement} */ (document.getElementById("panel"));
     const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
     this.element = /** @type {HTMLElement} */ (copy.firstElementChild);
@@ -125,12 +126,18 @@ export class Panel {
     if (!this.watched.has(plot)) {
       this.watched.add(plot);
       plot.on("plotly_hover", (/** @type {any} */ event) => this.hover(event.points[0]));
-      plot.on("plotly_afterplot", () => this.place());
+      plot.on("plotly_afterplot", () => this.finish());
     }
-    if (view === "contour") label(this.flat, shown.colors);
+    this.colors = shown.colors;
+    this.finish();
     this.nameThePaths(shown);
-    this.place();
     if (this.last) this.point(this.last.alpha, this.last.beta);
+  }
+
+  /** Do what plotly does not: at every drawing, also one that it does by itself. */
+  finish() {
+    if (this.colors) label(this.flat, this.colors);
+    this.place();
   }
 
   /** @param {Shown} shown */
@@ -229,12 +236,12 @@ export function fit(plot) {
 /**
  * Turn the labels of contour lines, which plotly writes as heights, into losses.
  *
- * @param {HTMLElement} plot
+ * @param {ParentNode} plot
  * @param {import("landscape/scale.js").Scale} scale
  */
-function label(plot, scale) {
+export function label(plot, scale) {
   for (const text of plot.querySelectorAll(".contourlabels text")) {
-    const height = Number(text.textContent?.replace("−", "-"));
-    if (text.textContent?.includes(".")) text.textContent = scale.textAt(height);
+    const height = text.textContent?.replace("−", "-") ?? "";
+    if (/^-?[0-9]+\.[0-9]{6}$/.test(height)) text.textContent = scale.textAt(Number(height));
   }
 }

@@ -13,6 +13,7 @@ const GAP = 12;
  * @property {string} title
  * @property {string} note
  * @property {HTMLElement | null} line that lies over it
+ * @property {((picture: ParentNode) => void) | null} finish what plotly does not do
  */
 
 /**
@@ -56,7 +57,7 @@ export async function snapshot(pictures, paper, ink) {
  * @param {number} top
  * @param {string} ink
  */
-async function add(context, { plot, title, note, line }, left, top, ink) {
+async function add(context, { plot, title, note, line, finish }, left, top, ink) {
   const [width, height] = [plot.clientWidth, plot.clientHeight];
   context.fillStyle = ink;
   context.textBaseline = "top";
@@ -65,7 +66,9 @@ async function add(context, { plot, title, note, line }, left, top, ink) {
   context.font = "13px system-ui, sans-serif";
   context.fillText(note, left + 8, top + 28, width - 16);
   const image = new Image();
-  image.src = await Plotly.toImage(plot, { format: "png", width, height, scale: SHARPNESS });
+  image.src = finish === null
+    ? await Plotly.toImage(plot, { format: "png", width, height, scale: SHARPNESS })
+    : await finished(plot, finish);
   await image.decode();
   context.drawImage(image, left, top + HEAD, width, height);
   if (line !== null && !line.hidden) {
@@ -76,6 +79,22 @@ async function add(context, { plot, title, note, line }, left, top, ink) {
     context.fillStyle = "#ffffff";
     context.fillRect(left + x - 0.75, top + HEAD + y - 0.75, w + 1.5, h + 1.5);
   }
+}
+
+/**
+ * The address of a picture without WebGL, which is changed before it is painted.
+ *
+ * @param {any} plot
+ * @param {(picture: ParentNode) => void} finish
+ */
+async function finished(plot, finish) {
+  const [width, height] = [plot.clientWidth, plot.clientHeight];
+  const options = { format: "svg", width, height, imageDataOnly: true };
+  const text = await Plotly.toImage(plot, options);
+  const picture = new DOMParser().parseFromString(text, "image/svg+xml");
+  finish(picture);
+  const changed = new XMLSerializer().serializeToString(picture);
+  return `data:image/svg+xml,${encodeURIComponent(changed)}`;
 }
 
 /**
