@@ -82,7 +82,8 @@ def test_the_wheel_holds_only_landscape(wheel: Path) -> None:
 def test_every_package_is_shipped(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
-    for path in [*ROOT.glob("landscape/**/*.py"), *ROOT.glob("models/**/*.py")]:
+    scripts = ROOT.glob("landscape/interactive/static/*")
+    for path in [*ROOT.glob("landscape/**/*.py"), *ROOT.glob("models/**/*.py"), *scripts]:
         name = path.relative_to(ROOT).as_posix()
         assert ("landscape/" * name.startswith("models/")) + name in shipped
 
