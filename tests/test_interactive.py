@@ -144,6 +144,8 @@ def test_what_cannot_be_drawn_is_told(
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="one surface or more"):
         interactive.view([])
+    with pytest.raises(ValueError, match="2 different names"):
+        interactive.view([surface, surface], names=["a", "a"])
 
 
 def test_it_opens_only_where_there_is_a_display(

@@ -13,6 +13,7 @@ from landscape.errors import LandscapeError
 from landscape.interactive.page import page
 from landscape.interactive.payload import content, thumbnail
 from landscape.interactive.shelf import (
+    part,
     points,
     reason_not_drawn,
     status,
@@ -53,7 +54,7 @@ def view(
         The page's path.
 
     Raises:
-        ValueError: No surfaces.
+        ValueError: No surfaces, or names that do not tell them apart.
         LandscapeError: There is nothing to draw.
         OSError: The page cannot be written.
     """
@@ -69,6 +70,8 @@ def view(
         path = Path(html)
     if names is None:
         names = told_apart([surface.name for surface in surfaces])
+    if len(set(names)) != len(surfaces):
+        raise ValueError(f"expected {len(surfaces)} different names, not {', '.join(names)}")
     index: list[Mapping[str, Any]] = []
     contents: dict[str, Any] = {}
     for name, surface in zip(names, surfaces, strict=True):
@@ -80,7 +83,7 @@ def view(
                 surface.name,
                 "file",
                 "complete" if is_whole else "unfinished",
-                "" if is_whole else f"{done} of {total} points",
+                "" if is_whole else part(done, total),
                 done,
                 total,
                 surface.grid.shape,

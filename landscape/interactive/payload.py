@@ -22,8 +22,8 @@ _FIRST_FACTS = ("command", "checkpoint", "net", "data", "images", "seed", "norma
 def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any]:
     """Return all that the page shows of a surface; of several seeds the median.
 
-    Points that are not evaluated have the value of their neighbors, so that a picture has no
-    gaps, and are marked.
+    Points that are not evaluated lie between their neighbors, so that a picture has no gaps;
+    ``evaluated`` tells which.
 
     Args:
         surface: Which.

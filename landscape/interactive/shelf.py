@@ -223,8 +223,8 @@ def _state(kept: _Kept) -> tuple[State, str]:
     if done == total:
         return "complete", ""
     if is_written is None:
-        return "unfinished", _part(done, total)
-    return "stopped", f"{_part(done, total)}; stopped: the command that made it goes on with it"
+        return "unfinished", part(done, total)
+    return "stopped", f"{part(done, total)}; stopped: the command that made it goes on with it"
 
 
 def _version(path: Path) -> str:
@@ -236,7 +236,8 @@ def _version(path: Path) -> str:
     return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
 
 
-def _part(done: int, total: int) -> str:
+def part(done: int, total: int) -> str:
+    """Return how far an unfinished scan is."""
     return f"{done} of {total} points, smooth between them"
 
 
@@ -255,6 +256,6 @@ def _time_left(kept: _Kept) -> str:
     waited = now - last
     if latest <= first or waited > max(_LONG_WITHOUT, last - began):
         since = f", none for {duration(waited)}" if waited > _LONG_WITHOUT else ""
-        return _part(done, total) + since
+        return part(done, total) + since
     left = (total - done) * (last - began) / (latest - first)
-    return f"{_part(done, total)}, about {duration(left)} left"
+    return f"{part(done, total)}, about {duration(left)} left"
