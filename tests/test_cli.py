@@ -478,20 +478,10 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
     done("scan", "--through", plain, other, "ab/bend.pt", "--points", "3", *few, "--out", "t.h5")
     assert {m.name for m in landscape.load(tmp_path / "t.h5").marks} == {"plain8", "b", "bend"}
 
-    facts = json.loads(
-        run(
-            "curvature",
-            plain,
-            *few,
-            "--top",
-            "2",
-            "--samples",
-            "3",
-            "--json",
-            "--density",
-            "density.png",
-        ).stdout
-    )
+    wishes = ("--top", "2", "--samples", "3", "--json", "--density", "density.png")
+    result = run("curvature", plain, *few, *wishes)
+    assert result.stderr == ""
+    facts = json.loads(result.stdout)
     assert facts["highest_converged"] is True
     assert len(facts["highest_eigenvalues"]) == 2
     assert (tmp_path / "density.png").stat().st_size > 5000

@@ -83,7 +83,7 @@ def command(
     """
     if density is not None and density.suffix.lstrip(".").lower() not in figures.FORMATS:
         raise click.UsageError(f"--density must end in .{', .'.join(figures.FORMATS)}")
-    report = progress.for_terminal()
+    report = progress.Silent() if as_json else progress.for_terminal()
     net = source.net(checkpoint)
     examples = source.data(net, report)
     try:
