@@ -55,6 +55,10 @@ export function watch(plot, turned, signal) {
   };
   globalThis.addEventListener("pointerup", release, { capture: true, signal });
   globalThis.addEventListener("pointercancel", release, { capture: true, signal });
+  // It may have been let go outside of the window.
+  globalThis.addEventListener("pointermove", ({ buttons }) => {
+    if (held && buttons === 0) release();
+  }, { capture: true, signal });
   plot.addEventListener("wheel", () => {
     until = performance.now() + AFTER_WHEEL_MS;
     begin();

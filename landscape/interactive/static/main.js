@@ -166,8 +166,10 @@ listenToUser(view, set, { png: savePicture, reset });
 document.addEventListener("pointerdown", ({ target }) => {
   isHeld = target instanceof Element && target.closest(".relief") !== null;
 }, { capture: true });
-for (const end of ["pointerup", "pointercancel"]) {
-  document.addEventListener(end, () => {
+for (const name of ["pointerup", "pointercancel", "pointermove"]) {
+  document.addEventListener(name, (event) => {
+    // One that was let go outside of the window moves without a button.
+    if (!isHeld || /** @type {PointerEvent} */ (event).buttons !== 0) return;
     isHeld = false;
     if (isWanted) redraw();
   }, { capture: true });
