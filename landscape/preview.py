@@ -37,10 +37,10 @@ def show(surface: Surface, stream: TextIO | None = None) -> None:
     low, high = scale.limits
     heights = (scale.heights(surface.filled()) - low) / (high - low)
     if surface.is_line:
-        picture = _bars(_thinned(heights[:, 0], 2 * _COLUMNS))
+        picture = _bars(_thinned(heights[:, 0], min(2 * _COLUMNS, console.width)))
     else:
         # Two points, one above the other, are about square: one half of a letter each.
-        small = _thinned(_thinned(heights, _COLUMNS).T[::-1], 2 * _ROWS)
+        small = _thinned(_thinned(heights, min(_COLUMNS, console.width)).T[::-1], 2 * _ROWS)
         has_color = console.color_system in _FINE and not console.no_color
         picture = _halves(small) if has_color else _shades(small)
     console.print(picture)

@@ -66,6 +66,8 @@ class Scale:
         values = all_values[np.isfinite(all_values)]
         if not values.size:
             raise LandscapeError("there is nothing to draw: no point has a finite loss")
+        # Paths and marks stand at their own losses, which may lie outside of the surface's.
+        values = np.concatenate([values, *map(_own_losses, surfaces)])
         positive = values[values > 0]
         spans_decades = positive.size > 0 and positive.max() > _LOG_FROM_RATIO * positive.min()
         log = kind == "log" or (kind == "auto" and bool(values.min() >= 0) and bool(spans_decades))
@@ -130,6 +132,14 @@ class Scale:
             return f"{loss:.10g}" if len(f"{loss:.10g}") <= 6 else text
         mantissa, exponent = f"{loss:.2e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
+
+
+def _own_losses(surface: Surface) -> NDArray[np.float64]:
+    """Return the finite losses of the nets beside a surface."""
+    losses = [np.array([mark.loss for mark in surface.marks])]
+    losses += [each for path in surface.paths for each in (path.losses, path.plane_losses)]
+    every: NDArray[np.float64] = np.concatenate(losses).astype(np.float64)
+    return every[np.isfinite(every)]
 
 
 def _usual_height(surfaces: Sequence[Surface]) -> float:

@@ -228,6 +228,25 @@ def test_lines_are_curves_of_loss_and_accuracy_with_the_spread_of_seeds() -> Non
     assert any(text.get_text() == "here" for text in losses.texts)
 
 
+def test_a_line_that_is_not_finished_is_drawn_through_its_points_and_told() -> None:
+    line = line_of(np.arange(1.0, 42), "a")
+    order = line.grid.order()[20:]
+    line.evaluated.flat[order], line.losses.flat[order] = False, np.nan
+    axes = drawn(figures.plot([line]))
+    (curve,) = axes.get_lines()
+    assert curve.get_label() == "a (49% of the points)"
+    assert len(curve.get_xdata()) == 20
+    assert np.isfinite(curve.get_ydata()).all()
+
+
+def test_seeds_that_are_not_finished_are_told(slope: Surface) -> None:
+    later = slope.copy()
+    later.evaluated[:] = False
+    later.losses[:] = np.nan
+    axes = drawn(replace(slope, repeats=(later,)).plot(kind="heatmap"))
+    assert axes.get_title() == "slope\n50% of the points, median of 2 seeds"
+
+
 def test_a_surface_of_several_seeds_is_their_median_and_says_so(slope: Surface) -> None:
     others = tuple(replace(slope.copy(), losses=slope.losses * k) for k in (3, 4))
     figure: Any = replace(slope, repeats=others).plot(kind="heatmap")

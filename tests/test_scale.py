@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from landscape.errors import LandscapeError
 from landscape.grid import Grid
 from landscape.scale import Scale
-from landscape.surface import Surface
+from landscape.surface import Mark, Surface, Trajectory
 
 
 def of(*losses: float) -> Surface:
@@ -104,3 +106,11 @@ def test_a_linear_scale_is_clipped_where_one_surface_would_flatten_another() -> 
     assert not Scale.of([low, high], "linear", np.inf).clipped
     assert not Scale.of([low, high], "log").clipped
     assert not Scale.of([low, of(*np.linspace(-1, 120, 100))], "linear").clipped
+
+
+def test_nets_beside_the_surface_are_on_its_scale_too() -> None:
+    steps = np.arange(2.0)
+    path = Trajectory("p", steps, steps, steps, steps, np.array([0.5, np.nan]), steps + 7)
+    beside = replace(of(1, 2, 3), marks=(Mark("m", 0, 0, 1, 0.25),), paths=(path,))
+    assert (Scale.of([beside]).low, Scale.of([beside]).high) == (0.25, 8)
+    assert not Scale.of([beside]).clipped

@@ -11,6 +11,7 @@ from matplotlib import style as styles
 
 from landscape import figures, progress, store
 from landscape.commands.options import LEVELS, PATH, SIZE, SURFACES, given, scale_options
+from landscape.commands.source import told_apart
 from landscape.surface import Surface
 
 _OF_FILMS = ("motion", "seconds")
@@ -100,13 +101,15 @@ def command(
 
 
 def _named(surfaces: list[Surface], paths: tuple[Path, ...]) -> list[Surface]:
-    """Return surfaces that are called alike by the names of their files."""
+    """Return surfaces of which those that are called alike are called by their files."""
     names = [surface.name for surface in surfaces]
+    stems = [
+        path.stem if names.count(name) > 1 else name
+        for name, path in zip(names, paths, strict=True)
+    ]
     return [
-        replace(surface, provenance={**surface.provenance, "name": path.stem})
-        if names.count(surface.name) > 1
-        else surface
-        for surface, path in zip(surfaces, paths, strict=True)
+        replace(surface, provenance={**surface.provenance, "name": name})
+        for surface, name in zip(surfaces, told_apart(stems, paths), strict=True)
     ]
 
 

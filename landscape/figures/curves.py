@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from landscape.errors import LandscapeError
-from landscape.figures.parts import logarithmic, loss_label, plain
+from landscape.figures.parts import done_of, logarithmic, loss_label, plain
 from landscape.scale import COLORS, Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -90,18 +90,24 @@ def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: 
 
 
 def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: str) -> None:
-    alphas, values = surface.grid.alphas, unit * surface.stacked(quantity)[:, :, 0]
-    values = np.ma.masked_invalid(values)
-    name = plain(surface.name)
-    if len(values) > 1:
-        low, high = values.min(0), values.max(0)
-        axes.fill_between(alphas, low, high, color=color, alpha=0.2, linewidth=0)
-        for each in values:
-            axes.plot(alphas, each, color=color, linewidth=0.5, alpha=0.5)
-        name += f" (median and range of {len(values)} seeds)"
+    """Draw a curve through the points that are there; where one is not finite it has a gap."""
+    known = np.any([each.evaluated[:, 0] for each in surface.all], axis=0)
+    alphas, values = surface.grid.alphas[known], unit * surface.stacked(quantity)[:, known, 0]
+    values = np.where(np.isfinite(values), values, np.nan)
+    notes = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # points where no seed is finite
-        middle = np.nanmedian(values.filled(np.nan), axis=0)
+        if len(values) > 1:
+            low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+            axes.fill_between(alphas, low, high, color=color, alpha=0.2, linewidth=0)
+            for each, part in zip(values, surface.all, strict=True):
+                there = part.evaluated[known, 0]
+                axes.plot(alphas[there], each[there], color=color, linewidth=0.5, alpha=0.5)
+            notes.append(f"median and range of {len(values)} seeds")
+        middle = np.nanmedian(values, axis=0)
+    share = done_of(surface)
+    notes += [f"{share:.0%} of the points"] if share < 1 else []
+    name = plain(surface.name) + (f" ({', '.join(notes)})" if notes else "")
     axes.plot(alphas, middle, color=color, label=name)
 
 

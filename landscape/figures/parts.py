@@ -37,11 +37,13 @@ def flat(axes: Any, surface: Surface) -> None:
 def title(surface: Surface) -> str:
     """Return the name, and below it what must be known of the picture."""
     notes = []
-    if surface.center_loss is not None:
-        notes.append(f"loss {Scale.label(surface.center_loss)} at the center")
-    if not surface.is_complete:
-        notes.append(f"{surface.evaluated.mean():.0%} of the points")
-    infinite = int((~np.isfinite(surface.losses[surface.evaluated])).sum())
+    middle = surface.median
+    if middle.center_loss is not None:
+        notes.append(f"loss {Scale.label(middle.center_loss)} at the center")
+    share = done_of(surface)
+    if share < 1:
+        notes.append(f"{share:.0%} of the points")
+    infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())
     if infinite:
         notes.append(f"{infinite} points not finite")
     if "explained_variation" in surface.settings:
@@ -49,10 +51,18 @@ def title(surface: Surface) -> str:
         notes.append(f"the plane holds {part:.1%} of the paths' variation")
     if surface.repeats:
         stack = surface.stacked()
-        with np.errstate(all="ignore"):
-            ratio = float(np.nanmedian(stack.max(0) / stack.min(0)))
-        notes.append(f"median of {len(stack)} seeds, which differ by a factor of {ratio:.3g}")
+        shared = stack[:, np.isfinite(stack).all(axis=0)]
+        spread = ""
+        if shared.size and shared.min() > 0:
+            ratio = float(np.median(shared.max(axis=0) / shared.min(axis=0)))
+            spread = f", which differ by a factor of {ratio:.3g}"
+        notes.append(f"median of {len(stack)} seeds{spread}")
     return "\n".join([plain(surface.name), ", ".join(notes)])
+
+
+def done_of(surface: Surface) -> float:
+    """Return the part of all points, of all seeds, that have a loss."""
+    return float(np.mean([each.evaluated for each in surface.all]))
 
 
 def plain(name: str) -> str:

@@ -72,6 +72,7 @@ class _Kept:
     Attributes:
         path: Where it is.
         version: What was read last.
+        reason: Why it could not be.
         found: What it is told as, without how far it is.
         done: Points that are done.
         total: Of how many.
@@ -80,6 +81,7 @@ class _Kept:
 
     path: Path
     version: str = ""
+    reason: str = ""
     found: Mapping[str, Any] | None = None
     done: int = 0
     total: int = 0
@@ -203,11 +205,10 @@ def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
                 "picture": thumbnail(surface),
             }
         except (LandscapeError, OSError, ValueError, TypeError) as error:
-            kept.found = None
-            return status(name, name, "", "damaged", first_line(error))
+            kept.found, kept.reason = None, first_line(error)
     if kept.found is None:
         if kept.version:
-            return status(name, name, "", "damaged", f"{kept.path} cannot be drawn")
+            return status(name, name, "", "damaged", kept.reason)
         return status(name, name, "", "waiting", "waiting for the first points")
     state, note = _state(kept)
     return status(name, state=state, note=note, done=kept.done, total=kept.total, **kept.found)

@@ -39,7 +39,9 @@ export function tell(view, choose) {
   if (document.activeElement !== fields.clip) {
     fields.clip.value = scale.clipped ? stepOf(view, scale.high) : STEPS;
   }
-  fields["clip-at"].value = scale.clipped ? scale.text(scale.high) : "";
+  if (document.activeElement !== fields["clip-at"]) {
+    fields["clip-at"].value = scale.clipped ? scale.text(scale.high) : "";
+  }
   const isRelief = view.kind === "surface";
   fields.heights.disabled = fields.link.disabled = !isRelief;
   fields.theme.textContent = view.isDark ? "Light" : "Dark";

@@ -43,7 +43,13 @@ export async function refresh(view, reports) {
   });
   for (const panel of view.panels.values()) {
     const status = known.get(panel.id);
-    if (isOld(panel, status)) panel.set(await load(view.page, panel.id));
+    if (isOld(panel, status)) {
+      try {
+        panel.set(await load(view.page, panel.id));
+      } catch (error) { // the others can be shown all the same
+        view.problem = `${panel.id}: ${error instanceof Error ? error.message : error}`;
+      }
+    }
     // Among those that are called alike the index tells them apart.
     if (panel.surface && status) panel.surface.name = status.name;
   }

@@ -31,11 +31,11 @@ async function drawAll() {
   isDrawing = true;
   isWanted = false;
   try {
+    view.problem = "";
     const began = performance.now();
     await refresh(view, reports);
     rested = performance.now() + REST * (performance.now() - began);
     await draw(view);
-    view.problem = "";
   } catch (error) {
     view.problem = error instanceof Error ? error.message : String(error);
     console.error(error);

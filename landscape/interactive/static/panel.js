@@ -242,6 +242,6 @@ export function fit(plot) {
 export function label(plot, scale) {
   for (const text of plot.querySelectorAll(".contourlabels text")) {
     const height = text.textContent?.replace("−", "-") ?? "";
-    if (/^-?[0-9]+\.[0-9]{6}$/.test(height)) text.textContent = scale.textAt(Number(height));
+    if (/^-?[0-9]+\.[0-9]{6,}$/.test(height)) text.textContent = scale.textAt(Number(height));
   }
 }

@@ -38,7 +38,7 @@ export function relief(surface, shown, camera) {
   const [cmin, cmax] = colors.limits;
   /** @type {any[]} */
   const data = [];
-  if (!surface.isEmpty) { // else plotly throws
+  if (heights.some(Number.isFinite)) { // else plotly throws
     data.push({
       type: "surface",
       x: Array.from(surface.alphas),
@@ -165,7 +165,7 @@ export function flat(surface, shown, type) {
     // Levels in heights; the labels are turned into losses once they are drawn.
     picture.contours = { start, end: high, size, coloring: "heatmap", showlabels: true };
     picture.contours.labelfont = { color: "#000000", size: 10 };
-    picture.contours.labelformat = ".6f";
+    picture.contours.labelformat = `.${Math.max(6, 3 - Math.floor(Math.log10(size)))}f`;
     picture.line = { width: 0.8, color: "rgba(0, 0, 0, 0.6)" };
   }
   /** @type {any[]} */

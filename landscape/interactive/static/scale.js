@@ -31,14 +31,15 @@ export class Scale {
    * @param {Float64Array[]} surfaces losses, NaN where there is nothing
    * @param {"auto" | "linear" | "log"} kind
    * @param {number | null | "auto"} maximum where to clip
+   * @param {number[]} others losses of nets beside the surfaces
    * @returns {Scale}
    */
-  static ofLosses(surfaces, kind, maximum) {
+  static ofLosses(surfaces, kind, maximum, others = []) {
     const each = surfaces.map((values) => values.filter(Number.isFinite));
     let low = Infinity;
     let high = -Infinity;
     let positive = Infinity;
-    for (const values of each) {
+    for (const values of [...each, others]) {
       for (const value of values) {
         if (value < low) low = value;
         if (value > high) high = value;

@@ -88,9 +88,10 @@ export class Surface {
     return isWithin(this.alphas, alpha) && isWithin(this.betas, beta);
   }
 
-  /** Whether there is a finite value to draw. */
-  get isEmpty() {
-    return !this.losses.some(Number.isFinite);
+  /** The losses of the nets beside it, which may lie outside of its own. */
+  get ownLosses() {
+    const losses = this.paths.flatMap((path) => [...path.losses, ...path.plane_losses]);
+    return [...this.marks.map((mark) => mark.loss), ...losses].filter((loss) => loss !== null);
   }
 
   /**

@@ -87,7 +87,9 @@ export class View {
 
   /** @param {State["clip"]} clip */
   scaleTo(clip) {
-    return Scale.ofLosses(this.surfaces.map((s) => s.losses), this.state.scale, clip);
+    const { surfaces, state } = this;
+    const others = surfaces.flatMap((surface) => surface.ownLosses);
+    return Scale.ofLosses(surfaces.map((s) => s.losses), state.scale, clip, others);
   }
 
   /**
@@ -102,7 +104,7 @@ export class View {
     const kind = one.log ? "log" : "linear";
     return which === "one"
       ? one
-      : Scale.ofLosses([surface.losses], kind, one.clipped ? one.high : null);
+      : Scale.ofLosses([surface.losses], kind, one.clipped ? one.high : null, surface.ownLosses);
   }
 
   get isDark() {
