@@ -52,7 +52,7 @@ class Scale:
         Args:
             surfaces: One or more.
             kind: ``auto`` is logarithmic where the positive losses span a factor of 100.
-            maximum: Draw higher losses at this height; inf cuts nothing. By default, and on a
+            maximum: Draw higher losses at this height; inf clips nothing. By default, and on a
                 linear scale alone, the height that 98 of 100 points of the lowest surface do
                 not exceed, where that is less than a twentieth of the whole range.
 

@@ -109,6 +109,13 @@ def cameras(tab: Tab) -> list[Any]:
     ]
 
 
+def cameras_after(tab: Tab, key: str) -> list[Any]:
+    tab.page.focus('[data-id="bowl"] .relief')
+    tab.page.keyboard.press(key)
+    tab.page.wait_for_timeout(500)
+    return cameras(tab)
+
+
 def test_two_reliefs_turn_together_and_nothing_leaves_the_page(open_tab: Open, file: str) -> None:
     tab = open_tab()
     above = {"x": 0, "y": 200, "width": 1200, "height": 450}
@@ -140,18 +147,12 @@ def test_two_reliefs_turn_together_and_nothing_leaves_the_page(open_tab: Open, f
     assert far[0] == pytest.approx(far[1], abs=1e-6)
     assert np.linalg.norm(far[0]) <= 6.001  # not lost in the distance
 
-    tab.page.focus('[data-id="bowl"] .relief')
-    tab.page.keyboard.press("ArrowRight")
-    tab.page.wait_for_timeout(500)
-    keyed = cameras(tab)
+    keyed = cameras_after(tab, "ArrowRight")
     assert keyed[0] != pytest.approx(far[0], abs=1e-3)
     assert keyed[0] == pytest.approx(keyed[1], abs=1e-6)
 
     tab.act(lambda: tab.page.uncheck("input[name=link]"))
-    tab.page.focus('[data-id="bowl"] .relief')
-    tab.page.keyboard.press("ArrowUp")
-    tab.page.wait_for_timeout(500)
-    alone = cameras(tab)
+    alone = cameras_after(tab, "ArrowUp")
     assert alone[0] != pytest.approx(keyed[0], abs=1e-3)
     assert alone[1] == pytest.approx(keyed[1], abs=1e-6)
     tab.until("location.hash.split('camera=').length === 3")
@@ -468,6 +469,18 @@ def test_a_gallery_to_choose_from(browser: Any, tmp_path: Path) -> None:
     )
     assert tab.complaints == []
     tab.close()
+
+
+def test_a_surface_that_is_added_leaves_the_cameras_of_the_others(open_tab: Open) -> None:
+    turned = "0.5_-2_0.3_0_0_0_0_0_1"
+    tab = open_tab(f"view=heatmap&show=bowl&link=0&camera={turned}")
+    tab.get("document.querySelector('#gallery').open = true")
+    tab.act(lambda: tab.page.check('[data-choice="rugged & <i>"]'))
+    eyes = tab.get("landscape.state().cameras.map(({eye}) => [eye.x, eye.y, eye.z])")
+    assert eyes[0] == [0.5, -2, 0.3]
+    assert len(eyes) == 2
+    assert eyes[1] != eyes[0]
+    assert tab.complaints == []
 
 
 def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:

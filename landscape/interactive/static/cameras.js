@@ -103,7 +103,7 @@ export function turn(plot, camera) {
  * @param {Camera} camera
  * @returns {Camera}
  */
-export function clamped(camera) {
+function clamped(camera) {
   const { x, y, z } = camera.eye;
   const distance = Math.hypot(x, y, z);
   if (!Number.isFinite(distance) || distance === 0) return CAMERA;

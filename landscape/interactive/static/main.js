@@ -128,8 +128,15 @@ function moveCut(at) {
  * @param {boolean} on
  */
 function choose(id, on) {
-  const others = view.state.show.filter((other) => other !== id);
-  set({ show: on ? [...others, id] : others, cameras: view.state.cameras.slice(0, 1) });
+  const { link, cameras, show } = view.state;
+  const others = show.filter((other) => other !== id);
+  const chosen = on ? [...others, id] : others;
+  // Each keeps its own where they are not linked.
+  const own = new Map(view.drawn.map((panel, k) => [panel.id, view.camera(k)]));
+  set({
+    show: chosen,
+    cameras: link ? cameras.slice(0, 1) : chosen.map((each) => own.get(each) ?? CAMERA),
+  });
 }
 
 async function savePicture() {
