@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from landscape import __version__
+from landscape import __version__, usercode
 from landscape.errors import LandscapeError, first_line
 
 _VERBS = {
@@ -73,6 +73,10 @@ def main() -> NoReturn:
         _fail(f"interrupted{_how_to_go_on()}", 130)
     except _Terminated:
         _fail(f"terminated{_how_to_go_on()}", 143)
+    except Exception as error:
+        if (failure := usercode.failure(error)) is None:
+            raise  # a fault of ours: the traceback is what a report of it needs
+        _fail(f"your code failed: {failure}{_how_to_go_on()}", 1)
 
 
 class _Terminated(BaseException):

@@ -93,8 +93,26 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
+def failure(error: BaseException) -> str | None:
+    """Return what a user's own code raised and where in it, or None if it was not there.
+
+    Their own are the files of all callables that were imported, and the neighbors of these.
+    """
+    folders = {Path(file).parent for file in loaded_files()}
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).parent in folders and frame.name != "<module>"
+    ]
+    return _said(error, frames[-1]) if frames else None
+
+
 def _where(error: BaseException) -> str:
-    """Return the innermost place of an exception, its type and its first line."""
-    text = f"{type(error).__name__}: {first_line(error)}"
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{text} ({frames[-1].filename}:{frames[-1].lineno})" if frames else text
+    return _said(error, frames[-1] if frames else None)
+
+
+def _said(error: BaseException, frame: traceback.FrameSummary | None) -> str:
+    """Return an exception's type, its first line and a place."""
+    text = f"{type(error).__name__}: {first_line(error)}"
+    return f"{text} ({frame.filename}:{frame.lineno})" if frame else text

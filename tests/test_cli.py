@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -106,6 +107,14 @@ def test_a_scan_is_resumed_and_another_refused(runs: Path, run: Run, tmp_path: P
     assert landscape.load(tmp_path / "a.h5").settings["seed"] == 7
 
 
+def _wait_for_points(path: Path) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if path.exists() and landscape.load(path).evaluated.sum() > 10:
+            return
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(
     runs: Path, run: Run, tmp_path: Path, number: signal.Signals, code: int
@@ -129,15 +138,11 @@ def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(
         stderr=subprocess.PIPE,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
     )
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        path = tmp_path / "a.h5"
-        if path.exists() and landscape.load(path).evaluated.sum() > 10:
-            break
-        time.sleep(0.05)
+    path = tmp_path / "a.h5"
+    _wait_for_points(path)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
-    assert process.returncode == code
+    assert process.returncode == code, stderr
     last = stderr.splitlines()[-1]
     assert "landscape scan" in last
     assert "--out a.h5" in last
@@ -148,6 +153,51 @@ def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(
     assert result.returncode == 0
     assert f"{done} of them done before" in result.stderr
     assert landscape.load(path).is_complete
+
+
+BREAKING = """
+import time
+from pathlib import Path
+from torch import nn
+
+class Breaking(nn.Linear):
+    def forward(self, x):
+        time.sleep(0.002)
+        outputs = super().forward(x)
+        if outputs.isnan().any() or Path("break").exists():  # so that points go one by one
+            raise KeyError("no such thing")
+        return outputs
+"""
+
+
+def test_own_code_that_fails_in_the_middle_is_told_in_one_line(own: Path, run: Run) -> None:
+    (own / "neighbor.py").write_text(BREAKING)
+    with (own / "mine.py").open("a") as file:
+        file.write("from neighbor import Breaking\ndef breaking():\n    return Breaking(5, 1)\n")
+    code = "import torch, mine; torch.save(mine.breaking().state_dict(), 'weights.pt')"
+    subprocess.run([sys.executable, "-c", code], cwd=own, check=True)
+    options = "--model mine.py:breaking --loss mine.py:Huber --data mine.py:numbers --device cpu"
+    arguments = ["scan", "weights.pt", *options.split(), "--points", "51", "--out", "a.h5"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "landscape", *arguments],
+        cwd=own,
+        text=True,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )
+    path = own / "a.h5"
+    _wait_for_points(path)
+    (own / "break").touch()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1, stderr
+    assert "Traceback" not in stderr
+    last = stderr.splitlines()[-1]
+    assert re.search(r"your code failed: KeyError: 'no such thing' \(.*neighbor\.py:11\)", last)
+    assert "go on from what is saved with: landscape scan" in last
+    done = landscape.load(path).evaluated.sum()
+    assert 10 < done < 51**2
+    (own / "break").unlink()
+    assert f"{done} of them done before" in run(*arguments, cwd=own).stderr
 
 
 OWN = '''
