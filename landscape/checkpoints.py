@@ -172,12 +172,13 @@ def _check_sums(path: Path) -> None:
             raise zipfile.BadZipFile(f"{damaged} is damaged")
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
+def sha256(*paths: Path) -> str:
+    """Return the SHA-256 of the bytes of some files, one after the other, in hexadecimal."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
 
 

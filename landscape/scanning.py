@@ -250,18 +250,7 @@ def _scan(
     if found is not None and path is not None:
         store.check_same_scan(found, surface, path)
         _check_same_loss(found, job, path)
-        stored = store.stores_directions(path)
-        fuller = replace(
-            found,
-            curvature=found.curvature or surface.curvature,
-            marks=surface.marks or found.marks,
-            paths=surface.paths or found.paths,
-        )
-        more = fuller.curvature is not found.curvature or bool(surface.marks or surface.paths)
-        if more or (store_directions and not stored):
-            found = fuller
-            directions_too = planes[0] if stored or store_directions else None
-            store.save(found, path, directions=directions_too, overwrite=True)
+        found = _amended(found, surface, path, planes[0], store_directions)
         # What auto chose is kept, or the surface would be of two precisions.
         kept: Any = found.provenance.get("computed_in", job.precision)
         job = replace(job, precision=kept)
@@ -273,6 +262,28 @@ def _scan(
         directions_too = planes[0] if store_directions else None
         store.save(surface, path, directions=directions_too, overwrite=overwrite)
     return _complete(surface, stage, job, planes, path, surface.curvature is not None)
+
+
+def _amended(
+    found: Surface, wanted: Surface, path: Path, plane: Plane, store_directions: bool
+) -> Surface:
+    """Add to a file what is asked for beside its values, and return its surface."""
+    stored = store.stores_directions(path)
+    adds_curvature = found.curvature is None and wanted.curvature is not None
+    adds_directions = store_directions and not stored
+    if not (adds_curvature or adds_directions or wanted.marks or wanted.paths):
+        return found
+
+    def fuller(there: Surface) -> Surface:
+        store.check_same_scan(there, wanted, path)
+        return replace(
+            there,
+            curvature=there.curvature or wanted.curvature,
+            marks=wanted.marks or there.marks,
+            paths=wanted.paths or there.paths,
+        )
+
+    return store.amend(path, fuller, directions=plane if stored or store_directions else None)
 
 
 def _with_repeats(surface: Surface, job: Job, repeats: int) -> Surface:

@@ -8,12 +8,13 @@ a killed scan nor a reader can harm it.
 import io
 import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -58,13 +59,35 @@ def save(
     """
     if path.exists() and not overwrite:
         raise SurfaceFileError(f"{path} exists: choose another name, or overwrite it")
+    with _undisturbed(path):
+        _replace(path, surface, directions)
+
+
+def amend(
+    path: Path, change: Callable[[Surface], Surface], *, directions: Plane | None = None
+) -> Surface:
+    """Replace a file by a changed one, while no other process can write it, and return that.
+
+    Args:
+        path: A file made by :func:`save`.
+        change: Returns the surface to write, given that of the file.
+        directions: As for :func:`save`.
+
+    Raises:
+        SurfaceFileError: It is no such file, or another process is writing it.
+        OSError: It cannot be written.
+    """
+    with _undisturbed(path):
+        changed = change(load(path))
+        _replace(path, changed, directions)
+    return changed
+
+
+def _replace(path: Path, surface: Surface, directions: Plane | None) -> None:
     # In memory first: on a full disk the HDF5 library brings the process down.
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         _write(file, surface, directions)
-    if path.is_file():
-        with path.open("r+b") as old:
-            _claim(old, path)  # no other process is writing it
     with replacing(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
@@ -218,15 +241,12 @@ class Writer:
         self._group = "curvature" if curvature else _repeat(repeat) if repeat else "/"
         self._values = _CURVATURE if curvature else _ARRAYS
         self._mask = "state" if curvature else "evaluated"
-        self._offsets = _offsets(path, self._group)
-        self._file = path.open("r+b", buffering=0)
-        try:
-            _claim(self._file, path)
-        except SurfaceFileError:
-            self._file.close()
-            raise
-        with open_surface(path) as file:
-            self._has_values = file[self._group][self._mask][()].ravel() > 0
+        with ExitStack() as opened:
+            self._file = opened.enter_context(_claimed(path))
+            self._offsets = _offsets(path, self._group)
+            with open_surface(path) as file:
+                self._has_values = file[self._group][self._mask][()].ravel() > 0
+            self._open = opened.pop_all()
         self._pending: list[tuple[int, Sequence[float], int, int]] = []
         self._seconds = 0.0
 
@@ -281,7 +301,7 @@ class Writer:
         try:
             self.commit()
         finally:
-            self._file.close()
+            self._open.close()
 
 
 def _offsets(path: Path, group: str) -> Mapping[str, int]:
@@ -294,8 +314,29 @@ def _offsets(path: Path, group: str) -> Mapping[str, int]:
     return offsets
 
 
-def _claim(file: BinaryIO, path: Path) -> None:
-    """Let no other process write the file; readers do not notice (the lock is not flock's)."""
+@contextmanager
+def _claimed(path: Path) -> Iterator[FileIO]:
+    """Open a file for writing, and let no other process write it until it is closed."""
+    _check_is_file(path)
+    with path.open("r+b", buffering=0) as file:
+        _claim(file, path)
+        if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise SurfaceFileError(f"{path} was just replaced by another process: run it again")
+        yield file
+
+
+def _undisturbed(path: Path) -> AbstractContextManager[object]:
+    """Let no other process write a file while it is replaced, where there are locks."""
+    return _claimed(path) if fcntl is not None and path.is_file() else nullcontext()
+
+
+def _check_is_file(path: Path) -> None:
+    if not path.is_file():
+        raise SurfaceFileError(f"{path}: {'not a' if path.exists() else 'no such'} file")
+
+
+def _claim(file: FileIO, path: Path) -> None:
+    """Lock the file for writing; readers do not notice (the lock is not flock's)."""
     if fcntl is None:
         return
     try:
@@ -361,8 +402,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     Raises:
         SurfaceFileError: It is missing, or not a whole HDF5 file.
     """
-    if not path.is_file():
-        raise SurfaceFileError(f"{path}: {'not a' if path.exists() else 'no such'} file")
+    _check_is_file(path)
     try:
         file = _open_unlocked(path)
     except OSError as error:

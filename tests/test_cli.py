@@ -546,6 +546,41 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
     assert "repeats" in done("info", "l.h5")
 
 
+def test_computed_planes_are_gone_on_with_on_another_machine(
+    runs: Path, run: Run, tmp_path: Path
+) -> None:
+    """Where rounding is another, as with other threads: the file has the plane."""
+    train = "train plain8 --epochs 3 --save-every 1 --seed 1 --images-per-batch 512 --out more"
+    assert run(*train.split()).returncode == 0
+    plain, other = runs / "plain8" / "last.pt", tmp_path / "more" / "plain8" / "last.pt"
+    bent = tmp_path / "more" / "plain8" / "epoch-001.pt"
+    few = ["--images", "64", "--points", "3"]
+    for name, command in {
+        "e.h5": ["scan", plain, "--plane", "eigenvectors", *few, "--out", "e.h5"],
+        "t.h5": ["scan", "--through", plain, other, bent, *few, "--out", "t.h5"],
+        "p.h5": ["scan", "--paths", tmp_path / "more" / "plain8", *few, "--out", "p.h5"],
+        "c/connection.h5": ["connect", plain, other, "--epochs", "1", *few, "--out", "c"],
+    }.items():
+        result = run(*command)
+        assert result.returncode == 0, result.stderr
+        whole = landscape.load(tmp_path / name)
+        with h5py.File(tmp_path / name, "r+") as file:
+            file["evaluated"][1, 2] = 0
+            file["losses"][1, 2] = 0.0
+        result = run(*command, OMP_NUM_THREADS="2")
+        assert result.returncode == 0, result.stderr
+        assert "8 of them done before" in result.stderr
+        again = landscape.load(tmp_path / name)
+        np.testing.assert_allclose(again.losses, whole.losses, rtol=1e-4)
+        assert again.marks == whole.marks
+        assert len(again.paths) == len(whole.paths)
+    # Another path is another scan.
+    (tmp_path / "more" / "plain8" / "epoch-001.pt").unlink()
+    refused = run("scan", "--paths", tmp_path / "more" / "plain8", *few, "--out", "p.h5")
+    assert refused.returncode == 1
+    assert "nets_sha256" in refused.stderr
+
+
 def test_scan_as_json_says_nothing_else(runs: Path, run: Run, tmp_path: Path) -> None:
     result = run("scan", runs / "plain8" / "last.pt", runs / "resnet8" / "last.pt", *SCAN, "--json")
     assert result.returncode == 0, result.stderr

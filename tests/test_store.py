@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
 import h5py
@@ -14,7 +16,7 @@ from landscape import store
 from landscape.errors import SurfaceFileError
 from landscape.evaluate import Values
 from landscape.grid import Grid
-from landscape.surface import Surface
+from landscape.surface import Mark, Surface
 from tests.conftest import ROOT
 
 ARCHIVE = Path(__file__).parent / "data" / "surface-v1.h5"
@@ -200,10 +202,47 @@ def test_two_processes_do_not_write_one_file(large: Path, surface: Surface) -> N
         store.Writer(large)
     with pytest.raises(SurfaceFileError, match="being written by another process"):
         surface.save(large, overwrite=True)
+    with pytest.raises(SurfaceFileError, match="being written by another process"):
+        store.amend(large, lambda there: there)
     process.kill()
     process.stdout.close()
     process.wait()
     store.Writer(large).close()
+
+
+def test_what_is_added_keeps_what_was_written_meanwhile(surface: Surface, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    writer = store.Writer(path)
+    writer.put(0, (7.0, 0.5, 0.1), 10)
+    writer.close()
+    mark = Mark("b", 0.5, 0.0, 0.0, 1.0)
+
+    def marked(there: Surface) -> Surface:
+        with pytest.raises(SurfaceFileError, match="being written by another process"):
+            store.Writer(path)
+        return replace(there, marks=(mark,))
+
+    assert store.amend(path, marked).losses[0, 0] == 7.0
+    assert landscape.load(path).losses[0, 0] == 7.0
+    assert landscape.load(path).marks == (mark,)
+
+
+def test_a_writer_does_not_write_into_a_file_that_was_replaced(
+    surface: Surface, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    claim = store._claim
+
+    def late(file: FileIO, path: Path) -> None:
+        (tmp_path / "b.h5").write_bytes(path.read_bytes())
+        (tmp_path / "b.h5").replace(path)
+        claim(file, path)
+
+    monkeypatch.setattr(store, "_claim", late)
+    with pytest.raises(SurfaceFileError, match="just replaced by another process"):
+        store.Writer(path)
 
 
 def test_a_link_stays_a_link(surface: Surface, tmp_path: Path) -> None:

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import torch
 
-from landscape import checkpoints
+from landscape import checkpoints, store
 from landscape.commands.source import Data, Loaded, Source, told_apart
+from landscape.connecting import on_curve, spaced, straight
 from landscape.errors import CheckpointError
 from landscape.grid import Interval
 from landscape.objective import Objective
-from landscape.parameters import Parameters
+from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
 from landscape.progress import Progress
-from landscape.surface import Facts, Mark, Trajectory
+from landscape.surface import Facts, Mark, Surface, Trajectory
 from landscape.trajectory import follow, mark, principal_plane
 
 _MARGIN = 0.2
 _BEYOND = 0.5  # both ends of a line
-NARROWEST = 0.6  # of the distance between the first two nets
+_NARROWEST = 0.6  # of the distance between the first two nets
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class Aim:
         alpha: The range that shows what is marked, where there is something.
         beta: Likewise.
         marks: Points of the plane with names.
-        paths: Sequences of nets beside it.
+        paths: Sequences of nets beside it; a file to go on with has them already, and marks.
         facts: What determines it, for the settings.
     """
 
@@ -46,6 +47,11 @@ class Aim:
     marks: Sequence[Mark] = ()
     paths: Sequence[Trajectory] = ()
     facts: Facts = field(default_factory=dict)
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether only a file that stores the directions has them again to the last bit."""
+        return isinstance(self.directions, tuple)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ class Scene:
         batchnorm: What its statistics are at other points.
         device: Where to compute.
         report: Where to report to.
+        target: The file to go on with, if it is there.
     """
 
     net: Loaded
@@ -67,6 +74,7 @@ class Scene:
     batchnorm: str
     device: torch.device
     report: Progress
+    target: Path | None
 
     def objective(self, *, re_estimates: bool = False) -> Objective:
         """Return the loss of the net."""
@@ -78,6 +86,29 @@ class Scene:
             device=self.device,
             re_estimates=re_estimates,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A scan to go on with: another machine would compute its plane a little differently.
+
+    Attributes:
+        surface: What there is of it.
+        directions: Its δ and η.
+    """
+
+    surface: Surface
+    directions: tuple[Parameters, Parameters]
+
+    @classmethod
+    def at(cls, target: Path | None, facts: Facts) -> "Begun | None":
+        """Return what a file holds if its plane was determined by the same, else None."""
+        if target is None or not target.is_file() or not store.stores_directions(target):
+            return None
+        surface = store.load(target)
+        if any(surface.settings.get(key) != value for key, value in facts.items()):
+            return None
+        return cls(surface, store.load_stored_directions(target))
 
 
 def random(scene: Scene) -> Aim:  # noqa: ARG001
@@ -102,27 +133,73 @@ def through(nets: Sequence[Loaded], scene: Scene) -> Aim:
         raise ValueError("--through needs two checkpoints or more, came 1")
     if buffers_too and len(nets) > 2:
         raise ValueError("--batchnorm interpolate is for the line through two checkpoints")
-    objective = scene.objective()
-    points = [each.everything if buffers_too else each.parameters for each in nets]
-    plane = Plane.through(*points[:3])
+    facts = {
+        "plane": "through " + ", ".join(checkpoints.sha256(each.path)[:12] for each in nets),
+        **({"batchnorm": scene.batchnorm} if buffers_too else {}),
+    }
     margin = _MARGIN if len(nets) > 2 else _BEYOND
     if buffers_too:
         margin = 0.0  # beyond the ends running variances become negative
+    begun = Begun.at(scene.target, facts)
+    if begun is None:
+        points = [each.everything if buffers_too else each.parameters for each in nets]
+        plane = Plane.through(*points[:3])
+        directions = plane.delta, plane.eta
+        marks = _marks(nets, plane, scene)
+    else:
+        directions, marks = begun.directions, begun.surface.marks
+    return Aim(
+        directions,
+        len(nets) == 2,
+        _between([m.alpha for m in marks], margin),
+        _between([m.beta for m in marks], at_least=_NARROWEST) if len(nets) > 2 else None,
+        marks if begun is None else (),
+        facts=facts,
+    )
+
+
+def _marks(nets: Sequence[Loaded], plane: Plane, scene: Scene) -> Sequence[Mark]:
+    objective = scene.objective()
     scene.report.note("the loss of each net by itself:")
     marks = []
     for each in nets:
         marks.append(mark(each.title, objective, plane, each.everything))
         scene.report.note(f"  {each.title}: {marks[-1].loss:.6g}")
+    return marks
+
+
+def curved(first: Loaded, second: Loaded, bend: Parameters, points: int, scene: Scene) -> Aim:
+    """Aim at the plane of a Bezier curve between two nets; mark them and its bend.
+
+    The losses along the curve and along the straight line are its paths.
+    """
+    ends = first.parameters, second.parameters
+    facts = {"plane": "of a curve", "bend_sha256": fingerprint(bend)}
+    begun = Begun.at(scene.target, facts)
+    if begun is None:
+        plane = Plane.through(*ends, bend)
+        directions = plane.delta, plane.eta
+        objective = scene.objective(re_estimates=scene.batchnorm == "re-estimate")
+        ts = spaced(points)
+        curve = [partial(on_curve, ends[0], bend, ends[1], t) for t in ts]
+        line = [partial(straight, *ends, t) for t in ts]
+        paths: Sequence[Trajectory] = (
+            follow("curve", objective, plane, curve, ts, "t"),
+            follow("straight line", objective, plane, line, ts, "t"),
+        )
+        nets = [(first.title, ends[0]), (second.title, ends[1]), ("bend", bend)]
+        marks: Sequence[Mark] = [mark(name, objective, plane, net) for name, net in nets]
+    else:
+        directions, marks, paths = begun.directions, begun.surface.marks, begun.surface.paths
+    for path in paths:
+        scene.report.note(f"{path.name}: loss at most {path.losses.max():.6g}")
     return Aim(
-        (plane.delta, plane.eta),
-        len(nets) == 2,
-        between([m.alpha for m in marks], margin),
-        between([m.beta for m in marks], at_least=NARROWEST) if len(nets) > 2 else None,
-        marks,
-        facts={
-            "plane": "through " + ", ".join(checkpoints.sha256(each.path)[:12] for each in nets),
-            **({"batchnorm": scene.batchnorm} if buffers_too else {}),
-        },
+        directions,
+        alpha=_between([m.alpha for m in marks], _MARGIN),
+        beta=_between([m.beta for m in marks], _MARGIN, at_least=_NARROWEST),
+        marks=marks if begun is None else (),
+        paths=paths if begun is None else (),
+        facts=facts,
     )
 
 
@@ -180,64 +257,93 @@ def along(runs: Sequence[Run], scene: Scene) -> Aim:
         ValueError: They span no plane.
         LandscapeError: A net cannot be read, or does not match.
     """
-    report = scene.report
+    tracks = [Track.of(run) for run in runs]
+    every = [path for track in tracks for path in track.checkpoints]
+    facts: Facts = {
+        "plane": f"principal components of {len(every)} nets",
+        "nets_sha256": checkpoints.sha256(*every),
+    }
+    begun = Begun.at(scene.target, facts)
+    if begun is None:
+        plane, explained = principal_plane(
+            scene.net.parameters, [partial(_parameters, scene.source, path) for path in every]
+        )
+        directions = plane.delta, plane.eta
+        scene.report.note(
+            f"the plane holds {explained.sum():.1%} of the variation of {len(every)} nets "
+            f"({explained[0]:.1%} and {explained[1]:.1%})"
+        )
+        explained_variation = float(explained.sum())
+        paths = _followed(tracks, plane, scene)
+    else:
+        directions, paths = begun.directions, begun.surface.paths
+        explained_variation = float(begun.surface.settings["explained_variation"])
+    return Aim(
+        directions,
+        alpha=_between([float(value) for path in paths for value in path.alphas], _MARGIN),
+        beta=_between([float(value) for path in paths for value in path.betas], _MARGIN),
+        paths=paths if begun is None else (),
+        facts={**facts, "explained_variation": explained_variation},
+    )
+
+
+@dataclass(frozen=True)
+class Track:
+    """The nets of a run, each once.
+
+    Attributes:
+        name: Of the run.
+        checkpoints: From the first to the last.
+        epochs: After which each was saved.
+    """
+
+    name: str
+    checkpoints: list[Path]
+    epochs: list[float]
+
+    @classmethod
+    def of(cls, run: Run) -> "Track":
+        """Leave out what ``last.pt`` has again."""
+        last_of = {_epoch_of(path): path for path in run.checkpoints}
+        return cls(run.name, list(last_of.values()), list(last_of))
+
+
+def _followed(tracks: Sequence[Track], plane: Plane, scene: Scene) -> Sequence[Trajectory]:
     objective = scene.objective(re_estimates=scene.batchnorm == "re-estimate")
-    kept: list[list[Path]] = []
-    steps: list[list[float]] = []
-    for run in runs:
-        epochs = {path: _epoch_of(path) for path in run.checkpoints}
-        last_of = {epoch: path for path, epoch in epochs.items()}  # last.pt is also an epoch-*.pt
-        kept.append(list(last_of.values()))
-        steps.append(list(last_of))
-    every = [path for paths in kept for path in paths]
-    plane, explained = principal_plane(
-        scene.net.parameters, [partial(_parameters, scene.source, path) for path in every]
-    )
-    report.note(
-        f"the plane holds {explained.sum():.1%} of the variation of {len(every)} nets "
-        f"({explained[0]:.1%} and {explained[1]:.1%})"
-    )
-    trajectories = []
-    report.start("losses of the nets", len(every))
+    report = scene.report
+    report.start("losses of the nets", sum(len(track.checkpoints) for track in tracks))
+    paths = []
     try:
         done = 0
-        for run, paths, epochs_of in zip(runs, kept, steps, strict=True):
-            trajectories.append(
+        for track in tracks:
+            paths.append(
                 follow(
-                    run.name,
+                    track.name,
                     objective,
                     plane,
-                    [partial(_everything, scene.source, path) for path in paths],
-                    epochs_of,
+                    [partial(_everything, scene.source, path) for path in track.checkpoints],
+                    track.epochs,
                     told=lambda number, before=done: report.update(before + number),  # type: ignore[misc]
                 )
             )
-            done += len(paths)
+            done += len(track.checkpoints)
     finally:
         report.stop()
-    alphas = [float(value) for path in trajectories for value in path.alphas]
-    betas = [float(value) for path in trajectories for value in path.betas]
-    return Aim(
-        (plane.delta, plane.eta),
-        alpha=between(alphas, _MARGIN),
-        beta=between(betas, _MARGIN),
-        paths=trajectories,
-        facts={
-            "plane": f"principal components of {len(every)} nets",
-            "explained_variation": float(explained.sum()),
-        },
-    )
+    return paths
 
 
 def eigenvectors(scene: Scene) -> Aim:
     """Aim at the plane along the eigenvectors of the largest eigenvalues of the Hessian."""
     from landscape.curvature import Hessian
 
+    facts = {"plane": "top eigenvectors"}
+    if begun := Begun.at(scene.target, facts):
+        return Aim(begun.directions, facts=facts)
     pairs = Hessian(scene.objective()).eigenpairs(2, "highest")
     scene.report.note(
         "eigenvalues along α and β: " + ", ".join(f"{value:.6g}" for value in pairs.values)
     )
-    return Aim((pairs.vectors[0], pairs.vectors[1]), facts={"plane": "top eigenvectors"})
+    return Aim((pairs.vectors[0], pairs.vectors[1]), facts=facts)
 
 
 def _epoch_of(path: Path) -> float:
@@ -256,7 +362,7 @@ def _everything(source: Source, path: Path) -> Parameters:
     return source.net(path).everything
 
 
-def between(
+def _between(
     values: Sequence[float], margin: float = _MARGIN, at_least: float = 0.0
 ) -> Interval | None:
     """Return the range of some coordinates with a margin on both sides, as a part of it.

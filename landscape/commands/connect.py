@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,14 @@ import click
 import torch
 
 from landscape import progress
-from landscape.commands.aims import NARROWEST, between
+from landscape.commands.aims import Scene, curved
 from landscape.commands.options import PATH, device_option
 from landscape.commands.source import Source, source_options
-from landscape.connecting import connect, on_curve, spaced, straight
+from landscape.connecting import connect
 from landscape.evaluate import PRECISIONS
-from landscape.objective import Objective, has_batchnorm
-from landscape.plane import Plane
-from landscape.scanning import scan
+from landscape.objective import has_batchnorm
+from landscape.scanning import Statistics, scan
 from landscape.training import OPTIMIZERS, Recipe
-from landscape.trajectory import follow, mark
 
 
 @click.command()
@@ -103,52 +100,33 @@ def command(
             progress=report,
         )
         bend = {name: tensor.cpu() for name, tensor in bend.items()}
-        plane = Plane.through(ends[0], ends[1], bend)
-        re_estimates = has_batchnorm(first.model)
-        objective = Objective.of(
-            first.model,
-            source.loss,
-            examples.x,
-            examples.y,
-            device=device,
-            re_estimates=re_estimates,
-        )
-        ts = spaced(points)
-        curve = [partial(on_curve, ends[0], bend, ends[1], t) for t in ts]
-        line = [partial(straight, *ends, t) for t in ts]
-        paths = [
-            follow("curve", objective, plane, curve, ts, "t"),
-            follow("straight line", objective, plane, line, ts, "t"),
-        ]
-        for path in paths:
-            report.note(f"{path.name}: loss at most {path.losses.max():.6g}")
-        marks = [
-            mark(name, objective, plane, net)
-            for name, net in ((first.title, ends[0]), (second.title, ends[1]), ("bend", bend))
-        ]
-        alphas = [m.alpha for m in marks]
-        betas = [m.beta for m in marks]
+        batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
+        target = out / "connection.h5"
+        begun = None if overwrite else target
+        scene = Scene(first, examples, source, batchnorm, device, report, begun)
+        aim = curved(first, second, bend, points, scene)
         surface = scan(
             first.model,
             source.loss,
             (examples.x, examples.y),
             points=points,
-            alpha=between(alphas) or (-1.0, 1.0),
-            beta=between(betas, at_least=NARROWEST),
-            directions=(plane.delta, plane.eta),
-            batchnorm="re-estimate" if re_estimates else "keep",
+            alpha=aim.alpha or (-1.0, 1.0),
+            beta=aim.beta,
+            directions=aim.directions,
+            batchnorm=batchnorm,
             device=device,
             precision=precision,
-            path=out / "connection.h5",
+            path=target,
             overwrite=overwrite,
-            marks=marks,
-            paths=paths,
+            store_directions=aim.is_computed,
+            marks=aim.marks,
+            paths=aim.paths,
             name=f"{first.title} to {second.title}",
-            settings={**examples.facts, "plane": "of a curve"},
+            settings={**examples.facts, **aim.facts},
             provenance={"command": shlex.join(["landscape", *sys.argv[1:]]), **first.facts},
             progress=report,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     report.note(f"{surface.name}: the plane has {surface.grid}")
-    click.echo(out / "connection.h5")
+    click.echo(target)

@@ -108,7 +108,11 @@ _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
     help="Also the lowest and the highest eigenvalue of the Hessian at every point (slow: take "
     "few points and images).",
 )
-@click.option("--store-directions", is_flag=True, help="Store δ and η in the surface's file.")
+@click.option(
+    "--store-directions",
+    is_flag=True,
+    help="Store δ and η in the surface's file; for --through, --paths and --plane always.",
+)
 @click.option(
     "--images-per-batch",
     type=click.IntRange(1),
@@ -162,7 +166,9 @@ def command(
     directions: Path | None,
     device: list[torch.device],
     tolerance: Any,
+    store_directions: bool,
     out: Path,
+    overwrite: bool,
     view: bool,
     as_json: bool,
     **options: Any,
@@ -199,7 +205,8 @@ def command(
             net = source.net(task.checkpoint)
             examples = source.data(net, report)
             try:
-                aim = task.aim(Scene(net, examples, source, batchnorm, device[0], report))
+                target = None if overwrite else task.target
+                aim = task.aim(Scene(net, examples, source, batchnorm, device[0], report, target))
                 flat = line or aim.is_line
                 spans = _spans(aim, flat, both, alpha, beta)
                 surface = scan(
@@ -214,6 +221,8 @@ def command(
                     tolerance=0.0 if tolerance == "auto" and source.images else tolerance,
                     device=device,
                     path=task.target,
+                    overwrite=overwrite,
+                    store_directions=store_directions or aim.is_computed,
                     name=task.name,
                     marks=aim.marks,
                     paths=aim.paths,
