@@ -13,6 +13,8 @@ from landscape.errors import DataError, LandscapeError, first_line
 from landscape.losses import ExampleLoss, Loss, is_cross_entropy
 from landscape.parameters import Parameters
 
+_FEW = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Objective:
@@ -90,9 +92,11 @@ class Objective:
         if isinstance(loss, nn.Module):
             loss = _cast(copy.deepcopy(loss), device, dtype).eval()
         with torch.no_grad():
-            outputs = _outputs(own, inputs[:size], tuple(inputs.shape))
-            example_loss = ExampleLoss.of(loss, outputs, targets[:size], targets)
-        classes = _class_dimension(outputs, targets[:size], is_cross_entropy(loss))
+            # From everywhere: data are often in the order of their classes.
+            some = torch.linspace(0, len(inputs) - 1, size, device=inputs.device).long()
+            outputs = _outputs(own, inputs[some], tuple(inputs.shape))
+            example_loss = ExampleLoss.of(loss, outputs, targets[some], targets)
+        classes = _class_dimension(outputs, targets[some], is_cross_entropy(loss))
         return cls(own, example_loss, inputs, targets, classes, size, dtype, re_estimates)
 
     @property
@@ -227,7 +231,28 @@ def _outputs(model: nn.Module, inputs: Tensor, shape: tuple[int, ...]) -> Tensor
             f"the model must return one output per example, shape ({len(inputs)}, …), not "
             f"{tuple(outputs.shape)}"
         )
+    _check_apart(model, inputs[:_FEW], outputs[:_FEW])
     return outputs
+
+
+def _check_apart(model: nn.Module, inputs: Tensor, outputs: Tensor) -> None:
+    """Check that an example has the same output in another company, up to rounding."""
+
+    def is_same(again: Tensor) -> bool:
+        tolerance = 1e-3 * float(outputs.nan_to_num(0.0, 0.0, 0.0).abs().max())
+        return torch.allclose(again, outputs, rtol=1e-3, atol=tolerance, equal_nan=True)
+
+    first = len(inputs) // 3
+    try:
+        apart = [model(part) for part in (inputs[:first], inputs[first:]) if len(part)]
+    except Exception:
+        return  # it takes batches of one size alone
+    # A random one is told of where it is computed.
+    if not is_same(torch.cat(apart)) and is_same(model(inputs)):
+        raise ValueError(
+            "the model's output for an example depends on which examples are together with it (a "
+            "normalization over the batch?), so the net has no loss surface"
+        )
 
 
 def _class_dimension(outputs: Tensor, targets: Tensor, torchs_order: bool) -> int | None:

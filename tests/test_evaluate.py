@@ -365,7 +365,7 @@ def test_running_out_of_memory_costs_no_point(
 
 
 def test_other_errors_are_not_swallowed(mlp: nn.Module, vectors: Any) -> None:
-    greedy = Greedy(mlp, RuntimeError("something else"), at_call=3)
+    greedy = Greedy(mlp, RuntimeError("something else"), at_call=12)
     objective = objective_of(greedy, vectors, "cpu", torch.float64)
     plane = Plane.random(objective.center, 0)
     with pytest.raises(RuntimeError, match="something else"):

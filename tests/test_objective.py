@@ -1,5 +1,6 @@
 import copy
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -103,6 +104,56 @@ def test_a_loss_that_is_no_plain_mean_is_refused(
         values(mlp, loss, (torch.randn(6, 7), torch.tensor(labels)))
 
 
+class Sum(nn.Module):
+    """Has an attribute that its forward does not read."""
+
+    reduction = "mean"
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets, reduction="sum")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        partial(F.cross_entropy, weight=torch.tensor([1.0, 5.0, 0.1])),
+        lambda o, t: F.cross_entropy(o, t, weight=torch.tensor([1.0, 5.0, 0.1]).to(o)),
+        partial(F.nll_loss, ignore_index=2),
+        lambda o, t: F.nll_loss(o, t, ignore_index=2),
+        Sum(),
+        lambda o, t: F.cross_entropy(o, t, reduction="none") / o.max(),
+    ],
+)
+def test_it_is_refused_as_well_where_the_data_are_sorted(mlp: nn.Module, loss: Loss) -> None:
+    """And where the first batch is all of one class."""
+    labels = torch.tensor([0, 1, 2]).repeat_interleave(50)
+    with pytest.raises(ValueError, match="not the plain mean"):
+        values(mlp, loss, (torch.randn(150, 7), labels), images_per_batch=20)
+
+
+def test_labels_that_torch_ignores_are_refused_wherever_they_are(mlp: nn.Module) -> None:
+    labels = torch.zeros(150, dtype=torch.long)
+    labels[77] = -100
+    with pytest.raises(ValueError, match="not the plain mean"):
+        values(mlp, F.nll_loss, (torch.randn(150, 7), labels), images_per_batch=5)
+
+
+def test_a_net_that_has_learned_all_is_not_refused(vectors: Data) -> None:
+    """Its losses are rounding."""
+    model = nn.Linear(7, 3)
+    with torch.no_grad():
+        model.weight.mul_(1e-4)
+        model.bias.copy_(torch.tensor([300.0, 0, 0]))
+    for loss in (F.cross_entropy, nn.CrossEntropyLoss(label_smoothing=1e-7)):
+        values(model, loss, (vectors[0], vectors[1] * 0), dtype=torch.float32)
+
+
+class Neighborly(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = super().forward(x)
+        return outputs / outputs.abs().max()
+
+
 def test_comparing_every_example_with_every_other_is_refused(vectors: Data) -> None:
     """Outputs (n, 1) against targets (n,): torch only warns."""
     with (
@@ -132,6 +183,11 @@ def test_an_output_that_depends_on_its_neighbors_is_refused(images: Data) -> Non
     )
     with pytest.raises(ValueError, match="1 is a BatchNorm without running statistics"):
         values(model, F.cross_entropy, images)
+
+
+def test_an_output_that_depends_on_its_batch_is_refused(vectors: Data) -> None:
+    with pytest.raises(ValueError, match="depends on which examples are together"):
+        values(Neighborly(7, 3), F.cross_entropy, vectors)
 
 
 def test_weights_made_from_others_are_refused(vectors: Data) -> None:
@@ -181,12 +237,12 @@ def test_accuracy_of_sequences_in_both_layouts() -> None:
             self.outputs = nn.Parameter(outputs)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.outputs[: len(x)]
+            return self.outputs[x.squeeze(1).long()]
 
     targets = torch.randint(5, (4, 3))
     outputs = F.one_hot(targets, 5).float()
     targets[0, 0] = (targets[0, 0] + 1) % 5  # 11 of 12 are right
-    data = torch.zeros(4, 1), targets
+    data = torch.arange(4.0).unsqueeze(1), targets
     last = values(Fixed(outputs), lambda o, t: F.cross_entropy(o.flatten(0, 1), t.flatten()), data)
     second = values(Fixed(outputs.transpose(1, 2).contiguous()), F.cross_entropy, data)
     assert last.accuracy == pytest.approx(11 / 12)
