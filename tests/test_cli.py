@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 import landscape
+from landscape.commands.source import told_apart
 from landscape.grid import Grid
 from landscape.models import Net
 from landscape.surface import Surface
@@ -579,6 +580,16 @@ def test_computed_planes_are_gone_on_with_on_another_machine(
     refused = run("scan", "--paths", tmp_path / "more" / "plain8", *few, "--out", "p.h5")
     assert refused.returncode == 1
     assert "nets_sha256" in refused.stderr
+
+
+def test_files_of_one_name_are_told_apart_by_the_folder_that_differs(tmp_path: Path) -> None:
+    def named(*files: str) -> list[str]:
+        return told_apart([Path(file).stem for file in files], [tmp_path / file for file in files])
+
+    assert named("a/s.h5", "a/t.h5") == ["s", "t"]
+    assert named("a/s.h5", "b/s.h5") == ["a-s", "b-s"]
+    assert named("a/x/s.h5", "b/x/s.h5") == ["a-s", "b-s"]
+    assert named("a/x/s.h5", "a/y/s.h5", "b/x/s.h5") == ["s (1)", "s (2)", "s (3)"]
 
 
 def test_scan_as_json_says_nothing_else(runs: Path, run: Run, tmp_path: Path) -> None:

@@ -228,6 +228,15 @@ def test_lines_are_curves_of_loss_and_accuracy_with_the_spread_of_seeds() -> Non
     assert any(text.get_text() == "here" for text in losses.texts)
 
 
+def test_a_seed_that_diverged_counts_in_the_median_of_a_line() -> None:
+    others = (line_of([2.0, np.inf, np.inf, 2], "a"), line_of([3.0, 3, np.nan, 3], "a"))
+    a = line_of([1.0, 1, 1, 1], "a", others)
+    losses = drawn(figures.plot([a]))
+    (curve,) = [line for line in losses.get_lines() if line.get_label().startswith("a")]
+    assert curve.get_label() == ("a (median and range of 3 seeds, not all finite at 2 of 4 points)")
+    np.testing.assert_array_equal(curve.get_ydata(), [2, 3, np.nan, 2])
+
+
 def test_a_line_that_is_not_finished_is_drawn_through_its_points_and_told() -> None:
     line = line_of(np.arange(1.0, 42), "a")
     order = line.grid.order()[20:]

@@ -12,7 +12,7 @@ import torch
 from landscape import checkpoints, store
 from landscape.commands.source import Data, Loaded, Source, told_apart
 from landscape.connecting import on_curve, spaced, straight
-from landscape.errors import CheckpointError
+from landscape.errors import CheckpointError, LandscapeError
 from landscape.grid import Interval
 from landscape.objective import Objective
 from landscape.parameters import Parameters, fingerprint
@@ -333,13 +333,23 @@ def _followed(tracks: Sequence[Track], plane: Plane, scene: Scene) -> Sequence[T
 
 
 def eigenvectors(scene: Scene) -> Aim:
-    """Aim at the plane along the eigenvectors of the largest eigenvalues of the Hessian."""
+    """Aim at the plane along the eigenvectors of the largest eigenvalues of the Hessian.
+
+    Raises:
+        LandscapeError: They were not found.
+    """
     from landscape.curvature import Hessian
 
     facts = {"plane": "top eigenvectors"}
     if begun := Begun.at(scene.target, facts):
         return Aim(begun.directions, facts=facts)
-    pairs = Hessian(scene.objective()).eigenpairs(2, "highest")
+    hessian = Hessian(scene.objective())
+    pairs = hessian.eigenpairs(2, "highest")
+    if not pairs.converged:
+        raise LandscapeError(
+            f"the two largest eigenvalues did not converge in {hessian.products} products with "
+            "the Hessian (landscape curvature shows how near they came): take other --images"
+        )
     scene.report.note(
         "eigenvalues along α and β: " + ", ".join(f"{value:.6g}" for value in pairs.values)
     )

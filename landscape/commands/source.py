@@ -152,18 +152,20 @@ def title_of(path: Path) -> str:
 
 
 def told_apart(titles: Sequence[str], paths: Sequence[Path]) -> list[str]:
-    """Return titles that differ: of those that do not, with two folders above the path.
+    """Return titles that differ: with the nearest folder above that makes them, or numbered.
 
     Args:
         titles: Of some files or folders.
         paths: Of the same.
     """
-    if len(set(titles)) == len(titles):
-        return list(titles)
-    return [
-        f"{path.resolve().parents[1 if path.is_file() else 0].name}-{title}"
-        for title, path in zip(titles, paths, strict=True)
-    ]
+    found = list(titles)
+    folders = [[parent.name for parent in path.resolve().parents] for path in paths]
+    for names in zip(*folders, strict=False):
+        if len(set(found)) == len(found):
+            break
+        found = [f"{name}-{title}" for name, title in zip(names, titles, strict=True)]
+    numbered = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
+    return found if len(set(found)) == len(found) else numbered
 
 
 class Source:

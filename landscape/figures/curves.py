@@ -1,6 +1,5 @@
 """Pictures along one axis: lines through the surface, learning curves, spectra."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
 from landscape.figures.parts import done_of, logarithmic, loss_label, plain
@@ -91,24 +91,28 @@ def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: 
 
 def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: str) -> None:
     """Draw a curve through the points that are there; where one is not finite it has a gap."""
-    known = np.any([each.evaluated[:, 0] for each in surface.all], axis=0)
+    middle = surface.median
+    known = middle.evaluated[:, 0]
     alphas, values = surface.grid.alphas[known], unit * surface.stacked(quantity)[:, known, 0]
-    values = np.where(np.isfinite(values), values, np.nan)
+    there = np.array([each.evaluated[known, 0] for each in surface.all])
     notes = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # points where no seed is finite
-        if len(values) > 1:
-            low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-            axes.fill_between(alphas, low, high, color=color, alpha=0.2, linewidth=0)
-            for each, part in zip(values, surface.all, strict=True):
-                there = part.evaluated[known, 0]
-                axes.plot(alphas[there], each[there], color=color, linewidth=0.5, alpha=0.5)
-            notes.append(f"median and range of {len(values)} seeds")
-        middle = np.nanmedian(values, axis=0)
+    if len(values) > 1:
+        spread = np.where(there, values, -np.inf).max(0), np.where(there, values, np.inf).min(0)
+        finite = np.isfinite(np.where(there, values, 0.0)).all(0)
+        axes.fill_between(alphas, *spread, where=finite, color=color, alpha=0.2, linewidth=0)
+        for each, mask in zip(values, there, strict=True):
+            axes.plot(alphas[mask], _gaps(each[mask]), color=color, linewidth=0.5, alpha=0.5)
+        notes.append(f"median and range of {len(values)} seeds")
+        if not finite.all():
+            notes.append(f"not all finite at {np.count_nonzero(~finite)} of {len(alphas)} points")
     share = done_of(surface)
     notes += [f"{share:.0%} of the points"] if share < 1 else []
     name = plain(surface.name) + (f" ({', '.join(notes)})" if notes else "")
-    axes.plot(alphas, middle, color=color, label=name)
+    axes.plot(alphas, _gaps(unit * getattr(middle, quantity)[known, 0]), color=color, label=name)
+
+
+def _gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def spectrum(densities: Mapping[str, "Density"]) -> Figure:
