@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from landscape.checkpoints import Checkpoint, load
 from landscape.data import as_tensors
 from landscape.errors import CheckpointError
-from landscape.losses import Loss
+from landscape.losses import Loss, name_of
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
 from landscape.parameters import Parameters, check_match, fingerprint
@@ -62,7 +62,7 @@ def connect(
         path: Where the bend is saved after every epoch, as a checkpoint.
         like: What that checkpoint has beside the bend: buffers, and what is known of the net.
         device: By default a CPU.
-        overwrite: Start anew where ``path`` holds another curve.
+        overwrite: Start anew, whatever ``path`` holds.
         progress: Where to report to.
 
     Returns:
@@ -93,11 +93,12 @@ def connect(
         **asdict(recipe),
         "first": fingerprint(ends[0]),
         "second": fingerprint(ends[1]),
+        "loss": name_of(loss),
         "data": fingerprint({"x": objective.inputs, "y": objective.targets}),
     }
     epoch = 0
-    if path is not None and path.exists():
-        epoch = _restore(path, facts, bend, optimizer, overwrite)
+    if path is not None and path.exists() and not overwrite:
+        epoch = _restore(path, facts, bend, optimizer)
     size = min(recipe.images_per_batch, objective.num_images)
     steps = objective.num_images // size
     net = objective.model.train()
@@ -121,7 +122,8 @@ def connect(
                     progress.update(epoch * steps + step + 1, f"loss {value.item():.3g}")
             epoch += 1
             if path is not None:
-                _save(path, like or Checkpoint({}), facts, bend, optimizer, epoch)
+                rest = optimizer if epoch < recipe.epochs else None
+                _save(path, like or Checkpoint({}), facts, bend, rest, epoch)
             progress.update(epoch * steps, f"loss {value.item():.3g}")
     finally:
         progress.stop()
@@ -133,7 +135,7 @@ def _save(
     like: Checkpoint,
     facts: dict[str, Any],
     bend: Parameters,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     epoch: int,
 ) -> None:
     state = {name: tensor.detach().cpu().clone() for name, tensor in bend.items()}
@@ -143,31 +145,26 @@ def _save(
         recipe=facts,
         epoch=epoch,
         history={},
-        resume={"optimizer": optimizer.state_dict()},
+        resume={"optimizer": optimizer.state_dict()} if optimizer else {},
     ).save(path)
 
 
 def _restore(
-    path: Path,
-    facts: dict[str, Any],
-    bend: Parameters,
-    optimizer: torch.optim.Optimizer,
-    overwrite: bool,
+    path: Path, facts: dict[str, Any], bend: Parameters, optimizer: torch.optim.Optimizer
 ) -> int:
     """Put back what was saved, and return how many epochs are done."""
     found = load(path)
     other = [key for key, value in facts.items() if found.recipe.get(key) != value]
-    if (other or not found.resume) and overwrite:
-        return 0
-    if other or not found.resume:
+    if other:
         raise CheckpointError(
-            f"{path} is of another curve ({', '.join(other) or 'no curve'}): choose another --out, "
-            "or --overwrite it"
+            f"{path} is of another curve ({', '.join(other)}): choose another --out, or "
+            "--overwrite it"
         )
     with torch.no_grad():
         for name, tensor in bend.items():
             tensor.copy_(found.state[name])
-    optimizer.load_state_dict(found.resume["optimizer"])
+    if found.resume:
+        optimizer.load_state_dict(found.resume["optimizer"])
     return found.epoch or 0
 
 

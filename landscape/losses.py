@@ -3,6 +3,7 @@
 import copy
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,19 @@ class ExampleLoss:
 def is_cross_entropy(loss: Loss) -> bool:
     """Return whether it is torch's cross entropy, whose classes are the second dimension."""
     return loss is nn.functional.cross_entropy or isinstance(loss, nn.CrossEntropyLoss)
+
+
+def name_of(loss: Loss) -> str:
+    """Return what to call a loss, the same in every process (an address is not).
+
+    Torch's own cross entropies are ``cross_entropy`` and ``CrossEntropyLoss()``, no other is.
+    """
+    name = str(getattr(loss, "__qualname__", None) or loss)
+    if isinstance(loss, nn.CrossEntropyLoss) and loss.label_smoothing:
+        name = f"CrossEntropyLoss(label_smoothing={loss.label_smoothing:g})"
+    if name.startswith(("cross_entropy", "CrossEntropyLoss")) and not is_cross_entropy(loss):
+        name = f"own {name}"
+    return re.sub(r" at 0x[0-9a-f]+", "", name)
 
 
 def _per_example_form(loss: Loss) -> Loss | None:

@@ -1,7 +1,6 @@
 """One scan from start to end: where plane, evaluation and storage meet."""
 
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -18,11 +17,11 @@ from landscape.atomic import check_writable
 from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
-from landscape.evaluate import PRECISIONS, Choice, Precision, kernels, slow_way
+from landscape.evaluate import Choice, Precision, check_precision, kernels, slow_way
 from landscape.filling import Job, Stage, fill, fill_curvature, in_fixed_order, next_stage
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
-from landscape.losses import Loss
+from landscape.losses import Loss, name_of
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters, fingerprint
@@ -128,7 +127,7 @@ def scan(
     """
     progress = progress or Silent()
     grid = Grid.regular(points, alpha, beta)
-    _check_choices(precision, tolerance, batchnorm)
+    _check_choices(tolerance, batchnorm)
     if curvature and (repeats > 1 or batchnorm != "keep"):
         raise ValueError("curvature is computed for one seed, with batchnorm keep")
     if repeats < 1 or (repeats > 1 and directions is not None):
@@ -136,8 +135,7 @@ def scan(
     if store_directions and path is None:
         raise ValueError("store_directions needs a path to store them at")
     places = choose_devices(device)
-    if precision == "tf32" and places[0].type != "cuda":
-        raise ValueError("tf32 is a precision of GPUs: take float32 or bfloat16 on a CPU")
+    check_precision(precision, places[0], re_estimates=batchnorm == "re-estimate")
     path = Path(path) if path is not None else None
     keep_freed_memory()
 
@@ -169,7 +167,7 @@ def scan(
             "images": objective.num_images,
             **origin,
             "precision": precision,
-            "loss": _loss_name(loss),
+            "loss": name_of(loss),
             "data_sha256": data_sha256,
             "weights_sha256": fingerprint(
                 {
@@ -196,13 +194,9 @@ def scan(
         return _scan(surface, job, planes, tolerance, path, overwrite, store_directions)
 
 
-def _check_choices(precision: str, tolerance: float | str, batchnorm: str) -> None:
-    for name, value, allowed in (
-        ("precision", precision, PRECISIONS),
-        ("batchnorm", batchnorm, STATISTICS),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+def _check_choices(tolerance: float | str, batchnorm: str) -> None:
+    if batchnorm not in STATISTICS:
+        raise ValueError(f"batchnorm must be one of {', '.join(STATISTICS)}, not {batchnorm!r}")
     in_range = tolerance == "auto" or (not isinstance(tolerance, str) and 0 <= tolerance < 1)
     if not in_range:
         raise ValueError(f"tolerance must be 0 or more and below 1, or auto, not {tolerance}")
@@ -469,11 +463,6 @@ def _given_plane(
     delta, eta = directions
     buffers = {name: tensor for name, tensor in objective.buffers.items() if name in delta}
     return Plane({**center, **buffers}, delta, eta).to(example.device, example.dtype)
-
-
-def _loss_name(loss: Loss) -> str:
-    """Return a name that is the same in every process (an address is not)."""
-    return re.sub(r" at 0x[0-9a-f]+", "", str(getattr(loss, "__qualname__", None) or loss))
 
 
 def _environment(device: torch.device) -> Mapping[str, str | int]:

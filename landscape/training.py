@@ -152,7 +152,10 @@ def train(
             return found
         run.restore(found)
     else:
-        for old in (last, *folder.glob("epoch-*.pt")):
+        later = list(folder.glob("epoch-*.pt"))
+        for old in [] if overwrite else later:  # of this run's first epoch, or not ours to delete
+            run.check_same(checkpoints.load(old), old)
+        for old in (last, *later):
             old.unlink(missing_ok=True)
         run.snapshot().save(folder / "initial.pt")
     progress.start(net.name, recipe.epochs * run.steps_per_epoch, run.epoch * run.steps_per_epoch)

@@ -323,8 +323,8 @@ def test_another_loss_or_net_of_the_same_name_does_not_go_on(
 
     def make(scale: float, activation: nn.Module) -> tuple[nn.Module, nn.Module]:
         torch.manual_seed(0)
-        smooth = nn.CrossEntropyLoss(label_smoothing=scale)
-        return nn.Sequential(nn.Linear(7, 6), activation, nn.Linear(6, 3)), smooth
+        margin = nn.MultiMarginLoss(margin=scale)
+        return nn.Sequential(nn.Linear(7, 6), activation, nn.Linear(6, 3)), margin
 
     model, loss = make(0.1, nn.ReLU())
     if points == 3:
@@ -336,6 +336,27 @@ def test_another_loss_or_net_of_the_same_name_does_not_go_on(
         with pytest.raises(LandscapeError, match="made with another net or loss"):
             scan(*other, vectors, points=points, path=path)
     assert scan(model, loss, vectors, points=points, path=path).is_complete
+
+
+def test_a_loss_has_the_name_and_unit_of_torchs_own_only_if_it_is_that(
+    mlp: nn.Module, vectors: Data
+) -> None:
+    def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets, reduction="none") / math.log(2)
+
+    cross_entropy.__qualname__ = "cross_entropy"
+    for loss, name, quantity in (
+        (F.cross_entropy, "cross_entropy", "mean cross-entropy (nats)"),
+        (nn.CrossEntropyLoss(), "CrossEntropyLoss()", "mean cross-entropy (nats)"),
+        (cross_entropy, "own cross_entropy", "mean loss"),
+        (
+            nn.CrossEntropyLoss(label_smoothing=0.25),
+            "CrossEntropyLoss(label_smoothing=0.25)",
+            "mean loss",
+        ),
+    ):
+        surface = scan(mlp, loss, vectors, points=3)
+        assert (surface.settings["loss"], surface.quantity) == (name, quantity)
 
 
 def test_a_loss_with_an_address_in_its_name_goes_on(

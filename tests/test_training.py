@@ -110,6 +110,17 @@ def test_a_finished_run_is_not_repeated_and_another_is_refused(
     assert checkpoints.load(tmp_path / "last.pt").recipe["learning_rate"] == 0.05
 
 
+def test_the_checkpoints_of_others_are_not_deleted(digits: Dataset, tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(2)}, tmp_path / "epoch-mine.pt")
+    recipe = replace(RECIPE, epochs=1)
+    with pytest.raises(CheckpointError, match="epoch-mine"):
+        train(NET, digits, None, recipe, tmp_path)
+    assert (tmp_path / "epoch-mine.pt").exists()
+    assert not (tmp_path / "initial.pt").exists()
+    train(NET, digits, None, recipe, tmp_path, overwrite=True)
+    assert not (tmp_path / "epoch-mine.pt").exists()
+
+
 def test_schedules() -> None:
     step = Recipe(epochs=300)
     assert [step.rate_at(e) for e in (0, 149.9, 150.1, 226, 276)] == pytest.approx(

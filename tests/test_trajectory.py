@@ -1,5 +1,6 @@
 """Planes through nets and along paths, curves between nets: against known answers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
+from landscape.checkpoints import load
 from landscape.connecting import connect, on_curve, spaced, straight
 from landscape.errors import CheckpointError, ParameterMismatchError
 from landscape.evaluate import values_at
@@ -303,8 +305,24 @@ def test_a_curve_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     assert torch.equal(resumed["weight"], whole["weight"])
     with pytest.raises(CheckpointError, match="is of another curve"):
         connect(Valleys(), two_valleys, DATA, ENDS[1], ENDS[0], recipe, path=path)
+    with pytest.raises(CheckpointError, match=r"is of another curve \(loss\)"):
+        connect(Valleys(), lambda o, t: 2 * two_valleys(o, t), DATA, *ENDS, recipe, path=path)
     with pytest.raises(ValueError, match="the same net"):
         connect(Valleys(), two_valleys, DATA, ENDS[0], ENDS[0], recipe)
+
+
+def test_a_finished_curve_is_not_trained_again_unless_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "bend.pt"
+    recipe = Recipe(epochs=3, images_per_batch=4, learning_rate=0.1, weight_decay=0.0)
+    whole = connect(Valleys(), two_valleys, DATA, *ENDS, recipe, path=path)
+    assert not load(path).resume
+    found = replace(load(path), state={"weight": torch.zeros(1, 2)})
+    found.save(path)
+    again = connect(Valleys(), two_valleys, DATA, *ENDS, recipe, path=path)
+    assert torch.equal(again["weight"], torch.zeros(1, 2))
+    path.write_bytes(b"damaged")
+    anew = connect(Valleys(), two_valleys, DATA, *ENDS, recipe, path=path, overwrite=True)
+    assert torch.equal(anew["weight"], whole["weight"])
 
 
 def test_repeats_are_scans_of_their_seeds(mlp: nn.Module, vectors: Any, tmp_path: Path) -> None:

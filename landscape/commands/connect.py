@@ -13,7 +13,7 @@ from landscape.commands.aims import Scene, curved
 from landscape.commands.options import PATH, device_option
 from landscape.commands.source import Source, source_options
 from landscape.connecting import connect
-from landscape.evaluate import PRECISIONS
+from landscape.evaluate import PRECISIONS, check_precision
 from landscape.objective import has_batchnorm
 from landscape.scanning import Statistics, scan
 from landscape.training import OPTIMIZERS, Recipe
@@ -77,7 +77,9 @@ def command(
     first, second = source.nets([first_path, second_path])
     examples = source.data(first, report)
     ends = first.parameters, second.parameters
+    batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
     try:
+        check_precision(precision, device, re_estimates=batchnorm == "re-estimate")
         recipe = Recipe(
             epochs=epochs,
             images_per_batch=images_per_batch,
@@ -100,7 +102,6 @@ def command(
             progress=report,
         )
         bend = {name: tensor.cpu() for name, tensor in bend.items()}
-        batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
         target = out / "connection.h5"
         begun = None if overwrite else target
         scene = Scene(first, examples, source, batchnorm, device, report, begun)

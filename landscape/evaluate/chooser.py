@@ -216,8 +216,6 @@ def choose(
     slow = _base_seconds(objective, base, probes[0])
     allowed = int(objective.num_images * min(1.0, _TRIAL * num_points))
     part = objective.part(0, max(64, allowed))
-    if objective.re_estimates and precision in ("bfloat16", "tf32"):
-        raise LandscapeError(f"BatchNorm is not re-estimated in {precision}: take float32")
     kept: dict[Way, _Trial] = {}
     if precision in ("auto", base.precision):
         kept[base] = _Trial(_time(base.on(part), part, probes), 0.0)

@@ -18,6 +18,25 @@ DTYPES = {
 """Floating-point type of the tensors of each precision."""
 
 
+def check_precision(precision: str, device: torch.device, *, re_estimates: bool) -> None:
+    """Check that a precision can be computed in.
+
+    Args:
+        precision: Which.
+        device: Where.
+        re_estimates: Whether BatchNorm gets the statistics of the data at every point.
+
+    Raises:
+        ValueError: It is none, or cannot.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    if precision == "tf32" and device.type != "cuda":
+        raise ValueError("tf32 is a precision of GPUs: take float32 or bfloat16 on a CPU")
+    if re_estimates and precision in ("bfloat16", "tf32"):
+        raise ValueError(f"BatchNorm is not re-estimated in {precision}: take float32")
+
+
 @contextmanager
 def kernels(*, tf32: bool) -> Iterator[None]:
     """Compute float32 on GPUs as such, or with the inputs of products rounded to TF32.
