@@ -161,8 +161,9 @@ def fill_curvature(surface: Surface, job: Job, writer: store.Writer | None) -> S
     from landscape.curvature import Hessian  # takes a second to import
 
     found = surface.curvature or Curvature.empty(surface.grid)
-    curvature = Curvature(found.lowest.copy(), found.highest.copy(), found.state.copy())
-    missing = [int(k) for k in surface.grid.order() if not curvature.state.flat[k]]
+    lowest, highest, state = found.lowest.copy(), found.highest.copy(), found.state.copy()
+    seconds, began = found.seconds, time.monotonic()
+    missing = [int(k) for k in surface.grid.order() if not state.flat[k]]
     if missing:
         hessian = Hessian(job.objective)
         done = surface.grid.size - len(missing)
@@ -171,16 +172,17 @@ def fill_curvature(surface: Surface, job: Job, writer: store.Writer | None) -> S
             for index in missing:
                 hessian.move_to(job.plane.at(*surface.grid.point(index)))
                 ends = hessian.ends(tolerance=_CURVATURE_TOLERANCE, most_products=_MOST_PRODUCTS)
-                curvature.lowest.flat[index], curvature.highest.flat[index] = ends[:2]
-                curvature.state.flat[index] = state = 1 if ends[2] else 2
+                lowest.flat[index], highest.flat[index] = ends[:2]
+                state.flat[index] = 1 if ends[2] else 2
+                seconds = found.seconds + time.monotonic() - began
                 if writer is not None:
-                    writer.put(index, ends[:2], state=state)
+                    writer.put(index, ends[:2], seconds=seconds, state=int(state.flat[index]))
                     writer.commit()
                 done += 1
                 job.progress.update(done, f"λ {ends[0]:.3g} to {ends[1]:.3g}")
         finally:
             job.progress.stop()
-    return replace(surface, curvature=curvature)
+    return replace(surface, curvature=Curvature(lowest, highest, state, seconds))
 
 
 def label(surface: Surface) -> str:

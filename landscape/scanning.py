@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -315,18 +316,25 @@ def _complete(
         own = replace(job, plane=plane)
         own_stage = stage or next_stage(part, own)
         stage = None
-        done.append(part if own_stage is None else _fill(part, own_stage, own, path, number))
+        done.append(part if own_stage is None else _fill(surface, own_stage, own, path, number))
         if own_stage is not None:
             job = replace(job, precision=own_stage.choice.way.precision)
     whole = replace(done[0], repeats=tuple(done[1:]))
     if not curvature:
         return whole
-    writer = store.Writer(path, curvature=True) if path is not None else None
-    try:
-        return fill_curvature(whole, replace(job, plane=planes[0]), writer)
-    finally:
-        if writer is not None:
-            writer.close()
+    job = replace(job, plane=planes[0])
+    if path is None:
+        return fill_curvature(whole, job, None)
+    with closing(store.Writer(path, curvature=True)) as writer:
+        found = _found_again(surface, path)
+        return fill_curvature(replace(whole, curvature=found.curvature), job, writer)
+
+
+def _found_again(surface: Surface, path: Path) -> Surface:
+    """Return what is in a file that nobody else can write by now, if it is still this scan's."""
+    found = store.load(path)
+    store.check_same_scan(found, surface, path)
+    return found
 
 
 def _with_tolerance(
@@ -366,25 +374,22 @@ def _with_tolerance(
 def _fill(
     surface: Surface, stage: Stage | None, job: Job, path: Path | None, number: int
 ) -> Surface:
-    """Compute this stage and all that follow of one repeat."""
-    writer = store.Writer(path, number) if path is not None else None
-    try:
+    """Compute this stage and all that follow of one of the repeats."""
+    part = surface.all[number]
+    with ExitStack() as opened:
+        writer = None
         if path is not None:
-            # Only now, when nobody else can write it, it is known to be this scan's.
-            found = store.load(path)
-            store.check_same_scan(found, surface if number == 0 else found, path)
-            if not np.array_equal(found.all[number].examples, surface.examples):
-                stage = next_stage(found.all[number], job)  # somebody has gone on with it
-            surface = found.all[number]
+            writer = opened.enter_context(closing(store.Writer(path, number)))
+            found = _found_again(surface, path).all[number]
+            if not np.array_equal(found.examples, part.examples):
+                stage = next_stage(found, job)  # somebody has gone on with it
+            part = found
         while stage is not None:
-            surface = fill(surface, stage, job, writer)
+            part = fill(part, stage, job, writer)
             # What auto chose is kept, or the surface would be of two precisions.
             job = replace(job, precision=stage.choice.way.precision)
-            stage = next_stage(surface, job)
-    finally:
-        if writer is not None:
-            writer.close()
-    return surface
+            stage = next_stage(part, job)
+    return part
 
 
 def choose_devices(

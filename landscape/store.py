@@ -106,7 +106,8 @@ def _write(file: Any, surface: Surface, directions: Plane | None) -> None:
         for name in _CURVATURE:
             group.create_dataset(name, data=getattr(surface.curvature, name).astype("<f8"))
         group.create_dataset("state", data=surface.curvature.state.astype("u1"))
-        group.create_dataset("seconds", data=np.array([0.0], dtype="<f8"))
+        seconds = np.array([surface.curvature.seconds], dtype="<f8")
+        group.create_dataset("seconds", data=seconds)
     for number, mark in enumerate(surface.marks):
         group = file.create_group(f"marks/{number:03d}")
         group.attrs.update({"name": mark.name, **{key: getattr(mark, key) for key in _MARK}})
@@ -198,7 +199,8 @@ def _read_values(group: Any, settings: Facts) -> dict[str, Any]:
 
 def _read_curvature(group: Any) -> Curvature:
     state = group["state"][()].astype(np.uint8)  # first, as above
-    return Curvature(**{name: group[name][()] for name in _CURVATURE}, state=state)
+    values = {name: group[name][()] for name in _CURVATURE}
+    return Curvature(**values, state=state, seconds=float(group["seconds"][0]))
 
 
 def check_same_scan(found: Surface, wanted: Surface, path: Path) -> None:

@@ -89,11 +89,13 @@ class Curvature:
         lowest: Smallest eigenvalue, float64; nan where not evaluated.
         highest: Largest eigenvalue, float64; nan where not evaluated.
         state: 0 where not evaluated, 1 where both converged, 2 where one did not.
+        seconds: Time spent on them.
     """
 
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
     state: NDArray[np.uint8]
+    seconds: float = 0.0
 
     @classmethod
     def empty(cls, grid: Grid) -> "Curvature":
@@ -192,11 +194,35 @@ class Surface:
         return "mean cross-entropy (nats)" if loss in _CROSS_ENTROPIES else "mean loss"
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every point is evaluated, of every repeat, the curvature too if asked for."""
-        parts = [each.evaluated for each in self.all]
+    def final(self) -> NDArray[np.bool_]:
+        """Which points are evaluated and have seen as many examples as any, shape of the grid.
+
+        Until a scan with a tolerance is finished, some have seen fewer.
+        """
+        final: NDArray[np.bool_] = self.evaluated & (self.examples == self.examples.max())
+        return final
+
+    @property
+    def done(self) -> tuple[int, int]:
+        """How many points are final, of how many: of all repeats, and curvature if asked for."""
+        parts = [each.final for each in self.all]
         parts += [self.curvature.state > 0] if self.curvature is not None else []
-        return all(bool(part.all()) for part in parts)
+        return sum(int(part.sum()) for part in parts), sum(part.size for part in parts)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all points are done."""
+        done, total = self.done
+        return done == total
+
+    @property
+    def images_per_point(self) -> str | None:
+        """How many images the losses are from, as a text, where a tolerance decided that."""
+        if not self.settings.get("tolerance"):
+            return None
+        seen = np.stack([each.examples for each in self.all])
+        low, high = int(seen.min()), int(seen.max())
+        return f"{high}" if low == high else f"{low} to {high}"
 
     @property
     def is_line(self) -> bool:

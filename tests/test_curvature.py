@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 import landscape
+from landscape import store
 from landscape.curvature import Hessian
-from landscape.errors import LandscapeError
+from landscape.errors import LandscapeError, SurfaceFileError
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.scanning import scan
@@ -276,6 +277,7 @@ def test_a_map_of_a_known_surface_and_its_resumption(tmp_path: Path) -> None:
     part = landscape.load(path).curvature
     assert part is not None
     assert 0 < (part.state > 0).sum() < 10
+    assert part.seconds > 0
     for surface in (go(path), landscape.load(path)):
         assert surface.curvature is not None
         assert surface.is_complete
@@ -284,6 +286,7 @@ def test_a_map_of_a_known_surface_and_its_resumption(tmp_path: Path) -> None:
         np.testing.assert_allclose(surface.curvature.highest, np.maximum(bend, 6), rtol=1e-9)
         assert (surface.curvature.state == 1).all()
         assert surface.curvature.ratio[2, 0] == pytest.approx(1 / 3)
+        assert surface.curvature.seconds > part.seconds
 
 
 def test_a_map_is_added_to_a_surface_that_is_there(
@@ -296,6 +299,24 @@ def test_a_map_is_added_to_a_surface_that_is_there(
     np.testing.assert_array_equal(before.losses, after.losses)
     assert landscape.load(path).curvature is not None
     assert landscape.store.stores_directions(path)
+
+
+def test_eigenvalues_are_not_written_into_the_file_of_another_scan(
+    mlp: nn.Module, vectors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.h5"
+    arguments: Any = {"points": (2, 2), "curvature": True}
+    other = scan(mlp, F.cross_entropy, vectors, seed=5, **arguments)
+
+    class Late(store.Writer):
+        def __init__(self, path: Path, repeat: int = 0, *, curvature: bool = False) -> None:
+            if curvature:
+                other.save(path, overwrite=True)
+            super().__init__(path, repeat, curvature=curvature)
+
+    monkeypatch.setattr(store, "Writer", Late)
+    with pytest.raises(SurfaceFileError, match="seed 5 there, 0 now"):
+        scan(mlp, F.cross_entropy, vectors, path=path, **arguments)
 
 
 def test_a_loss_without_curvature_has_eigenvalues_of_zero(data: Any) -> None:

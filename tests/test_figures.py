@@ -253,7 +253,7 @@ def test_seeds_that_are_not_finished_are_told(slope: Surface) -> None:
     later.evaluated[:] = False
     later.losses[:] = np.nan
     axes = drawn(replace(slope, repeats=(later,)).plot(kind="heatmap"))
-    assert axes.get_title() == "slope\n50% of the points, median of 2 seeds"
+    assert axes.get_title() == "slope\n50% of the points, median of 2 seeds, 1 at some points"
 
 
 def test_a_surface_of_several_seeds_is_their_median_and_says_so(slope: Surface) -> None:

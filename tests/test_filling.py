@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import landscape
 from landscape.evaluate import Values
 from landscape.filling import allowed_errors, combined
+from landscape.notes import unfinished
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.scanning import scan
@@ -128,6 +129,12 @@ def test_an_interrupted_stage_goes_on(
         go(path, StopAfter(updates))
     part = landscape.load(path)
     assert 0 < part.evaluated.sum() <= part.grid.size
+    if updates != 12:  # just between two stages
+        assert not part.is_complete
+        assert unfinished(part)
+    if updates == 17:
+        assert unfinished(part) == ["42% of the points from all their images"]
+        assert part.images_per_point == f"256 to {part.examples.max()}"
     for surface in (go(path), landscape.load(path)):
         np.testing.assert_array_equal(surface.examples, whole.examples)
         np.testing.assert_allclose(surface.losses, whole.losses, rtol=1e-12)

@@ -55,10 +55,10 @@ def test_of_several_seeds_the_median_is_shown(surface: Surface) -> None:
     others = tuple(replace(surface, losses=factor * surface.losses) for factor in (2.0, 9.0))
     told = content(replace(surface, repeats=others), "a", "v")
     np.testing.assert_allclose(array(told["losses"], "<f8"), 2 * surface.losses.ravel())
-    assert "median of 3 seeds" in told["notes"]
+    assert "median of 3 seeds, which differ by a factor of 9" in told["notes"]
     less = replace(others[1], evaluated=np.arange(6).reshape(3, 2) < 4)
     told = content(replace(surface, repeats=(others[0], less)), "a", "v")
-    assert "median of 3 seeds, 2 at some points" in told["notes"]
+    assert "median of 3 seeds, 2 at some points, which differ by a factor of 9" in told["notes"]
 
 
 def test_what_is_not_a_number_is_no_number_in_json(surface: Surface) -> None:

@@ -63,6 +63,7 @@ def facts_of(surface: Surface) -> dict[str, Any]:
         "median loss": float(np.median(finite)) if finite.size else None,
         "highest loss": float(finite.max()) if finite.size else None,
         "points not finite": int(losses.size - finite.size),
+        **({"images per point": each} if (each := surface.images_per_point) else {}),
         "time": duration(sum(each.seconds for each in surface.all)),
         **_beside(surface),
         **surface.settings,
@@ -87,7 +88,8 @@ def _beside(surface: Surface) -> dict[str, Any]:
     if surface.curvature is not None:
         state = surface.curvature.state
         facts["curvature"] = (
-            f"{(state > 0).sum()} of {state.size} points, {(state == _LOOSE).sum()} not converged"
+            f"{(state > 0).sum()} of {state.size} points, {(state == _LOOSE).sum()} not converged, "
+            f"{duration(surface.curvature.seconds)}"
         )
     return facts
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
-from landscape.figures.parts import done_of, logarithmic, loss_label, plain
+from landscape.figures.parts import logarithmic, loss_label, plain
+from landscape.notes import unfinished
 from landscape.scale import COLORS, Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -105,8 +106,7 @@ def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: s
         notes.append(f"median and range of {len(values)} seeds")
         if not finite.all():
             notes.append(f"not all finite at {np.count_nonzero(~finite)} of {len(alphas)} points")
-    share = done_of(surface)
-    notes += [f"{share:.0%} of the points"] if share < 1 else []
+    notes += unfinished(surface)
     name = plain(surface.name) + (f" ({', '.join(notes)})" if notes else "")
     axes.plot(alphas, _gaps(unit * getattr(middle, quantity)[known, 0]), color=color, label=name)
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from landscape.notes import notes, unfinished
 from landscape.scale import COLORS, Scale
 from landscape.surface import Surface
 
@@ -36,33 +37,7 @@ def flat(axes: Any, surface: Surface) -> None:
 
 def title(surface: Surface) -> str:
     """Return the name, and below it what must be known of the picture."""
-    notes = []
-    middle = surface.median
-    if middle.center_loss is not None:
-        notes.append(f"loss {Scale.label(middle.center_loss)} at the center")
-    share = done_of(surface)
-    if share < 1:
-        notes.append(f"{share:.0%} of the points")
-    infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())
-    if infinite:
-        notes.append(f"{infinite} points not finite")
-    if "explained_variation" in surface.settings:
-        part = float(surface.settings["explained_variation"])
-        notes.append(f"the plane holds {part:.1%} of the paths' variation")
-    if surface.repeats:
-        stack = surface.stacked()
-        shared = stack[:, np.isfinite(stack).all(axis=0)]
-        spread = ""
-        if shared.size and shared.min() > 0:
-            ratio = float(np.median(shared.max(axis=0) / shared.min(axis=0)))
-            spread = f", which differ by a factor of {ratio:.3g}"
-        notes.append(f"median of {len(stack)} seeds{spread}")
-    return "\n".join([plain(surface.name), ", ".join(notes)])
-
-
-def done_of(surface: Surface) -> float:
-    """Return the part of all points, of all seeds, that have a loss."""
-    return float(np.mean([each.evaluated for each in surface.all]))
+    return "\n".join([plain(surface.name), ", ".join(unfinished(surface) + notes(surface))])
 
 
 def plain(name: str) -> str:

@@ -14,7 +14,6 @@ from landscape.interactive.page import page
 from landscape.interactive.payload import content, thumbnail
 from landscape.interactive.shelf import (
     part,
-    points,
     reason_not_drawn,
     status,
     told_apart,
@@ -75,7 +74,7 @@ def view(
     index: list[Mapping[str, Any]] = []
     contents: dict[str, Any] = {}
     for name, surface in zip(names, surfaces, strict=True):
-        done, total = points(surface)
+        done, total = surface.done
         is_whole = done == total
         index.append(
             status(

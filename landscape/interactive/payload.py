@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.geometry import local_minima
+from landscape.notes import notes
 from landscape.progress import duration
 from landscape.surface import Surface, Trajectory
 
@@ -57,7 +58,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         ],
         "paths": [_path(path) for path in surface.paths],
         "facts": _facts(surface),
-        "notes": _notes(surface, middle),
+        "notes": notes(surface),
     }
 
 
@@ -104,22 +105,5 @@ def _facts(surface: Surface) -> list[tuple[str, str]]:
     order = [*filter(every.__contains__, _FIRST_FACTS), *every]
     facts = [(key.replace("_", " "), str(every[key])) for key in dict.fromkeys(order)]
     seconds = sum(each.seconds for each in surface.all)
-    return [("grid", str(surface.grid)), ("time", duration(seconds)), *facts]
-
-
-def _notes(surface: Surface, middle: Surface) -> list[str]:
-    """Return what must be known of the picture."""
-    notes = []
-    if middle.center_loss is not None:
-        notes.append(f"loss {middle.center_loss:.4g} at the center")
-    infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())
-    if infinite:
-        notes.append(f"{infinite} points not finite")
-    if surface.repeats:
-        seeds = np.sum([each.evaluated for each in surface.all], axis=0)[middle.evaluated]
-        fewest, most = int(seeds.min(initial=len(surface.all))), len(surface.all)
-        notes.append(f"median of {most} seeds" + f", {fewest} at some points" * (fewest < most))
-    if "explained_variation" in surface.settings:
-        part = float(surface.settings["explained_variation"])
-        notes.append(f"the plane holds {part:.1%} of the paths' variation")
-    return notes
+    seen = [("images per point", each)] if (each := surface.images_per_point) else []
+    return [("grid", str(surface.grid)), *seen, ("time", duration(seconds)), *facts]

@@ -51,13 +51,6 @@ def status(  # noqa: D417  # the rest is what the page shows
     }
 
 
-def points(surface: Surface) -> tuple[int, int]:
-    """Return how many points are done, of how many, over all that a scan computes."""
-    parts = [each.evaluated for each in surface.all]
-    parts += [surface.curvature.state > 0] if surface.curvature is not None else []
-    return sum(int(part.sum()) for part in parts), sum(part.size for part in parts)
-
-
 def reason_not_drawn(surface: Surface) -> str | None:
     """Return why the page cannot draw a surface, if it cannot."""
     if min(surface.grid.shape) < 2:
@@ -197,7 +190,7 @@ def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
             reason = reason_not_drawn(surface)
             if reason:
                 raise SurfaceFileError(reason)
-            kept.done, kept.total = points(surface)
+            kept.done, kept.total = surface.done
             kept.found = {
                 "name": surface.name,
                 "version": version,
