@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from landscape.errors import LandscapeError, first_line
 from landscape.evaluate import kernels
 from landscape.losses import ExampleLoss
-from landscape.memory import free_bytes, keep_freed_memory
+from landscape.memory import free_bytes, is_out_of_memory, keep_freed_memory
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 
@@ -151,12 +151,7 @@ class Hessian:
                 v = torch.from_numpy(np.ascontiguousarray(column)).to(
                     device, self._parameters[0].dtype
                 )
-                try:
-                    product: Tensor = self._operator @ v
-                except (RuntimeError, NotImplementedError) as error:
-                    raise LandscapeError(
-                        f"the net or the loss cannot be differentiated twice: {first_line(error)}"
-                    ) from error
+                product: Tensor = self._operator @ v
                 done.append(product.detach().cpu().numpy())
                 self.products += 1
         result = np.stack(done, 1).astype(self._dtype)
@@ -441,11 +436,24 @@ class _MeanLoss(nn.Module):
 
 @contextmanager
 def _twice_differentiable() -> Iterator[None]:
-    """Keep torch from fused attention, which has no second derivative."""
+    """Keep torch from fused attention, which has no second derivative.
+
+    Raises:
+        LandscapeError: There is none nonetheless, or no memory for it.
+    """
     was = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with sdpa_kernel(SDPBackend.MATH), kernels(tf32=False):
             yield
+    except (RuntimeError, NotImplementedError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise LandscapeError(
+                "out of memory in a product with the Hessian: take fewer images per batch "
+                "(--images-per-batch)"
+            ) from error
+        raise LandscapeError(
+            f"the net or the loss cannot be differentiated twice: {first_line(error)}"
+        ) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(was)

@@ -55,3 +55,10 @@ def _left_of_control_group() -> float:
     except (OSError, ValueError, IndexError):
         return float("inf")
     return float("inf") if limit == "max" else max(0.0, int(limit) - used)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether torch or Python raised it for want of memory."""
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -11,9 +11,10 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from landscape.errors import DataError, LandscapeError, first_line
 from landscape.losses import ExampleLoss, Loss, is_cross_entropy
+from landscape.memory import is_out_of_memory
 from landscape.parameters import Parameters
 
-_FEW = 16
+_FEW, _MANY = 16, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +93,7 @@ class Objective:
         if isinstance(loss, nn.Module):
             loss = _cast(copy.deepcopy(loss), device, dtype).eval()
         with torch.no_grad():
-            # From everywhere: data are often in the order of their classes.
-            some = torch.linspace(0, len(inputs) - 1, size, device=inputs.device).long()
-            outputs = _outputs(own, inputs[some], tuple(inputs.shape))
+            outputs, some = _probe(own, inputs, min(size, _MANY))
             example_loss = ExampleLoss.of(loss, outputs, targets[some], targets)
         classes = _class_dimension(outputs, targets[some], is_cross_entropy(loss))
         return cls(own, example_loss, inputs, targets, classes, size, dtype, re_estimates)
@@ -210,11 +209,28 @@ def _check_model(model: nn.Module) -> None:
             )
 
 
+def _probe(model: nn.Module, inputs: Tensor, num: int) -> tuple[Tensor, Tensor]:
+    """Return the outputs and indices of examples from everywhere, fewer where memory is short.
+
+    Data are often in the order of their classes.
+    """
+    while True:
+        some = torch.linspace(0, len(inputs) - 1, num, device=inputs.device).long()
+        try:
+            return _outputs(model, inputs[some], tuple(inputs.shape)), some
+        except (RuntimeError, MemoryError) as error:
+            if num == 1 or not is_out_of_memory(error):
+                raise
+            num //= 2
+
+
 def _outputs(model: nn.Module, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
     probe = inputs.clone()
     try:
         outputs = model(probe)
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise DataError(
             f"the model does not take inputs of shape {shape} and type {inputs.dtype}: "
             f"{type(error).__name__}: {first_line(error)}"

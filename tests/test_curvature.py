@@ -319,6 +319,19 @@ def test_eigenvalues_are_not_written_into_the_file_of_another_scan(
         scan(mlp, F.cross_entropy, vectors, path=path, **arguments)
 
 
+@pytest.mark.parametrize("what", ["ends", "trace", "density"])
+def test_running_out_of_memory_is_told(mlp: nn.Module, vectors: Any, what: str) -> None:
+    objective = Objective.of(mlp, F.cross_entropy, *vectors, device=CPU)
+    hessian = Hessian(objective)
+
+    def greedy(*_: Any) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hessian._model.forward = greedy
+    with pytest.raises(LandscapeError, match="out of memory in a product with the Hessian: take"):
+        hessian.trace(3) if what == "trace" else getattr(hessian, what)()
+
+
 def test_a_loss_without_curvature_has_eigenvalues_of_zero(data: Any) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(36, 3)).double()
     objective = Objective.of(

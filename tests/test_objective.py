@@ -190,6 +190,23 @@ def test_an_output_that_depends_on_its_batch_is_refused(vectors: Data) -> None:
         values(Neighborly(7, 3), F.cross_entropy, vectors)
 
 
+def test_the_first_look_at_a_net_takes_what_memory_there_is(
+    mlp: nn.Module, vectors: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_five(model: nn.Module, x: Tensor, call: Any = nn.Sequential.forward) -> Tensor:
+        if len(x) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return call(model, x)  # type: ignore[no-any-return]
+
+    expected = values(mlp, F.cross_entropy, vectors)
+    monkeypatch.setattr(nn.Sequential, "forward", of_five)
+    assert values(mlp, F.cross_entropy, vectors, images_per_batch=5) == pytest.approx(expected)
+    of_one = nn.Sequential(nn.Linear(7, 3), nn.Flatten())
+    monkeypatch.setattr(nn.Flatten, "forward", lambda *_: torch.empty(10**18))
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        values(of_one, F.cross_entropy, vectors)
+
+
 def test_weights_made_from_others_are_refused(vectors: Data) -> None:
     model = torch.nn.utils.parametrizations.weight_norm(nn.Linear(7, 3))
     with pytest.raises(ValueError, match="remove_parametrizations"):

@@ -66,6 +66,7 @@ class Scene:
         device: Where to compute.
         report: Where to report to.
         target: The file to go on with, if it is there.
+        images_per_batch: As the user wants it, or None.
     """
 
     net: Loaded
@@ -75,6 +76,7 @@ class Scene:
     device: torch.device
     report: Progress
     target: Path | None
+    images_per_batch: int | None = None
 
     def objective(self, *, re_estimates: bool = False) -> Objective:
         """Return the loss of the net."""
@@ -84,6 +86,7 @@ class Scene:
             self.examples.x,
             self.examples.y,
             device=self.device,
+            images_per_batch=self.images_per_batch,
             re_estimates=re_estimates,
         )
 

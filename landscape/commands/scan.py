@@ -167,6 +167,7 @@ def command(
     device: list[torch.device],
     tolerance: Any,
     store_directions: bool,
+    images_per_batch: int | None,
     out: Path,
     overwrite: bool,
     view: bool,
@@ -205,8 +206,17 @@ def command(
             net = source.net(task.checkpoint)
             examples = source.data(net, report)
             try:
-                target = None if overwrite else task.target
-                aim = task.aim(Scene(net, examples, source, batchnorm, device[0], report, target))
+                scene = Scene(
+                    net,
+                    examples,
+                    source,
+                    batchnorm,
+                    device[0],
+                    report,
+                    target=None if overwrite else task.target,
+                    images_per_batch=images_per_batch,
+                )
+                aim = task.aim(scene)
                 flat = line or aim.is_line
                 spans = _spans(aim, flat, both, alpha, beta)
                 surface = scan(
@@ -222,6 +232,7 @@ def command(
                     device=device,
                     path=task.target,
                     overwrite=overwrite,
+                    images_per_batch=images_per_batch,
                     store_directions=store_directions or aim.is_computed,
                     name=task.name,
                     marks=aim.marks,

@@ -21,7 +21,7 @@ from landscape.evaluate.replayed import Replayed
 from landscape.evaluate.sharing import shared
 from landscape.evaluate.strategy import Strategy
 from landscape.evaluate.values import Point, Values
-from landscape.memory import free_bytes
+from landscape.memory import free_bytes, is_out_of_memory
 from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters
 from landscape.plane import Plane, still
@@ -292,7 +292,7 @@ def run(
                     done += 1
                     yield values
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 smaller = way.halved()
                 if smaller is None:
@@ -408,7 +408,7 @@ def _try(
             seconds = min(_time(strategy, data, probes), _time(strategy, data, probes))
             return _Trial(seconds, deviation, strategy if way.compiled or way.replayed else None)
     except Exception as error:  # whatever a user's model raises when it is rewritten
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             _free(data)
         return None
 
@@ -425,12 +425,6 @@ def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> float:
         elif math.isfinite(a.loss) or math.isfinite(b.loss):
             return math.inf
     return largest
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _free(objective: Objective) -> None:
