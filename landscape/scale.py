@@ -14,6 +14,7 @@ from landscape.surface import Surface
 ScaleKind = Literal["auto", "linear", "log"]
 SCALE_KINDS: tuple[str, ...] = get_args(ScaleKind)
 
+_ROUND = 9  # a number with no more characters is a round one
 _LOG_FROM_RATIO = 100.0
 _CLIP_FROM_RATIO = 20.0
 
@@ -124,14 +125,20 @@ class Scale:
 
     @staticmethod
     def label(loss: float) -> str:
-        """Return a short text for a loss, like ``0.05``, ``30`` or ``1e4``."""
-        text = f"{loss:.3g}"
+        """Return a short text for a loss, like ``0.05``, ``30`` or ``1e4``.
+
+        Round numbers have all of their digits, so that close levels differ; others have three.
+        """
         if not math.isfinite(loss):
-            return text
+            return f"{loss:.3g}"
         if 0.001 <= abs(loss) < 10_000 or loss == 0:
-            return f"{loss:.10g}" if len(f"{loss:.10g}") <= 6 else text
-        mantissa, exponent = f"{loss:.2e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
+            exact = f"{loss:.10g}"
+            return exact if len(exact) <= _ROUND else f"{float(f'{loss:.3g}'):g}"
+        mantissa, exponent = f"{loss:.9e}".split("e")
+        mantissa = f"{float(mantissa):.10g}"
+        if len(mantissa) > _ROUND:
+            mantissa, exponent = f"{loss:.2e}".split("e")
+        return f"{float(mantissa):.10g}e{int(exponent)}"
 
 
 def _own_losses(surface: Surface) -> NDArray[np.float64]:

@@ -81,6 +81,13 @@ def test_levels_are_round_rising_and_inside(exponent: float, decades: float, log
         assert float(Scale.label(level)) == pytest.approx(level, rel=6e-3)
 
 
+@given(st.floats(-5, 5), st.floats(1e-3, 1))
+def test_close_levels_have_different_labels(exponent: float, width: float) -> None:
+    low = 10.0**exponent
+    labels = [Scale.label(level) for level in Scale(low, low * (1 + width), False).levels()]
+    assert len(set(labels)) == len(labels)
+
+
 @pytest.mark.parametrize(
     ("loss", "text"),
     [
@@ -90,7 +97,10 @@ def test_levels_are_round_rising_and_inside(exponent: float, decades: float, log
         (1e4, "1e4"),
         (5.59e-4, "5.59e-4"),
         (0.30000000000000004, "0.3"),
-        (1234.5678, "1.23e+03"),
+        (1234.56789, "1230"),
+        (0.104489123, "0.104"),
+        (0.23615, "0.23615"),
+        (2.30265e-5, "2.30265e-5"),
         (-2.5, "-2.5"),
     ],
 )

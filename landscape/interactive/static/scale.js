@@ -157,8 +157,11 @@ export class Scale {
   }
 }
 
+/** A number with no more characters is a round one. */
+const ROUND = 9;
+
 /**
- * A short text: `0.05`, `30`, `1e4`.
+ * A short text: `0.05`, `30`, `1e4`. Round numbers have all of their digits, others three.
  *
  * @param {number} value
  */
@@ -167,9 +170,11 @@ export function number(value) {
   const short = Number(value.toPrecision(3));
   if (value === 0 || (Math.abs(short) >= 0.001 && Math.abs(value) < 10000)) {
     const exact = String(Number(value.toPrecision(10)));
-    return exact.length <= 6 ? exact : String(short);
+    return exact.length <= ROUND ? exact : String(short);
   }
-  const [mantissa, exponent] = value.toExponential(2).split("e");
+  const exact = String(Number(value.toExponential(9).split("e")[0]));
+  const digits = exact.length <= ROUND ? 9 : 2;
+  const [mantissa, exponent] = value.toExponential(digits).split("e");
   return `${Number(mantissa)}e${Number(exponent)}`;
 }
 
