@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
-from landscape.checkpoints import load
+from landscape.checkpoints import Checkpoint, load
+from landscape.commands.source import Loaded
 from landscape.connecting import connect, on_curve, spaced, straight
 from landscape.errors import CheckpointError, ParameterMismatchError
 from landscape.evaluate import values_at
@@ -413,3 +414,42 @@ def test_curvature_is_refused_where_buffers_move(conv_net: nn.Module, images: An
             directions=(everything, everything),
             curvature=True,
         )
+
+
+class Masked(nn.Module):
+    """Its weights are pruned: what is left out is a buffer of truth values."""
+
+    mask: Tensor
+    steps: Tensor
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.weight = nn.Parameter(torch.randn(3, 7, generator=generator))
+        self.register_buffer("mask", torch.rand(3, 7, generator=generator) < 0.5)
+        self.register_buffer("steps", torch.tensor(seed))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight * self.mask) + self.steps
+
+
+def test_the_loss_of_a_net_is_that_with_all_of_its_own_buffers(vectors: Any) -> None:
+    first, other = Masked(1), Masked(2)
+    objective = Objective.of(first, F.cross_entropy, *vectors, device=torch.device("cpu"))
+    loaded = Loaded(Path("a.pt"), Checkpoint({}), other, "masked", "other")
+    plane = Plane.random(objective.center, 0)
+    expected = F.cross_entropy(other(vectors[0]), vectors[1]).item()
+    assert mark("other", objective, plane, loaded.everything).loss == pytest.approx(expected)
+    path = follow("p", objective, plane, [lambda: loaded.everything], [0])
+    assert path.losses[0] == pytest.approx(expected)
+    assert torch.equal(objective.model.get_buffer("mask"), first.mask)
+
+
+def test_planes_are_computed_in_float32_or_better() -> None:
+    half = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).to(torch.bfloat16)
+    loaded = Loaded(Path("a.pt"), Checkpoint({}), half, "net", "net")
+    assert {t.dtype for t in loaded.parameters.values()} == {torch.float32}
+    assert {name: t.dtype for name, t in loaded.everything.items() if "num" not in name} == {
+        name: torch.float32 for name in half.state_dict() if "num" not in name
+    }
+    assert loaded.statistics.keys() == {"1.running_mean", "1.running_var"}

@@ -145,7 +145,7 @@ def through(nets: Sequence[Loaded], scene: Scene) -> Aim:
         margin = 0.0  # beyond the ends running variances become negative
     begun = Begun.at(scene.target, facts)
     if begun is None:
-        points = [each.everything if buffers_too else each.parameters for each in nets]
+        points = [{**each.parameters, **(each.statistics if buffers_too else {})} for each in nets]
         plane = Plane.through(*points[:3])
         directions = plane.delta, plane.eta
         marks = _marks(nets, plane, scene)
@@ -162,7 +162,7 @@ def through(nets: Sequence[Loaded], scene: Scene) -> Aim:
 
 
 def _marks(nets: Sequence[Loaded], plane: Plane, scene: Scene) -> Sequence[Mark]:
-    objective = scene.objective()
+    objective = scene.objective(re_estimates=scene.batchnorm == "re-estimate")
     scene.report.note("the loss of each net by itself:")
     marks = []
     for each in nets:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import checkpoints, data
 from landscape.checkpoints import Checkpoint
@@ -108,23 +110,35 @@ class Loaded:
 
     @property
     def parameters(self) -> Parameters:
-        """Its parameters alone."""
-        return {name: tensor.detach() for name, tensor in self.model.named_parameters()}
+        """Its parameters alone, in float32 or better: planes are computed with them."""
+        return {name: _single(tensor) for name, tensor in self.model.named_parameters()}
+
+    @property
+    def statistics(self) -> Parameters:
+        """The running statistics of its BatchNorm."""
+        return {
+            f"{path}.{name}": _single(tensor)
+            for path, module in self.model.named_modules()
+            if isinstance(module, _BatchNorm)
+            for name, tensor in module.named_buffers()
+            if tensor.is_floating_point()
+        }
 
     @property
     def everything(self) -> Parameters:
-        """Its parameters and its buffers of floating-point type."""
-        return {
-            name: tensor.detach()
-            for named in (self.model.named_parameters(), self.model.named_buffers())
-            for name, tensor in named
-            if tensor.is_floating_point()
-        }
+        """Its parameters and all of its buffers."""
+        buffers = self.model.named_buffers()
+        return {**self.parameters, **{name: _single(tensor) for name, tensor in buffers}}
 
     @property
     def facts(self) -> Facts:
         """Where it comes from, for a surface's provenance."""
         return {"checkpoint": str(self.path), "checkpoint_sha256": checkpoints.sha256(self.path)}
+
+
+def _single(tensor: Tensor) -> Tensor:
+    is_half = tensor.dtype in (torch.float16, torch.bfloat16)
+    return tensor.detach().float() if is_half else tensor.detach()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Which strategy is fastest: timed on this scan, on this machine, and checked."""
 
+import copy
 import math
 import time
 import warnings
@@ -159,9 +160,17 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
 
     Args:
         objective: What is averaged over which data.
-        parameters: Of the net; buffers as well, where they are not the net's own.
+        parameters: Of the net; buffers as well, where they are not the net's own, of any type.
     """
-    point = still(parameters).to(objective.inputs.device, objective.dtype)
+    fixed = {name: t for name, t in parameters.items() if not t.is_floating_point()}
+    if fixed:
+        model = copy.deepcopy(objective.model)
+        own = dict(model.named_buffers())
+        for name, tensor in fixed.items():
+            own[name].copy_(tensor)
+        objective = replace(objective, model=model)
+    moved = {name: tensor for name, tensor in parameters.items() if name not in fixed}
+    point = still(moved).to(objective.inputs.device, objective.dtype)
     with kernels(tf32=False):
         return next(iter(slow_way(objective, point).on(objective)([(0.0, 0.0)])))
 
