@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +27,8 @@ End = Literal["highest", "lowest", "both"]
 
 # Below this many parameters the matrix is made: iterations need more rows than they have steps.
 _DENSE = 64
+# Steps of an estimate where the iteration did not converge, in sizes of its basis.
+_FEW_BASES = 3
 # Of the spectral density, as Papyan (2020) has them: width of the bumps, and room at the ends.
 _KAPPA, _MARGIN = 3.0, 0.05
 _ARPACK = {"highest": "LA", "lowest": "SA", "both": "BE"}
@@ -40,8 +42,8 @@ class Eigenpairs:
         values: Eigenvalues, from the highest to the lowest, shape (pairs,).
         vectors: Eigenvectors of length 1, by parameter; those outside the group are zero.
         residuals: ‖H v - λ v‖ of each, shape (pairs,).
-        converged: Whether all came out within the tolerance; if not, these are what the
-            iteration had by its end.
+        converged: Whether all came out within the tolerance; if not, these are estimates from
+            few products, and the outermost eigenvalues lie further out.
     """
 
     values: NDArray[np.float64]
@@ -172,6 +174,8 @@ class Hessian:
     ) -> Eigenpairs:
         """Return outermost eigenvalues with eigenvectors, by ARPACK's Lanczos iteration.
 
+        An eigenvalue that is there several times comes as often.
+
         Args:
             num: How many; of ``both`` ends together.
             end: Which.
@@ -188,16 +192,63 @@ class Hessian:
         if self.size <= max(_DENSE, 2 * num + 2):
             return self._dense_pairs(num, end)
         values, vectors, converged = self._lanczos(num, end, tolerance, most_products, seed, 20)
+        if converged:
+            lows = _lows(num, end)
+            order = np.argsort(values)[::-1]
+            values, vectors = values[order], vectors[:, order]
+            limits = tolerance, most_products, seed + 1
+            self._put_in_copies(values, vectors, range(num - lows), "highest", *limits)
+            self._put_in_copies(values, vectors, range(num - lows, num), "lowest", *limits)
         return self._pairs(values, vectors, converged)
 
+    def _put_in_copies(
+        self,
+        values: NDArray[Any],
+        vectors: NDArray[Any],
+        mine: range,
+        end: Literal["highest", "lowest"],
+        tolerance: float,
+        most_products: int,
+        seed: int,
+    ) -> None:
+        """Replace inner eigenvalues by further copies of outer ones, in place.
+
+        Of a multiple eigenvalue an iteration finds but one vector, and goes on with the next
+        eigenvalue. So what is found is moved to the other end of the spectrum, and what is then
+        outermost lies further out than the innermost of those found, if one was missed.
+        """
+        sign = 1.0 if end == "highest" else -1.0
+        for _ in range(len(mine) if len(mine) > 1 else 0):
+            inner = mine[int(np.argmin(sign * values[mine]))]
+            moved = values - values[inner] + sign * 2 * float(np.abs(values).max())
+
+            def rest(x: NDArray[Any], moved: NDArray[Any] = moved) -> NDArray[Any]:
+                product = self._finite_times(x)
+                product -= vectors @ (moved * (vectors.T @ x.reshape(-1)))
+                return product
+
+            (value,), vector, converged = self._lanczos(
+                1, end, tolerance, most_products, seed, 20, rest
+            )
+            if not converged or sign * (value - values[inner]) <= 2 * tolerance * abs(value):
+                return
+            values[inner], vectors[:, inner] = value, vector[:, 0]
+
     def _lanczos(
-        self, num: int, end: End, tolerance: float, most_products: int, seed: int, basis: int
+        self,
+        num: int,
+        end: End,
+        tolerance: float,
+        most_products: int,
+        seed: int,
+        basis: int,
+        product: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
     ) -> tuple[NDArray[Any], NDArray[Any], bool]:
         """Return eigenvalues, eigenvectors, and whether they converged."""
         start = np.random.default_rng(seed).standard_normal(self.size).astype(self._dtype)
         basis = min(self.size, max(2 * num + 1, basis))
         operator = LinearOperator(
-            (self.size, self.size), matvec=self._finite_times, dtype=self._dtype
+            (self.size, self.size), matvec=product or self._finite_times, dtype=self._dtype
         )
         try:
             values, vectors = eigsh(
@@ -211,7 +262,8 @@ class Hessian:
             )
         except ArpackError as error:
             if isinstance(error, ArpackNoConvergence):
-                return self._unfinished(error, start, basis, num, end)
+                known = np.column_stack([error.eigenvectors, start])
+                return *self._ritz(known, _FEW_BASES * basis, num, end), False
             if self._finite_times(start).any():
                 raise LandscapeError(f"the eigenvalues were not found: {error}") from error
             # The Hessian is zero: any vectors are eigenvectors.
@@ -220,14 +272,6 @@ class Hessian:
             )
             return np.zeros(num), vectors, True
         return values, vectors, True
-
-    def _unfinished(
-        self, error: Any, start: NDArray[Any], basis: int, num: int, end: End
-    ) -> tuple[NDArray[Any], NDArray[Any], bool]:
-        """Return what is known where the iteration was given up."""
-        if len(error.eigenvalues) == num:
-            return error.eigenvalues, error.eigenvectors, False
-        return *self._ritz(start, basis, num, end), False
 
     def ends(
         self, *, tolerance: float = 1e-3, most_products: int = 1000, seed: int = 0
@@ -272,11 +316,18 @@ class Hessian:
             samples: Random vectors that are begun with.
             points: Where the density is computed, between the outermost eigenvalues.
             seed: Of the vectors.
+
+        Raises:
+            LandscapeError: All eigenvalues are the same, or not finite.
         """
         steps = min(steps, self.size)
         if steps < 2:
             raise ValueError("a density needs two parameters or more, and two steps or more")
         low, high, _ = self.ends(tolerance=1e-2, seed=seed)
+        if not math.isfinite(high - low):
+            raise NotFiniteError("the Hessian is not finite here: the loss has overflowed")
+        if high == low:
+            raise LandscapeError(f"all eigenvalues are {low:g}: there is no density to draw")
         with torch.random.fork_rng(), _twice_differentiable():
             torch.manual_seed(seed)
             where, values = lanczos_approximate_spectrum(
@@ -306,19 +357,21 @@ class Hessian:
         return self._pairs(*_outermost(matrix, num, end), True)
 
     def _ritz(
-        self, start: NDArray[Any], basis: int, num: int, end: End
+        self, known: NDArray[Any], steps: int, num: int, end: End
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return what a few Lanczos steps know, where ARPACK gives nothing back."""
-        q, _ = np.linalg.qr(np.stack([start], 1))
-        for _ in range(basis - 1):
-            new = self._finite_times(q[:, -1])
+        """Return what some Lanczos steps find beside the vectors that are known."""
+        q, _ = np.linalg.qr(known)
+        products = np.column_stack([self._finite_times(column) for column in q.T])
+        for _ in range(min(steps, self.size - q.shape[1])):
+            new = products[:, -1]
             for _ in range(2):  # twice is enough
                 new = new - q @ (q.T @ new)
             size = np.linalg.norm(new)
-            if size < 1e-6 * np.linalg.norm(q[:, -1]):
+            if size < 1e-6 * np.linalg.norm(products[:, -1]):
                 break
-            q = np.concatenate([q, (new / size)[:, None]], 1)
-        values, vectors = _outermost(q.T @ self.times(q), num, end)
+            q = np.column_stack([q, new / size])
+            products = np.column_stack([products, self._finite_times(q[:, -1])])
+        values, vectors = _outermost(q.T @ products, num, end)
         return values, q @ vectors
 
     def _pairs(self, values: NDArray[Any], vectors: NDArray[Any], converged: bool) -> Eigenpairs:
@@ -343,9 +396,14 @@ class Hessian:
 def _outermost(matrix: NDArray[Any], num: int, end: End) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return eigenvalues and eigenvectors at the ends of a symmetric matrix."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    lows = {"lowest": num, "both": num // 2, "highest": 0}[end]
+    lows = _lows(num, end)
     chosen = [*range(lows), *range(len(values) - (num - lows), len(values))]
     return values[chosen], vectors[:, chosen]
+
+
+def _lows(num: int, end: End) -> int:
+    """Return how many of some eigenvalues are at the lower end."""
+    return {"lowest": num, "both": num // 2, "highest": 0}[end]
 
 
 class _Operator(HessianLinearOperator):  # type: ignore[misc]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 import landscape
-from landscape import store
+from landscape import curvature, store
 from landscape.curvature import Hessian
 from landscape.errors import LandscapeError, SurfaceFileError
 from landscape.objective import Objective
@@ -332,6 +332,38 @@ def test_running_out_of_memory_is_told(mlp: nn.Module, vectors: Any, what: str) 
         hessian.trace(3) if what == "trace" else getattr(hessian, what)()
 
 
+@pytest.mark.parametrize("end", ["highest", "lowest", "both"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_multiple_eigenvalues_come_as_often_as_they_are(
+    end: curvature.End, dtype: torch.dtype
+) -> None:
+    """Every eigenvalue of a linear layer's squares is there once for each output."""
+    x, y = torch.randn(50, 12), torch.randn(50, 8)
+    net = nn.Linear(12, 8, bias=False)
+    hessian = Hessian(Objective.of(net, F.mse_loss, x, y, device=CPU, dtype=dtype))
+    pairs = hessian.eigenpairs(6, end, tolerance=1e-9 if dtype == torch.float64 else 1e-5)
+    dense = np.linalg.eigvalsh(2 / 8 / 50 * np.asarray(x.T.double() @ x.double())).repeat(8)[::-1]
+    tops = {"highest": 6, "lowest": 0, "both": 3}[end]
+    expected = [*dense[:tops], *dense[len(dense) - (6 - tops) :]]
+    np.testing.assert_allclose(
+        pairs.values, expected, rtol=1e-4 if dtype == torch.float32 else 1e-8
+    )
+    assert pairs.converged
+    assert pairs.residuals.max() < 1e-3
+    flat = torch.stack([v["weight"].flatten() for v in pairs.vectors]).double()
+    np.testing.assert_allclose(flat @ flat.T, np.eye(6), atol=1e-3)
+
+
+def test_an_estimate_that_has_not_converged_is_near(net: nn.Module, data: Any) -> None:
+    hessian = Hessian(objective_of(net, data))
+    dense = np.linalg.eigvalsh(hessian.matrix())
+    ends: Any = {"highest": dense[::-1][:6], "lowest": dense[:6][::-1]}
+    for end, outermost in ends.items():
+        pairs = hessian.eigenpairs(6, end, tolerance=1e-14, most_products=25)
+        assert not pairs.converged
+        np.testing.assert_allclose(pairs.values, outermost, atol=0.01 * np.abs(dense).max())
+
+
 def test_a_loss_without_curvature_has_eigenvalues_of_zero(data: Any) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(36, 3)).double()
     objective = Objective.of(
@@ -341,3 +373,5 @@ def test_a_loss_without_curvature_has_eigenvalues_of_zero(data: Any) -> None:
     assert hessian.ends() == (0, 0, True)
     assert hessian.eigenpairs(2).values.tolist() == [0, 0]
     assert hessian.trace(samples=3).value == 0
+    with pytest.raises(LandscapeError, match="all eigenvalues are 0"):
+        hessian.density()
