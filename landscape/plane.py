@@ -122,13 +122,18 @@ class Plane:
     def distance(self, parameters: Parameters) -> float:
         """Return the Euclidean distance of ``parameters`` from the plane.
 
+        Zero where it is no more than the rounding of weights of their type.
+
         Raises:
             ParameterMismatchError: Names or shapes are not the center's.
             ValueError: The directions are parallel or zero.
         """
         nearest = self.at(*self.project(parameters))
         apart = {name: parameters[name].double() - t.double() for name, t in nearest.items()}
-        return math.sqrt(inner_product(apart, apart))
+        distance = math.sqrt(inner_product(apart, apart))
+        types = {tensor.dtype for tensor in nearest.values()}
+        rounding = 4 * max(torch.finfo(dtype).eps for dtype in types)
+        return distance if distance > rounding * _length(parameters) else 0.0
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Plane":
         """Return the same plane on another device or with another floating-point type."""
@@ -137,6 +142,10 @@ class Plane:
             return {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
 
         return Plane(move(self.center), move(self.delta), move(self.eta))
+
+
+def _length(parameters: Parameters) -> float:
+    return math.sqrt(inner_product(parameters, parameters))
 
 
 def still(center: Parameters) -> Plane:

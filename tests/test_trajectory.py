@@ -1,5 +1,6 @@
 """Planes through nets and along paths, curves between nets: against known answers."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.checkpoints import Checkpoint, load
+from landscape.commands.aims import Run, Track
 from landscape.commands.source import Loaded
 from landscape.connecting import connect, on_curve, spaced, straight
 from landscape.errors import CheckpointError, ParameterMismatchError
@@ -453,3 +455,49 @@ def test_planes_are_computed_in_float32_or_better() -> None:
         name: torch.float32 for name in half.state_dict() if "num" not in name
     }
     assert loaded.statistics.keys() == {"1.running_mean", "1.running_var"}
+
+
+def test_rounding_is_no_distance_from_the_plane() -> None:
+    """A curve on its plane, far from the origin, in coordinates of another unit."""
+    first, second, bend = ({"w": 400 * torch.randn(1, 3000)} for _ in range(3))
+    plane = Plane.through(first, second, bend)
+    for t in spaced(5):
+        assert plane.distance(on_curve(first, bend, second, t)) == 0
+    off = {"w": first["w"] + 0.01}
+    assert plane.distance(off) == pytest.approx(0.01 * math.sqrt(3000), rel=0.01)
+
+
+def test_plain_checkpoints_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    def track(*names: str) -> Track:
+        for name in names:
+            torch.save({"w": torch.tensor([float(len(name))])}, tmp_path / f"{name}.pt")
+        found = Track.of(Run.of(tmp_path))
+        for path in tmp_path.glob("*.pt"):
+            path.unlink()
+        return found
+
+    plain = track("epoch-1", "epoch-2", "epoch-10", "last")
+    assert [path.stem for path in plain.checkpoints] == ["epoch-1", "epoch-2", "epoch-10", "last"]
+    assert (plain.steps, plain.unit) == ([1, 2, 10, 11], "epoch")
+    finer = track("epoch-0-step-100", "epoch-0-step-50", "epoch-1-step-0")
+    assert [path.stem[6:] for path in finer.checkpoints] == ["0-step-50", "0-step-100", "1-step-0"]
+    assert (finer.steps, finer.unit) == ([0, 1, 2], "checkpoint")
+    again = track("epoch-1", "epoch-22", "last")
+    assert [path.stem for path in again.checkpoints] == ["epoch-1", "epoch-22", "last"]
+    torch.save({"w": torch.zeros(1)}, tmp_path / "epoch-1.pt")
+    for name in ("epoch-2", "last"):
+        torch.save({"w": torch.ones(1)}, tmp_path / f"{name}.pt")
+    twice = Track.of(Run.of(tmp_path))
+    assert [path.stem for path in twice.checkpoints] == ["epoch-1", "last"]
+    assert twice.steps == [1, 2]
+
+
+@pytest.mark.parametrize(("num", "size"), [(11, 2), (7, 2), (7, 1), (13, 4), (64, 64), (5, 100)])
+def test_re_estimation_has_no_batch_of_one(num: int, size: int) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    data = torch.randn(num, 3), torch.randint(4, (num,))
+    device = torch.device("cpu")
+    objective = Objective.of(
+        net, F.cross_entropy, *data, device=device, images_per_batch=size, re_estimates=True
+    )
+    assert math.isfinite(values_at(objective, objective.center).loss)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -248,9 +249,9 @@ class Run:
         return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]
 
 
-def _epoch(path: Path) -> tuple[int, str]:
-    number = re.search("[0-9]+", path.stem)
-    return int(number[0]) if number else 0, path.name
+def _epoch(path: Path) -> tuple[list[int], str]:
+    """Return what files of epochs are in order of: all numbers in the name, then the name."""
+    return [int(number) for number in re.findall("[0-9]+", path.stem)], path.name
 
 
 def along(runs: Sequence[Run], scene: Scene) -> Aim:
@@ -297,18 +298,34 @@ class Track:
     Attributes:
         name: Of the run.
         checkpoints: From the first to the last.
-        epochs: After which each was saved.
+        steps: After which epoch each was saved, or their numbers where that is not known.
+        unit: What ``steps`` count.
     """
 
     name: str
     checkpoints: list[Path]
-    epochs: list[float]
+    steps: list[float]
+    unit: str
 
     @classmethod
     def of(cls, run: Run) -> "Track":
         """Leave out what ``last.pt`` has again."""
-        last_of = {_epoch_of(path): path for path in run.checkpoints}
-        return cls(run.name, list(last_of.values()), list(last_of))
+        kept = list(run.checkpoints)
+        if kept[-1].stem == "last" and _are_same(*kept[-2:]):
+            del kept[-2]
+        epochs = [_epoch_of(path) for path in kept]
+        if epochs[-1] == math.inf:  # a plain last.pt
+            epochs[-1] = epochs[-2] + 1 if len(epochs) > 1 else 0.0
+        if all(a < b for a, b in pairwise(epochs)):
+            return cls(run.name, kept, epochs, "epoch")
+        return cls(run.name, kept, [float(k) for k in range(len(kept))], "checkpoint")
+
+
+def _are_same(a: Path, b: Path) -> bool:
+    first, second = checkpoints.load(a), checkpoints.load(b)
+    if None not in (first.epoch, second.epoch):
+        return first.epoch == second.epoch
+    return fingerprint(first.unwrapped) == fingerprint(second.unwrapped)
 
 
 def _followed(tracks: Sequence[Track], plane: Plane, scene: Scene) -> Sequence[Trajectory]:
@@ -325,7 +342,8 @@ def _followed(tracks: Sequence[Track], plane: Plane, scene: Scene) -> Sequence[T
                     objective,
                     plane,
                     [partial(_everything, scene.source, path) for path in track.checkpoints],
-                    track.epochs,
+                    track.steps,
+                    track.unit,
                     told=lambda number, before=done: report.update(before + number),  # type: ignore[misc]
                 )
             )
@@ -360,11 +378,11 @@ def eigenvectors(scene: Scene) -> Aim:
 
 
 def _epoch_of(path: Path) -> float:
-    """Return a checkpoint's epoch; of a plain state_dict, from the name of its file."""
+    """Return a checkpoint's epoch; of a plain state_dict the first number in its file's name."""
     said = checkpoints.load(path).epoch
     if said is not None:
         return float(said)
-    return math.inf if path.stem == "last" else float(_epoch(path)[0])
+    return math.inf if path.stem == "last" else float(*_epoch(path)[0][:1])
 
 
 def _parameters(source: Source, path: Path) -> Parameters:

@@ -151,7 +151,7 @@ def slow_way(objective: Objective, plane: Plane) -> Way:
     precision: Precision = "float64" if objective.dtype == torch.float64 else "float32"
     size = objective.images_per_batch
     if objective.re_estimates:  # all batches weigh the same
-        size = _even(objective.num_images, size)
+        size = _even(objective.num_images, max(size, 2))
     return Way(as_it_is(objective, plane), precision, size)
 
 
@@ -368,7 +368,10 @@ def _networks(objective: Objective, plane: Plane, base: Way, dtype: torch.dtype)
 def _even(num: int, size: float) -> int:
     """Return a size of batches near ``size`` that leaves no small rest, at most ``num``."""
     parts = max(1, round(num / max(size, 1.0)))
-    return math.ceil(num / parts)
+    even = math.ceil(num / parts)
+    while num % even == 1 and even < num:  # one example has no statistics of its own
+        even += 1
+    return even
 
 
 def _base_seconds(objective: Objective, base: Way, center: Point) -> float:
