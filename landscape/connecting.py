@@ -81,7 +81,8 @@ def connect(
     for end, what in ((first, "the first end"), (second, "the second end")):
         check_match(end, objective.center, what)
     ends = [
-        {name: end[name].to(t) for name, t in objective.center.items()} for end in (first, second)
+        {name: end[name].detach().to(t) for name, t in objective.center.items()}
+        for end in (first, second)
     ]
     if all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0]):
         raise ValueError("both ends of the curve are the same net")
@@ -102,6 +103,7 @@ def connect(
     size = min(recipe.images_per_batch, objective.num_images)
     steps = objective.num_images // size
     net = objective.model.train()
+    devices = [place] if place.type == "cuda" else []
     progress.start("curve", recipe.epochs * steps, epoch * steps)
     try:
         while epoch < recipe.epochs:
@@ -113,7 +115,10 @@ def connect(
                 batch = order[step * size : (step + 1) * size]
                 t = float(torch.rand((), generator=generator))
                 point = on_curve(ends[0], bend, ends[1], t)
-                outputs = torch.func.functional_call(net, dict(point), (objective.inputs[batch],))
+                with torch.random.fork_rng(devices):  # of dropout
+                    torch.manual_seed(generator.initial_seed() + step)
+                    x = objective.inputs[batch]
+                    outputs = torch.func.functional_call(net, dict(point), (x,))
                 value = objective.loss(outputs, objective.targets[batch]).mean()
                 optimizer.zero_grad(set_to_none=True)
                 value.backward()  # type: ignore[no-untyped-call]

@@ -228,6 +228,20 @@ def test_lines_are_curves_of_loss_and_accuracy_with_the_spread_of_seeds() -> Non
     assert any(text.get_text() == "here" for text in losses.texts)
 
 
+def test_marks_of_lines_are_where_they_are_and_at_their_own_loss() -> None:
+    def marked(name: str, *marks: Mark) -> Surface:
+        return replace(line_of([1.0, 2, 3], name), marks=marks)
+
+    ab = marked("ab", Mark("a", 0.0, 0.0, 0.0, 1.5), Mark("b", 1.0, 0.0, 0.0, 4.0))
+    axes = drawn(figures.plot([ab]))
+    assert {text.get_text() for text in axes.texts} == {"a", "b"}
+    own = [line.get_xydata() for line in axes.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_array_equal(np.concatenate(own), [(0, 1.5), (1, 4)])
+    bc = marked("bc", Mark("b", 0.0, 0.0), Mark("c", 1.0, 0.0), Mark("d", 0.5, 0.2))
+    texts = {text.get_text() for text in drawn(figures.plot([ab, bc])).texts}
+    assert texts == {"ab: a, bc: b", "ab: b, bc: c", "bc: d (off the line)"}
+
+
 def test_a_seed_that_diverged_counts_in_the_median_of_a_line() -> None:
     others = (line_of([2.0, np.inf, np.inf, 2], "a"), line_of([3.0, 3, np.nan, 3], "a"))
     a = line_of([1.0, 1, 1, 1], "a", others)

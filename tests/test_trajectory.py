@@ -328,6 +328,20 @@ def test_a_finished_curve_is_not_trained_again_unless_it_is_asked_for(tmp_path: 
     assert torch.equal(anew["weight"], whole["weight"])
 
 
+def test_a_curve_of_nets_with_dropout_is_the_same_again(mlp: nn.Module, vectors: Any) -> None:
+    net = nn.Sequential(nn.Dropout(0.5), mlp)
+    first = dict(net.named_parameters())
+    second = {name: torch.randn_like(tensor) for name, tensor in first.items()}
+    bends = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        recipe = Recipe(epochs=2, images_per_batch=8, learning_rate=0.1)
+        bends.append(connect(net, F.cross_entropy, vectors, first, second, recipe))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(bends[0][name], bends[1][name]) for name in first)
+
+
 def test_repeats_are_scans_of_their_seeds(mlp: nn.Module, vectors: Any, tmp_path: Path) -> None:
     arguments: Any = {"points": (3, 2), "precision": "float64"}
     path = tmp_path / "repeats.h5"

@@ -1,5 +1,6 @@
 """Pictures along one axis: lines through the surface, learning curves, spectra."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from landscape.surface import Surface
 
 if TYPE_CHECKING:
     from landscape.curvature import Density
+
+_OFF_THE_LINE = 1e-6
 
 
 def draw_lines(
@@ -73,14 +76,20 @@ def draw_lines(
 
 def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: float) -> None:
     for number, surface in enumerate(surfaces):
-        _draw_line(axes, surface, quantity, unit, COLORS[number % len(COLORS)])
+        color = COLORS[number % len(COLORS)]
+        _draw_line(axes, surface, quantity, unit, color)
+        if quantity == "losses":
+            # Where its statistics are another's, the line does not go through a net's own loss.
+            own = [(mark.alpha, mark.loss) for mark in surface.marks if math.isfinite(mark.loss)]
+            for alpha, loss in own:
+                axes.plot(alpha, loss, "o", color=color, markersize=4)
     axes.set_xlabel("α, along δ")
     axes.grid(alpha=0.3)
-    for mark in {mark.alpha: mark for s in surfaces for mark in s.marks}.values():
-        axes.axvline(mark.alpha, color="0.5", linewidth=0.8, linestyle=":")
+    for alpha, text in _marked(surfaces).items():
+        axes.axvline(alpha, color="0.5", linewidth=0.8, linestyle=":")
         axes.annotate(
-            plain(mark.name),
-            (mark.alpha, 1),
+            plain(text),
+            (alpha, 1),
             (2, -2),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
@@ -88,6 +97,19 @@ def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: 
             va="top",
             fontsize="x-small",
         )
+
+
+def _marked(surfaces: Sequence[Surface]) -> Mapping[float, str]:
+    """Return what is marked at which α; with the line's name where lines have other marks."""
+    different = len({tuple((m.name, m.alpha) for m in s.marks) for s in surfaces if s.marks}) > 1
+    found: dict[float, list[str]] = {}
+    for surface in surfaces:
+        for mark in surface.marks:
+            text = mark.name + (" (off the line)" if abs(mark.beta) > _OFF_THE_LINE else "")
+            text = f"{surface.name}: {text}" if different else text
+            names = found.setdefault(round(mark.alpha, 9), [])
+            names += [] if text in names else [text]
+    return {alpha: ", ".join(names) for alpha, names in found.items()}
 
 
 def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: str) -> None:
