@@ -91,6 +91,12 @@ class Grid:
         levels[len(self.alphas) // 2, len(self.betas) // 2] = -1
         return np.argsort(levels.ravel(), kind="stable")
 
+    def holds(self, alpha: float, beta: float) -> bool:
+        """Return whether a point lies between its first and last coordinates."""
+        return bool(
+            self.alphas[0] <= alpha <= self.alphas[-1] and self.betas[0] <= beta <= self.betas[-1]
+        )
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Grid)

@@ -41,6 +41,12 @@ class Mark:
     distance: float = 0.0
     loss: float = math.nan
 
+    @property
+    def title(self) -> str:
+        """The name; with the loss of one that is not on the plane."""
+        is_off = self.distance > _OFF_THE_PLANE
+        return f"{self.name} (off the plane, {self.loss:.3g})" if is_off else self.name
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
@@ -114,6 +120,7 @@ class Curvature:
         return ratio
 
 
+_OFF_THE_PLANE = 1e-4
 _CROSS_ENTROPIES = ("cross_entropy", "CrossEntropyLoss()")
 
 ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
@@ -270,6 +277,19 @@ class Surface:
         if not (i.size and j.size and self.evaluated[i[0], j[0]]):
             return None
         return float(self.losses[i[0], j[0]])
+
+    def loss_at(self, alpha: float, beta: float) -> float:
+        """Return the loss between the points of the grid, linear along both axes.
+
+        nan outside of it, and where a point beside it is not finite.
+        """
+        inside = self.grid.holds(alpha, beta)
+        if not inside or not self.evaluated.any():
+            return math.nan
+        losses = self.filled()
+        column = [float(np.interp(beta, self.grid.betas, row)) for row in losses]
+        loss = float(np.interp(alpha, self.grid.alphas, column))
+        return loss if math.isfinite(loss) else math.nan
 
     def filled(self, values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Return values for drawing, shape of the grid, without gaps of an unfinished scan.

@@ -5,7 +5,7 @@ import pytest
 
 from landscape.errors import LandscapeError
 from landscape.grid import Grid
-from landscape.surface import Surface
+from landscape.surface import Mark, Surface
 
 
 def test_shapes_must_be_the_grids(surface: Surface) -> None:
@@ -79,3 +79,19 @@ def test_filling_keeps_what_is_evaluated_also_if_it_is_infinite() -> None:
     surface.losses[:] = [[np.inf, 1.0], [np.nan, 2.0]]
     surface.evaluated[:] = True
     np.testing.assert_array_equal(surface.filled(), surface.losses)
+
+
+def test_losses_between_the_points_are_linear_along_both_axes() -> None:
+    surface = Surface.empty(Grid.regular((3, 2), (0.0, 2.0), (0.0, 1.0)), {}, {})
+    surface.losses[:] = np.array([[0, 1], [2, 3], [4, np.inf]])
+    surface.evaluated[:] = True
+    assert surface.loss_at(0.25, 0.5) == 1.0
+    assert surface.loss_at(1.0, 1.0) == 3.0
+    assert surface.loss_at(2.0, 0.0) == 4.0
+    for alpha, beta in ((1.5, 0.5), (2.1, 0.0), (0.0, -1.0)):
+        assert np.isnan(surface.loss_at(alpha, beta))
+
+
+def test_a_mark_off_the_plane_says_its_loss() -> None:
+    assert Mark("a", 0.0, 0.0, 2e-5, 1.0).title == "a"
+    assert Mark("a", 0.0, 0.0, 2.0, 0.26714).title == "a (off the plane, 0.267)"

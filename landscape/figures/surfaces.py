@@ -95,9 +95,12 @@ class Picture:
         if surface.paths:
             axes.legend(fontsize="small", loc="upper left")
         for mark in surface.marks:
-            height = float(np.clip(self.scale.heights(np.array([mark.loss])), low, high)[0])
-            axes.plot([mark.alpha], [mark.beta], [height], "k^", markersize=5, zorder=10)
-            axes.text(mark.alpha, mark.beta, height, f" {plain(mark.name)}", zorder=11)
+            x0, y0 = mark.alpha, mark.beta
+            losses = np.array([surface.loss_at(x0, y0), mark.loss])
+            below, at = np.clip(self.scale.heights(losses), low, high)
+            axes.plot([x0, x0], [y0, y0], [below, at], color="0.3", linewidth=0.5, zorder=9)
+            axes.plot([x0], [y0], [at], "k^", markersize=5, zorder=10)
+            axes.text(x0, y0, at, f" {plain(mark.name)}", zorder=11)
 
     def draw_contour(self, axes: Any, surface: Surface) -> Contours:
         """Draw filled contours with lines, and return what labels these need."""
@@ -150,7 +153,7 @@ def overlay(axes: Any, surface: Surface) -> None:
     for mark in surface.marks:
         axes.plot(mark.alpha, mark.beta, "^", color="white", markeredgecolor="k", zorder=5)
         axes.annotate(
-            plain(mark.name),
+            plain(mark.title),
             (mark.alpha, mark.beta),
             (5, 5),
             textcoords="offset points",

@@ -52,6 +52,8 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "marks": [
             {
                 "name": mark.name,
+                "title": mark.title,
+                "below": _finite(middle.loss_at(mark.alpha, mark.beta)),
                 **{key: _finite(getattr(mark, key)) for key in _NUMBERS_OF_A_MARK},
             }
             for mark in surface.marks

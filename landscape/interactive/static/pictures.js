@@ -79,6 +79,19 @@ export function relief(surface, shown, camera) {
         hoverinfo: "none",
         meta: "mark",
       },
+      {
+        type: "scatter3d",
+        x: surface.marks.flatMap(({ alpha }) => [alpha, alpha, null]),
+        y: surface.marks.flatMap(({ beta }) => [beta, beta, null]),
+        z: surface.marks.flatMap(({ loss, below }) => [
+          scale.height(loss ?? NaN),
+          scale.height(below ?? NaN),
+          null,
+        ]),
+        mode: "lines",
+        line: { color: style.text, width: 1.5 },
+        hoverinfo: "skip",
+      },
     );
   }
   if (shown.paths && shown.quantity === "loss") {
@@ -201,7 +214,7 @@ export function flat(surface, shown, type) {
     });
     data.push({
       ...marker(places(surface.marks), "triangle-up", 9, "#ffffff", "#000000"),
-      text: surface.marks.map(({ name }) => escape(name)),
+      text: surface.marks.map(({ title }) => escape(title)),
       mode: "markers+text",
       textposition: "top right",
       textfont: { color: "#ffffff", shadow: "0 0 3px #000, 0 0 3px #000" },

@@ -1,7 +1,14 @@
 /** A surface as the page has it: arrays over a grid, and what is beside it. */
 
 /**
- * @typedef {{name: string, alpha: number, beta: number, distance: number, loss: number | null}} Mark
+ * @typedef {object} Mark
+ * @property {string} name
+ * @property {string} title with its loss where it is off the plane
+ * @property {number} alpha
+ * @property {number} beta
+ * @property {number} distance how far off the plane
+ * @property {number | null} loss its own
+ * @property {number | null} below that of the plane
  *
  * @typedef {object} Path
  * @property {string} name
