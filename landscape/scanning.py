@@ -240,7 +240,7 @@ def _scan(
     if path is not None:
         found = store.load(path) if path.exists() and not overwrite else None
         check_writable(path)
-    job, stage = _with_tolerance(job, tolerance, found, surface)
+    job, stage = _with_tolerance(job, tolerance, found, surface, len(planes))
     surface = _with_repeats(surface, job, len(planes))
     if found is not None and path is not None:
         store.check_same_scan(found, surface, path)
@@ -338,7 +338,11 @@ def _found_again(surface: Surface, path: Path) -> Surface:
 
 
 def _with_tolerance(
-    job: Job, tolerance: float | Literal["auto"], found: Surface | None, empty: Surface
+    job: Job,
+    tolerance: float | Literal["auto"],
+    found: Surface | None,
+    empty: Surface,
+    repeats: int,
 ) -> tuple[Job, Stage | None]:
     """Return the job with the tolerance decided, and the first stage if that is known by then.
 
@@ -353,13 +357,13 @@ def _with_tolerance(
             tolerance = 0.0
         else:
             stage = next_stage(empty, job)
-            if stage is None or stage.seconds <= _LONG:
+            if stage is None or repeats * stage.seconds <= _LONG:
                 return job, stage
             tolerance = _TOLERANCE
             job.progress.note(
                 f"{empty.name}: all {job.objective.num_images} images would take about "
-                f"{duration(stage.seconds)}: taking only as many of them as it needs for standard "
-                f"errors of {_TOLERANCE:.0%} (--tolerance 0 takes all)"
+                f"{duration(repeats * stage.seconds)}: taking only as many of them as it needs for "
+                f"standard errors of {_TOLERANCE:.0%} (--tolerance 0 takes all)"
             )
     if tolerance == 0:
         return job, None

@@ -193,7 +193,7 @@ def _read_values(group: Any, settings: Facts) -> dict[str, Any]:
         "evaluated": evaluated,
         "examples": examples,
         "seconds": float(group["seconds"][0]),
-        **{name: group[name][()] for name in _ARRAYS},
+        **{name: np.where(evaluated, group[name][()], np.nan) for name in _ARRAYS},
     }
 
 

@@ -310,8 +310,10 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         "def make():\n    return 1 / 0\n"
         "def total(o, t):\n    return cross_entropy(o, t, reduction='sum')\n"
         "class leave:\n    def __init__(self):\n        raise SystemExit(0)\n"
+        "def strict(o, t):\n    raise ValueError('never')\n"
         "x = 3\n"
     )
+    np.savez(tmp_path / "vectors.npz", x=np.zeros((9, 3), np.float32), y=np.zeros(9, int))
     content = torch.load(tmp_path / "good.pt", weights_only=True)
     for name in ("same.pt", "same2.pt"):
         (tmp_path / name).write_bytes(good)
@@ -402,6 +404,9 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("curvature good.pt --top 999999 --images 9", 2, "eigenvalues, not 999999"),
         ("curvature truncated.pt", 1, "truncated.pt"),
         ("curvature good.pt --density a.txt", 2, "must end in"),
+        ("scan --through good.pt same.pt --beta 0:1", 2, "a line has beta 0"),
+        ("scan good.pt --loss broken.py:strict", 1, "your code failed: ValueError: never"),
+        ("train plain8 --data vectors.npz", 1, "takes images, shape (examples, channels"),
         ("connect good.pt same.pt", 2, "both ends of the curve are the same net"),
         ("connect good.pt other.pt", 1, "expected nets of one kind"),
         ("connect good.pt", 2, "Missing argument 'SECOND'"),

@@ -10,7 +10,7 @@ import torch
 
 from landscape import progress
 from landscape.commands.aims import Scene, curved
-from landscape.commands.options import PATH, device_option
+from landscape.commands.options import PATH, device_option, usage_errors
 from landscape.commands.source import Source, source_options
 from landscape.connecting import connect
 from landscape.evaluate import PRECISIONS, check_precision
@@ -78,7 +78,7 @@ def command(
     examples = source.data(first, report)
     ends = first.parameters, second.parameters
     batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
-    try:
+    with usage_errors():
         check_precision(precision, device, re_estimates=batchnorm == "re-estimate")
         recipe = Recipe(
             epochs=epochs,
@@ -127,7 +127,5 @@ def command(
             provenance={"command": shlex.join(["landscape", *sys.argv[1:]]), **first.facts},
             progress=report,
         )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     report.note(f"{surface.name}: the plane has {surface.grid}")
     click.echo(target)

@@ -8,7 +8,7 @@ import click
 import torch
 
 from landscape import figures, progress
-from landscape.commands.options import PART, PATH, device_option
+from landscape.commands.options import PART, PATH, device_option, usage_errors
 from landscape.commands.source import Source, source_options
 from landscape.curvature import Hessian
 from landscape.objective import Objective
@@ -86,7 +86,7 @@ def command(
     report = progress.Silent() if as_json else progress.for_terminal()
     net = source.net(checkpoint)
     examples = source.data(net, report)
-    try:
+    with usage_errors():
         hessian = Hessian(
             Objective.of(
                 net.model,
@@ -120,8 +120,6 @@ def command(
             figures.save(figures.spectrum({net.title: found}), density)
             facts["density"] = str(density)
         facts["products"] = hessian.products
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     if as_json:
         click.echo(json.dumps({key.replace(" ", "_"): value for key, value in facts.items()}))
         return

@@ -2,13 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from landscape import usercode
 from landscape.archives import DATA_DIR_VARIABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -200,3 +202,14 @@ def scale_options(function: F) -> F:
         show_default=True,
         help="Of the loss; auto is log where losses span a factor of 100.",
     )(function)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Tell a wrong value of an option as that: but not what a user's own code raises."""
+    try:
+        yield
+    except ValueError as error:
+        if usercode.failure(error) is not None:
+            raise
+        raise click.UsageError(str(error)) from error

@@ -16,7 +16,15 @@ from landscape import preview, progress
 from landscape.commands import aims
 from landscape.commands.aims import Aim, Scene
 from landscape.commands.info import as_one_line, facts_of
-from landscape.commands.options import DEVICES, INTERVAL, PART_OR_AUTO, PATH, POINTS, given
+from landscape.commands.options import (
+    DEVICES,
+    INTERVAL,
+    PART_OR_AUTO,
+    PATH,
+    POINTS,
+    given,
+    usage_errors,
+)
 from landscape.commands.source import Source, source_options
 from landscape.commands.watching import watched
 from landscape.directions import NORMALIZATIONS
@@ -190,7 +198,7 @@ def command(
     """
     if sum([through, paths, plane != "random", directions is not None]) > 1:
         raise click.UsageError("--through, --paths, --plane and --directions exclude each other")
-    if line and beta is not None:
+    if (line or (through and len(checkpoint_paths) == 2)) and beta is not None:
         raise click.UsageError("a line has beta 0: leave out --beta")
     if batchnorm == "interpolate" and not through:
         raise click.UsageError("--batchnorm interpolate is for --through with two checkpoints")
@@ -205,7 +213,7 @@ def command(
         for task in tasks:
             net = source.net(task.checkpoint)
             examples = source.data(net, report)
-            try:
+            with usage_errors():
                 scene = Scene(
                     net,
                     examples,
@@ -245,8 +253,6 @@ def command(
                     progress=report,
                     **options,
                 )
-            except ValueError as error:
-                raise click.UsageError(str(error)) from error
             if as_json:
                 click.echo(as_one_line({"path": str(task.target), **facts_of(surface)}))
                 continue
@@ -312,12 +318,13 @@ def _tasks(
     if through:
         nets = source.nets(given_paths)
         title = "-".join(net.title for net in nets)
-        return [_task(given_paths[0], out, title, "", partial(aims.through, nets))]
+        return [_task(given_paths[0], out, title, suffix, partial(aims.through, nets))]
     if paths:
         runs = aims.Run.all_of(given_paths)
         source.nets([run.checkpoints[-1] for run in runs])
         title = "-".join(run.name for run in runs)
-        return [_task(runs[0].checkpoints[-1], out, title, "", partial(aims.along, runs))]
+        last = runs[0].checkpoints[-1]
+        return [_task(last, out, title, suffix, partial(aims.along, runs))]
     aim: Callable[[Scene], Aim] = aims.random
     if directions is not None:
         aim = partial(aims.given, directions)

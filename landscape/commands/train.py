@@ -7,6 +7,7 @@ import click
 
 from landscape import data, figures, progress, training
 from landscape.commands.options import PATH, data_options, device_option
+from landscape.errors import DataError
 from landscape.models import Net
 from landscape.training import Recipe
 
@@ -115,6 +116,11 @@ def command(
         raise click.UsageError(str(error)) from error
     training_set = data.load(data_name, "train", data_dir)
     test_set = data.load(data_name, "test", data_dir) if training_set.split == "train" else None
+    if training_set.x.dim() != 4:
+        raise DataError(
+            f"{data_name} has inputs of shape {tuple(training_set.x.shape)}: `landscape train` "
+            "takes images, shape (examples, channels, height, width)"
+        )
     report = progress.for_terminal()
     histories = {}
     for name in nets:

@@ -78,7 +78,10 @@ def command(
         )
         click.echo(page)
         return
-    server = Server(shelf, paths, port=port, **options)
+    try:
+        server = Server(shelf, paths, port=port, **options)
+    except OSError as error:
+        raise click.ClickException(f"port {port}: {error.strerror}; give another --port") from error
     click.echo(server.address)
     click.echo("the page is live until Ctrl-C", err=True)
     if open_browser is not False:
