@@ -423,6 +423,8 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("plot x.h5 --out a.jpg", 2, "must end in"),
         ("plot x.h5 --levels 3,1", 2, "rising losses"),
         ("plot x.h5 --cmap virids", 2, "no color map"),
+        ("plot x.h5 --kind curvature --max 3", 2, "--max changes nothing in --kind curvature"),
+        ("plot x.h5 --kind surface --levels 1,2", 2, "--levels changes nothing"),
         ("view original.h5", 1, "original program"),
         ("info original.h5", 1, "original program"),
         ("info none", 1, "no such file"),

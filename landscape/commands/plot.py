@@ -15,6 +15,13 @@ from landscape.commands.source import told_apart
 from landscape.surface import Surface
 
 _OF_FILMS = ("motion", "seconds")
+# What changes nothing in a kind of picture.
+_WITHOUT = {
+    "surface": ("levels",),
+    "heatmap": ("levels",),
+    "line": ("levels", "cmap"),
+    "curvature": ("levels", "cmap", "scale", "maximum"),
+}
 
 
 @click.command()
@@ -84,6 +91,9 @@ def command(
     is_film = suffix in figures.MOVIES
     if not is_film and any(map(given, _OF_FILMS)):
         raise click.UsageError("--motion and --seconds are for films: --out FILE.gif or .mp4")
+    for option in filter(given, _WITHOUT.get(options["kind"], ())):
+        name = "max" if option == "maximum" else option
+        raise click.UsageError(f"--{name} changes nothing in --kind {options['kind']}")
     _use(style, font, font_size)
     if options["cmap"] not in (None, *matplotlib.colormaps):
         raise click.UsageError(f"matplotlib has no color map {options['cmap']!r}")
