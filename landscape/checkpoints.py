@@ -185,9 +185,10 @@ def sha256(*paths: Path) -> str:
 def _ours(content: Mapping[str, Any], path: Path) -> Checkpoint:
     version = content.get("format_version")
     if version != VERSION:
+        newer = isinstance(version, int) and version > VERSION
+        advice = "install a newer landscape" if newer else "it is damaged"
         raise CheckpointError(
-            f"{path} has checkpoint version {version}, this program reads {VERSION}: "
-            "install a newer landscape"
+            f"{path} has checkpoint version {version}, this program reads {VERSION}: {advice}"
         )
     try:
         net, preprocessing = content["net"], content["preprocessing"]

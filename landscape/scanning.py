@@ -18,7 +18,7 @@ from landscape.atomic import check_writable
 from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
-from landscape.evaluate import Choice, Precision, check_precision, kernels, slow_way
+from landscape.evaluate import Choice, Precision, check_precision, kernels, values_at
 from landscape.filling import Job, Stage, fill, fill_curvature, in_fixed_order, next_stage
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
@@ -451,11 +451,9 @@ def _check_same_loss(surface: Surface, job: Job, path: Path) -> None:
     done = [int(k) for k in surface.grid.order() if surface.evaluated.flat[k]]
     for index in done[-1:]:
         objective = job.objective.part(0, int(surface.examples.flat[index]))
-        strategy = slow_way(objective, job.plane).on(objective)
-        values = next(strategy([surface.grid.point(index)]))
         check_same_loss(
             float(surface.losses.flat[index]),
-            values.loss,
+            values_at(objective, job.plane.at(*surface.grid.point(index))).loss,
             f"{path} was made with another net or loss: choose another --out, or --overwrite it; "
             "a point's loss there and now",
             tolerance=1e-3 + 5 * float(surface.provenance.get("deviation", 0.0)),

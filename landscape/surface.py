@@ -185,7 +185,7 @@ class Surface:
         return cls(grid, unknown(), unknown(), unknown(), evaluated, examples, settings, provenance)
 
     def copy(self) -> "Surface":
-        """Return the same with arrays of its own."""
+        """Return the same with arrays of its own; its repeats and curvature are shared."""
         arrays = {name: getattr(self, name).copy() for name in ARRAYS}
         return replace(self, **arrays)
 

@@ -15,12 +15,11 @@ from landscape import checkpoints
 from landscape.checkpoints import Checkpoint
 from landscape.data import NO_PREPROCESSING, Dataset, Preprocessing
 from landscape.errors import CheckpointError, DataError
-from landscape.evaluate import slow_way
+from landscape.evaluate import values_at
 from landscape.memory import keep_freed_memory
 from landscape.models import Net
 from landscape.objective import Objective
 from landscape.parameters import fingerprint
-from landscape.plane import still
 from landscape.progress import Progress, Silent
 
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -253,8 +252,7 @@ class _Run:
         }
         if self.test is not None:
             objective = Objective.of(self.model, F.cross_entropy, *self.test, device=self.device)
-            way = slow_way(objective, still(objective.center))
-            values = next(way.on(objective)([(0.0, 0.0)]))
+            values = values_at(objective, objective.center)
             measured |= {"test_loss": values.loss, "test_accuracy": values.accuracy}
         for key, value in measured.items():
             self.history.setdefault(key, []).append(value)

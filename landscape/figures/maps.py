@@ -15,7 +15,7 @@ from landscape.surface import Surface
 
 
 def draw_curvature(surfaces: Sequence[Surface], size: tuple[float, float] | None) -> Figure:
-    """Draw |λ_min / λ_max| over the grid, with contours of the loss."""
+    """Draw |λ_min / λ_max| over the grid."""
     figure, every = plt.subplots(
         1,
         len(surfaces),

@@ -34,6 +34,7 @@ class Server(ThreadingHTTPServer):
 
     Args:
         shelf: What to show.
+        paths: Of what is shown, which determine the usual port.
         port: Where to listen; by default a free one, for the same surfaces the same if it can
             be, so that a page that is open finds its server again.
         scale: Of the loss, to begin with.
