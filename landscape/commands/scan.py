@@ -113,8 +113,8 @@ _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
 @click.option(
     "--curvature",
     is_flag=True,
-    help="Also the lowest and the highest eigenvalue of the Hessian at every point, to 5 %, over all "
-    "images (slow: take few points and images).",
+    help="Also the lowest and the highest eigenvalue of the Hessian at every point, to 5 %, over "
+    "all images (slow: take few points and images).",
 )
 @click.option(
     "--store-directions",
