@@ -1,7 +1,9 @@
 """What a trained net is on disk: ours, and other people's."""
 
 import hashlib
+import io
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -86,9 +88,11 @@ class Checkpoint:
             "history": dict(self.history),
             "resume": dict(self.resume),
         }
-        # Through a file of our own: torch's writer reports a full disk as a RuntimeError.
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            torch.save(content, file)
+        # In memory first: torch's writer reports a full disk as a RuntimeError.
+        whole = io.BytesIO()
+        torch.save(content, whole)
+        with replacing(path) as temporary:
+            temporary.write_bytes(whole.getbuffer())
 
     def load_into(self, model: nn.Module, what: str) -> None:
         """Put the weights into a model.
@@ -140,10 +144,12 @@ def load(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file")
+        raise CheckpointError(f"{path}: {'not a' if path.exists() else 'no such'} file")
     try:
         _check_sums(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it holds is told below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds more than data, or is damaged; nothing in it was run: save only "

@@ -65,18 +65,18 @@ def main() -> NoReturn:
         _fail(error.format_message(), 1)
     except LandscapeError as error:
         _fail(str(error), 1)
-    except MemoryError:
-        _fail("out of memory: take fewer points, images or images per batch", 1)
-    except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or first_line(error)}", 1)
     except (KeyboardInterrupt, click.Abort):
         _fail(f"interrupted{_how_to_go_on()}", 130)
     except _Terminated:
         _fail(f"terminated{_how_to_go_on()}", 143)
     except Exception as error:
-        if (failure := usercode.failure(error)) is None:
-            raise  # a fault of ours: the traceback is what a report of it needs
-        _fail(f"your code failed: {failure}{_how_to_go_on()}", 1)
+        if failure := usercode.failure(error):
+            _fail(f"your code failed: {failure}{_how_to_go_on()}", 1)
+        if isinstance(error, MemoryError):
+            _fail("out of memory: take fewer points, images or images per batch", 1)
+        if isinstance(error, OSError):
+            _fail(f"{error.filename or 'a file'}: {error.strerror or first_line(error)}", 1)
+        raise  # a fault of ours: the traceback is what a report of it needs
 
 
 class _Terminated(BaseException):

@@ -303,7 +303,7 @@ def _images_wanted(surface: Surface, job: Job) -> int:
     allowed = allowed_errors(surface.losses, job.tolerance)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         excess = float(np.nanmax(np.where(errors > 0, errors / allowed, 0.0)))
-    images = int(seen.max())
+    images, excess = int(seen.max()), min(excess, 1e6)
     if excess <= 1:
         return images
     # The error falls with the square root; a little more, since the worst point is judged.

@@ -84,7 +84,7 @@ class Objective:
                 f"expected one target per input and one example or more, "
                 f"came {len(inputs)} inputs and {len(targets)} targets"
             )
-        own = _cast(copy.deepcopy(unwrapped(model)), device, dtype).eval().requires_grad_(False)
+        own = _cast(_copied(unwrapped(model)), device, dtype).eval().requires_grad_(False)
         _check_model(own)
         if re_estimates and not has_batchnorm(own):
             raise ValueError("the net has no BatchNorm whose statistics could be re-estimated")
@@ -173,6 +173,15 @@ def unwrapped(model: nn.Module) -> nn.Module:
             model = inner
         else:
             return model
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
+        raise ValueError(f"the model must be a plain nn.Module, not a {type(model).__name__}")
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise ValueError(f"the model cannot be copied: {first_line(error)}") from error
 
 
 def _cast(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

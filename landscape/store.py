@@ -249,6 +249,7 @@ class Writer:
             with open_surface(path) as file:
                 self._has_values = file[self._group][self._mask][()].ravel() > 0
             self._open = opened.pop_all()
+        self._path, self._size = path, path.stat().st_size
         self._pending: list[tuple[int, Sequence[float], int, int]] = []
         self._seconds = 0.0
 
@@ -276,6 +277,7 @@ class Writer:
         """Make all points that were put durable."""
         if not self._pending:
             return
+        self._check_there()
         again = [index for index, *_ in self._pending if self._has_values[index]]
         for index in again:
             self._write(self._mask, index, b"\x00")
@@ -293,6 +295,18 @@ class Writer:
             self._has_values[index] = True
         os.fsync(self._file.fileno())
         self._pending.clear()
+
+    def _check_there(self) -> None:
+        here = os.fstat(self._file.fileno())
+        try:
+            is_there = os.path.samestat(here, self._path.stat()) and here.st_size == self._size
+        except OSError:
+            is_there = False
+        if not is_there:
+            self._pending.clear()
+            raise SurfaceFileError(
+                f"{self._path} was removed or changed while it was written: run it again"
+            )
 
     def _write(self, name: str, position: int, data: bytes) -> None:
         self._file.seek(self._offsets[name] + position)
@@ -380,7 +394,7 @@ def open_surface(path: Path) -> Iterator[Any]:
         SurfaceFileError: It is missing, damaged, of a later version, or not ours.
     """
     with open_hdf5(path) as file:
-        if file.attrs.get("format") != FORMAT:
+        if str(file.attrs.get("format")) != FORMAT:
             hint = " (it is one of the original program of Li et al. 2018)" * (
                 "xcoordinates" in file
             )
@@ -388,13 +402,29 @@ def open_surface(path: Path) -> Iterator[Any]:
                 f"{path} is not a surface of landscape{hint}: expected an HDF5 file with the "
                 f"attribute format = {FORMAT!r}, as written by `landscape scan`"
             )
-        version = int(file.attrs.get("format_version", 0))
-        if not 1 <= version <= VERSION:
+        version = file.attrs.get("format_version", 0)
+        if not isinstance(version, np.integer | int) or not 1 <= version <= VERSION:
             raise SurfaceFileError(
                 f"{path} has format version {version}, this program reads up to {VERSION}: "
                 "install a newer landscape"
             )
+        if not _is_whole(file):
+            raise SurfaceFileError(f"{path} has its data elsewhere: expected a file that is whole")
         yield file
+
+
+def _is_whole(group: Any) -> bool:
+    """Return whether all data are in the file: else it would decide what else is read."""
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return False
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            if not _is_whole(item):
+                return False
+        elif item.external is not None or item.is_virtual:
+            return False
+    return True
 
 
 @contextmanager

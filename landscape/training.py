@@ -154,9 +154,9 @@ def train(
         later = list(folder.glob("epoch-*.pt"))
         for old in [] if overwrite else later:  # of this run's first epoch, or not ours to delete
             run.check_same(checkpoints.load(old), old)
+        run.snapshot().save(folder / "initial.pt")  # first: it may be impossible
         for old in (last, *later):
             old.unlink(missing_ok=True)
-        run.snapshot().save(folder / "initial.pt")
     progress.start(net.name, recipe.epochs * run.steps_per_epoch, run.epoch * run.steps_per_epoch)
     try:
         while run.epoch < recipe.epochs:

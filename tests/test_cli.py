@@ -315,6 +315,12 @@ def bad(tmp_path: Path, runs: Path) -> Path:
     )
     np.savez(tmp_path / "vectors.npz", x=np.zeros((9, 3), np.float32), y=np.zeros(9, int))
     content = torch.load(tmp_path / "good.pt", weights_only=True)
+    weights = content["state_dict"]
+    last = next(name for name in reversed(weights) if weights[name].is_floating_point())
+    torch.save(
+        {**content, "state_dict": {**weights, last: weights[last] * torch.nan}},
+        tmp_path / "nan.pt",
+    )
     for name in ("same.pt", "same2.pt"):
         (tmp_path / name).write_bytes(good)
     (tmp_path / "other.pt").write_bytes((runs / "resnet8" / "last.pt").read_bytes())
@@ -339,6 +345,9 @@ def bad(tmp_path: Path, runs: Path) -> Path:
     ("command", "code", "text"),
     [
         ("scan none.pt", 1, "none.pt: no such file"),
+        ("scan lonely", 1, "lonely: not a file"),
+        ("scan nan.pt", 1, "nan.pt is no trained net: "),
+        ("curvature good.pt --density file/x.png", 1, "file"),
         ("scan truncated.pt", 1, "not a whole file"),
         ("scan code.pt", 1, "nothing in it was run"),
         ("scan bare.pt", 1, "give --net NAME or --model"),

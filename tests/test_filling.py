@@ -97,6 +97,11 @@ def test_few_images_are_taken_and_they_are_enough(mlp: nn.Module, many: Any) -> 
     np.testing.assert_allclose(rough.accuracies, accuracies, rtol=1e-12)
 
 
+def test_a_tolerance_near_zero_takes_all_images(mlp: nn.Module, many: Any) -> None:
+    surface = scan(mlp, F.cross_entropy, many, points=3, tolerance=1e-300)
+    assert (surface.examples == MANY).all()
+
+
 def test_a_tolerance_out_of_reach_takes_all_images(mlp: nn.Module, many: Any) -> None:
     exact = scan(mlp, F.cross_entropy, many, points=3, precision="float64")
     strict = scan(mlp, F.cross_entropy, many, points=3, precision="float64", tolerance=1e-6)

@@ -1,5 +1,6 @@
 import copy
 import math
+import threading
 from functools import partial
 from typing import Any
 
@@ -346,3 +347,12 @@ def test_values_of_one_example_and_of_infinite_losses() -> None:
     assert many[0].loss == math.inf
     assert math.isnan(many[1].loss)
     assert tuple(many[2]) == pytest.approx((2.0, 1.0, 1.0))
+
+
+def test_what_cannot_be_copied_is_no_model(mlp: nn.Module, vectors: Data) -> None:
+    script = torch.jit.script(mlp)
+    with pytest.raises(ValueError, match="plain nn.Module, not a RecursiveScriptModule"):
+        values(script, F.cross_entropy, vectors)
+    mlp.lock = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="cannot be copied: cannot pickle"):
+        values(mlp, F.cross_entropy, vectors)

@@ -247,6 +247,44 @@ def test_a_writer_does_not_write_into_a_file_that_was_replaced(
         store.Writer(path)
 
 
+@pytest.mark.parametrize("how", ["removed", "replaced", "cut"])
+def test_a_file_that_is_gone_while_it_is_written_is_told(
+    surface: Surface, tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    writer = store.Writer(path)
+    if how == "removed":
+        path.unlink()
+    elif how == "replaced":
+        (tmp_path / "b.h5").write_bytes(path.read_bytes())
+        (tmp_path / "b.h5").replace(path)
+    else:
+        os.truncate(path, 100)
+    writer.put(0, (7.0, 0.5, 0.1), 10)
+    with pytest.raises(SurfaceFileError, match="removed or changed while it was written"):
+        writer.commit()
+    writer.close()
+
+
+def test_data_that_are_elsewhere_are_not_read(surface: Surface, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(bytes(range(48)))
+    for kind in ("external storage", "external link", "soft link"):
+        path = tmp_path / f"{kind}.h5"
+        surface.save(path)
+        with h5py.File(path, "r+") as file:
+            del file["losses"]
+            if kind == "external storage":
+                where = [(str(tmp_path / "secret"), 0, 48)]
+                file.create_dataset("losses", (3, 2), "<f8", external=where)
+            elif kind == "external link":
+                file["losses"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "losses")
+            else:
+                file["losses"] = h5py.SoftLink("/accuracies")
+        with pytest.raises(SurfaceFileError, match="has its data elsewhere"):
+            landscape.load(path)
+
+
 def test_a_link_stays_a_link(surface: Surface, tmp_path: Path) -> None:
     (tmp_path / "link.h5").symlink_to(tmp_path / "target.h5")
     surface.save(tmp_path / "link.h5")

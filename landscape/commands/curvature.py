@@ -8,6 +8,7 @@ import click
 import torch
 
 from landscape import figures, progress
+from landscape.atomic import check_writable
 from landscape.commands.options import PART, PATH, device_option, usage_errors
 from landscape.commands.source import Source, source_options
 from landscape.curvature import Hessian
@@ -83,6 +84,8 @@ def command(
     """
     if density is not None and density.suffix.lstrip(".").lower() not in figures.FORMATS:
         raise click.UsageError(f"--density must end in .{', .'.join(figures.FORMATS)}")
+    if density is not None:
+        check_writable(density)
     report = progress.Silent() if as_json else progress.for_terminal()
     net = source.net(checkpoint)
     examples = source.data(net, report)

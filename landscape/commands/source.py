@@ -234,6 +234,9 @@ class Source:
                 raise CheckpointError(f"{path}: {error}") from error
             name = net.name
         checkpoint.load_into(model, name)
+        diverged = next((n for n, p in model.named_parameters() if not p.isfinite().all()), None)
+        if diverged is not None:
+            raise CheckpointError(f"{path} is no trained net: {diverged} is not finite")
         return Loaded(path, checkpoint, model, name, title_of(path))
 
     def nets(self, paths: Sequence[Path]) -> list[Loaded]:

@@ -1,5 +1,6 @@
 """Static figures: surfaces side by side on one scale, lines, paths, curvature."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -167,7 +168,10 @@ def save(figure: Figure, path: Path, *, dpi: int = 200) -> None:
     kind = path.suffix.lstrip(".").lower()
     if kind not in FORMATS:
         raise ValueError(f"expected a file name that ends in .{', .'.join(FORMATS)}, not {path}")
-    # Publishers want fonts as TrueType.
-    with replacing(path) as temporary, matplotlib.rc_context({"pdf.fonttype": 42}):
-        figure.savefig(temporary, format=kind, dpi=dpi)
+    # In memory first: on a full disk the writer of PDF fails in its own way.
+    content = io.BytesIO()
+    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType, as publishers want
+        figure.savefig(content, format=kind, dpi=dpi)
     plt.close(figure)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
