@@ -6,6 +6,7 @@ a killed scan nor a reader can harm it.
 """
 
 import io
+import math
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from landscape.atomic import replacing
 from landscape.errors import SurfaceFileError, first_line
@@ -166,7 +168,7 @@ def load(path: str | Path) -> Surface:
                 paths=tuple(
                     Trajectory(
                         str(group.attrs["name"]),
-                        **{key: group[key][()] for key in _TRAJECTORY},
+                        **_columns(group),
                         unit=str(group.attrs["unit"]),
                     )
                     for group in _members(file, "paths")
@@ -175,6 +177,28 @@ def load(path: str | Path) -> Surface:
             )
         except Exception as error:  # damaged files raise nearly anything
             raise SurfaceFileError(f"{path} is damaged: {first_line(error)}") from error
+
+
+def _numbers(dataset: Any) -> NDArray[Any]:
+    values: NDArray[Any] = dataset[()]
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"{dataset.name} holds {values.dtype}, not numbers")
+    return values
+
+
+def _columns(group: Any) -> dict[str, NDArray[Any]]:
+    columns = {key: _numbers(group[key]) for key in _TRAJECTORY}
+    shapes = {values.shape for values in columns.values()}
+    if len(shapes) > 1 or min(map(math.prod, shapes)) == 0:
+        raise ValueError(f"{group.name} has columns of unequal length, or none")
+    return columns
+
+
+def _seconds(group: Any) -> float:
+    seconds = float(group["seconds"][0])
+    if not math.isfinite(seconds):
+        raise ValueError(f"seconds is {seconds}")
+    return seconds
 
 
 def _members(file: Any, name: str) -> list[Any]:
@@ -192,15 +216,15 @@ def _read_values(group: Any, settings: Facts) -> dict[str, Any]:
     return {
         "evaluated": evaluated,
         "examples": examples,
-        "seconds": float(group["seconds"][0]),
-        **{name: np.where(evaluated, group[name][()], np.nan) for name in _ARRAYS},
+        "seconds": _seconds(group),
+        **{name: np.where(evaluated, _numbers(group[name]), np.nan) for name in _ARRAYS},
     }
 
 
 def _read_curvature(group: Any) -> Curvature:
     state = group["state"][()].astype(np.uint8)  # first, as above
-    values = {name: group[name][()] for name in _CURVATURE}
-    return Curvature(**values, state=state, seconds=float(group["seconds"][0]))
+    values = {name: _numbers(group[name]) for name in _CURVATURE}
+    return Curvature(**values, state=state, seconds=_seconds(group))
 
 
 def check_same_scan(found: Surface, wanted: Surface, path: Path) -> None:
@@ -491,6 +515,9 @@ def _read_direction(group: Any) -> Parameters:
 
 def _facts(attributes: Any) -> Facts:
     # HDF5 gives numbers as numpy scalars.
+    for key, value in attributes.items():
+        if not isinstance(value, str | bool | int | float | np.number | np.bool_):
+            raise TypeError(f"{key} is a {type(value).__name__}")
     return {
         key: value.item() if isinstance(value, np.generic) else value
         for key, value in attributes.items()

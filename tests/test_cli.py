@@ -388,7 +388,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("scan good.pt --data shape.npz --split test", 2, "has no splits"),
         ("scan good.pt --device meta", 2, "device must be"),
         ("scan good.pt --points 99999", 2, "at most 10,000"),
-        ("scan good.pt --out folder.h5", 1, "folder.h5: not a file"),
+        ("scan good.pt --out folder.h5", 1, "folder.h5: there is something that is not a file"),
         ("scan good.pt --point 3", 2, "--points"),
         ("scan --through good.pt", 2, "needs two checkpoints or more, came 1"),
         ("scan --through good.pt same.pt", 2, "there is no direction to it"),

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ from landscape import store
 from landscape.errors import SurfaceFileError
 from landscape.evaluate import Values
 from landscape.grid import Grid
-from landscape.surface import Mark, Surface
+from landscape.surface import Mark, Surface, Trajectory
 from tests.conftest import ROOT
 
 ARCHIVE = Path(__file__).parent / "data" / "surface-v1.h5"
@@ -265,6 +266,39 @@ def test_a_file_that_is_gone_while_it_is_written_is_told(
     with pytest.raises(SurfaceFileError, match="removed or changed while it was written"):
         writer.commit()
     writer.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("losses", np.array([[b"a"] * 2] * 3)),
+        ("losses", np.ones((3, 2), dtype=complex)),
+        ("seconds", np.array([np.nan])),
+        ("paths/000/losses", np.ones(3)),
+        ("paths/000/steps", np.ones(0)),
+        ("settings", np.ones(3)),
+        ("format_version", np.array([1, 2])),
+        ("format_version", "two"),
+    ],
+)
+def test_odd_content_is_damage(
+    surface: Surface, tmp_path: Path, name: str, value: np.ndarray[Any, Any] | str
+) -> None:
+    path = tmp_path / "a.h5"
+    ones = np.ones(2)
+    path_of_two = Trajectory("p", ones, ones, ones, ones, ones, ones)
+    replace(surface, paths=(path_of_two,)).save(path)
+    assert landscape.load(path).paths[0].losses.tolist() == [1, 1]
+    with h5py.File(path, "r+") as file:
+        if name == "settings":
+            file[name].attrs["images"] = value
+        elif name == "format_version":
+            file.attrs[name] = value
+        else:
+            del file[name]
+            file[name] = value
+    with pytest.raises(SurfaceFileError, match=r"is damaged|has format version"):
+        landscape.load(path)
 
 
 def test_data_that_are_elsewhere_are_not_read(surface: Surface, tmp_path: Path) -> None:

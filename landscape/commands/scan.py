@@ -13,6 +13,7 @@ import click
 import torch
 
 from landscape import preview, progress
+from landscape.atomic import check_writable
 from landscape.commands import aims
 from landscape.commands.aims import Aim, Scene
 from landscape.commands.info import as_one_line, facts_of
@@ -209,6 +210,8 @@ def command(
         raise click.UsageError("--view is for surfaces: draw a line with `landscape plot`")
     report = progress.Silent() if as_json else progress.for_terminal()
     tasks = _tasks(checkpoint_paths, source, through, paths, plane, directions, out, "-line" * line)
+    for task in tasks:
+        check_writable(task.target)
     with watched([task.target for task in tasks]) if view else nullcontext():
         for task in tasks:
             net = source.net(task.checkpoint)
