@@ -180,7 +180,8 @@ class Hessian:
             num: How many; of ``both`` ends together.
             end: Which.
             tolerance: Relative accuracy of the eigenvalues; 0 is that of the type.
-            most_products: About how many products with vectors to spend at most.
+            most_products: About how many products with vectors to spend at most; several
+                eigenvalues may take as many again for each search for a further copy.
             seed: Of the vector that is begun with.
 
         Raises:
@@ -367,7 +368,7 @@ class Hessian:
             for _ in range(2):  # twice is enough
                 new = new - q @ (q.T @ new)
             size = np.linalg.norm(new)
-            if size < 1e-6 * np.linalg.norm(products[:, -1]):
+            if size <= 1e-6 * np.linalg.norm(products[:, -1]):
                 break
             q = np.column_stack([q, new / size])
             products = np.column_stack([products, self._finite_times(q[:, -1])])

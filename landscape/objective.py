@@ -14,7 +14,8 @@ from landscape.losses import ExampleLoss, Loss, is_cross_entropy
 from landscape.memory import is_out_of_memory
 from landscape.parameters import Parameters
 
-_FEW, _MANY = 16, 256
+# Examples of the first look at a net, and those of them that are also put into other batches.
+_MANY, _FEW = 256, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +225,9 @@ def _probe(model: nn.Module, inputs: Tensor, num: int) -> tuple[Tensor, Tensor]:
     Data are often in the order of their classes.
     """
     while True:
-        some = torch.linspace(0, len(inputs) - 1, num, device=inputs.device).long()
+        # In float64, which knows the index of every example.
+        places = torch.linspace(0, len(inputs) - 1, num, dtype=torch.float64)
+        some = places.long().to(inputs.device)
         try:
             return _outputs(model, inputs[some], tuple(inputs.shape)), some
         except (RuntimeError, MemoryError) as error:

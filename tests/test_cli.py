@@ -108,12 +108,21 @@ def test_a_scan_is_resumed_and_another_refused(runs: Path, run: Run, tmp_path: P
     assert landscape.load(tmp_path / "a.h5").settings["seed"] == 7
 
 
-def _wait_for_points(path: Path) -> None:
+def _scanning(arguments: list[str], path: Path) -> "subprocess.Popen[str]":
+    """Start a scan in the folder of its file, and wait until that has some points."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "landscape", *arguments],
+        cwd=path.parent,
+        text=True,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if path.exists() and landscape.load(path).evaluated.sum() > 10:
-            return
+            break
         time.sleep(0.05)
+    return process
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -132,15 +141,8 @@ def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(
         "--out",
         "a.h5",
     ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "landscape", *arguments],
-        cwd=tmp_path,
-        text=True,
-        stderr=subprocess.PIPE,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-    )
     path = tmp_path / "a.h5"
-    _wait_for_points(path)
+    process = _scanning(arguments, path)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
@@ -179,15 +181,8 @@ def test_own_code_that_fails_in_the_middle_is_told_in_one_line(own: Path, run: R
     subprocess.run([sys.executable, "-c", code], cwd=own, check=True)
     options = "--model mine.py:breaking --loss mine.py:Huber --data mine.py:numbers --device cpu"
     arguments = ["scan", "weights.pt", *options.split(), "--points", "51", "--out", "a.h5"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "landscape", *arguments],
-        cwd=own,
-        text=True,
-        stderr=subprocess.PIPE,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-    )
     path = own / "a.h5"
-    _wait_for_points(path)
+    process = _scanning(arguments, path)
     (own / "break").touch()
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1, stderr

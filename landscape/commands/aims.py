@@ -250,7 +250,7 @@ class Run:
 
 
 def _epoch(path: Path) -> tuple[list[int], str]:
-    """Return what files of epochs are in order of: all numbers in the name, then the name."""
+    """Return the key that sorts files of epochs: all numbers in the name, then the name."""
     return [int(number) for number in re.findall("[0-9]+", path.stem)], path.name
 
 
@@ -382,7 +382,10 @@ def _epoch_of(path: Path) -> float:
     said = checkpoints.load(path).epoch
     if said is not None:
         return float(said)
-    return math.inf if path.stem == "last" else float(*_epoch(path)[0][:1])
+    if path.stem == "last":
+        return math.inf
+    numbers, _ = _epoch(path)
+    return float(numbers[0]) if numbers else 0.0
 
 
 def _parameters(source: Source, path: Path) -> Parameters:
