@@ -51,10 +51,12 @@ export function tell(view, choose) {
     const input = /** @type {HTMLInputElement} */ (radio);
     input.checked = input.value === state.axis;
   }
-  const gallery = byId("gallery");
-  gallery.hidden = index.length < 2 && !page.gallery;
-  if (page.gallery && !state.show.length) gallery.open = true;
-  fill(gallery.querySelector(".cards"), index, state.show, page.colorscale, choose);
+  fields.gallery.hidden = index.length < 2 && !page.gallery;
+  fields.gallery.setAttribute("aria-expanded", String(!byId("gallery").hidden));
+  fill(byId("gallery").querySelector(".cards"), index, state.show, page.colorscale, choose);
+  byId("hint").textContent = isRelief
+    ? "Drag to turn, wheel to zoom, hover to read."
+    : "Hover to read; drag the line.";
   const unknown = state.show.filter((id) => !statuses.has(id));
   const texts = [
     view.problem && `Something went wrong: ${view.problem}`,
@@ -95,9 +97,23 @@ export function listenToUser(view, set, buttons) {
     ...buttons,
     theme: () => set({ theme: view.isDark ? "light" : "dark" }),
     help: () => byId("help").showModal(),
+    gallery: () => {
+      byId("gallery").hidden = !byId("gallery").hidden;
+      set({});
+    },
+    more: () => {
+      const isOpen = form.toggleAttribute("data-open");
+      /** @type {any} */ (form.elements).more.setAttribute("aria-expanded", String(isOpen));
+      set({});
+    },
   };
   form.addEventListener("click", ({ target }) => {
-    if (target instanceof HTMLButtonElement) actions[target.name]();
+    if (target instanceof HTMLButtonElement) actions[target.name]?.();
+  });
+  // A menu closes when its work is done, or something else begins.
+  document.addEventListener("click", ({ target }) => {
+    const share = byId("share");
+    if (target instanceof Node && target.parentNode !== share) share.open = false;
   });
 
   /** @type {Record<string, () => unknown>} */

@@ -1,9 +1,10 @@
 /** Bringing the panels and the pictures below them in line with the view. */
 
+import * as bar from "landscape/bar.js";
 import { distances, profiles } from "landscape/charts.js";
+import { arrange } from "landscape/layout.js";
 import { CONFIG } from "landscape/look.js";
 import { fit, Panel } from "landscape/panel.js";
-
 import { Scale } from "landscape/scale.js";
 import { load } from "landscape/source.js";
 import { byId } from "landscape/view.js";
@@ -13,6 +14,8 @@ import { byId } from "landscape/view.js";
 
 /** @type {any} */
 const Plotly = Reflect.get(globalThis, "Plotly");
+
+const LOW = 220; // pixels of a chart without room for a title of its axis
 
 export const profilePlot = byId("profile").querySelector(".plot");
 export const distancePlot = byId("distances").querySelector(".plot");
@@ -65,11 +68,62 @@ export function isOld(panel, status) {
   return (status?.version ?? "") !== "" && panel?.surface?.version !== status?.version;
 }
 
+/**
+ * Give every panel its place, and the color bar that all share.
+ *
+ * @param {View} view
+ */
+function place(view) {
+  const { kind, state, label, quantity, drawn, style } = view;
+  const views = byId("views");
+  const hasCharts = !byId("distances").hidden || !byId("profile").hidden;
+  const { columns, cell, rail, size } = arrange(
+    views.clientWidth,
+    globalThis.innerHeight - views.offsetTop,
+    Math.max(view.panels.size, 1),
+    kind === "surface",
+    hasCharts,
+  );
+  views.dataset.rail = rail;
+  for (const [name, value] of Object.entries({ columns, cell: `${cell}px`, rail: `${size}px` })) {
+    views.style.setProperty(`--${name}`, String(value));
+  }
+  const isShared = state.colors === "one" || drawn.length === 1;
+  byId("bar").hidden = !isShared || !drawn.length;
+  const fill = (/** @type {HTMLElement} */ element, /** @type {Surface} */ surface) => {
+    const colors = view.scaleOf(state.colors, surface);
+    const isVertical = isShared && rail === "right" && !hasCharts;
+    bar.fill(
+      element,
+      colors,
+      bar.titleOf(quantity, label, colors),
+      style.colorscale,
+      isVertical,
+    );
+  };
+  if (drawn.length) fill(byId("bar"), /** @type {Surface} */ (drawn[0].surface));
+  for (const panel of drawn) {
+    const own = panel.part(".own-bar");
+    own.hidden = isShared;
+    if (!isShared) {
+      fill(
+        own.firstElementChild ?? own.appendChild(document.createElement("div")),
+        /** @type {Surface} */ (panel.surface),
+      );
+    }
+  }
+}
+
 /** @param {View} view */
 export async function draw(view) {
   document.documentElement.dataset.theme = view.state.theme;
   const all = view.surfaces;
   const { style, label, kind, state } = view;
+  const hasPaths = state.paths &&
+    all.some((surface) => surface.paths.some((path) => path.off_plane));
+  byId("distances").hidden = !hasPaths;
+  byId("profile").hidden = kind === "surface" || !all.length;
+  place(view);
   for (const [number, panel] of view.drawn.entries()) {
     const surface = /** @type {Surface} */ (panel.surface);
     await panel.draw(kind, {
@@ -81,12 +135,9 @@ export async function draw(view) {
       paths: state.paths,
       style,
     }, view.camera(number));
-    panel.cut.set(surface, state.axis, state.at);
+    panel.cut.set(surface, state.axis, view.at);
   }
   await drawProfile(view);
-  const hasPaths = state.paths &&
-    all.some((surface) => surface.paths.some((path) => path.off_plane));
-  byId("distances").hidden = !hasPaths;
   if (hasPaths) {
     const lines = distances(all, style);
     await Plotly.react(distancePlot, lines.data, lines.layout, CONFIG);
@@ -100,10 +151,10 @@ export async function draw(view) {
  */
 export async function drawProfile(view) {
   const { surfaces, quantity, state, label, style } = view;
-  const hasLine = view.kind !== "surface" && surfaces.length > 0;
-  byId("profile").hidden = !hasLine;
-  if (!hasLine) return;
+  if (byId("profile").hidden) return;
   const scale = quantity === "loss" ? view.scale : Scale.ofAccuracies();
-  const lines = profiles(surfaces, quantity, state.axis, state.at, label, scale, style);
+  const lines = profiles(surfaces, quantity, state.axis, view.at, label, scale, style);
+  // The color bar has the title as well.
+  if (profilePlot.clientHeight < LOW) lines.layout.yaxis.title = { text: "" };
   await Plotly.react(profilePlot, lines.data, lines.layout, CONFIG);
 }

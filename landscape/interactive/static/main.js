@@ -1,14 +1,13 @@
 /** The page: when it is drawn again, and what happens then. */
 
-import * as cameras from "landscape/cameras.js";
 import { listenToUser, tell } from "landscape/controls.js";
 import { distancePlot, draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
 import { label } from "landscape/panel.js";
 import { number, Scale } from "landscape/scale.js";
 import { save, snapshot } from "landscape/snapshot.js";
 import { content, listen } from "landscape/source.js";
-import { CAMERA, format, parse } from "landscape/state.js";
-import { css, View } from "landscape/view.js";
+import { format, parse } from "landscape/state.js";
+import { byId, css, View } from "landscape/view.js";
 
 const REST = 4; // times as long as an answer took
 
@@ -16,14 +15,13 @@ const view = new View(content());
 
 let isDrawing = false;
 let isWanted = false;
-let isHeld = false; // a 3-D picture, by a pointer
 let times = 0;
 let rested = 0; // when the server may be asked again for what it must not do all the time
 
-/** Draw everything, once the browser has time for it and nobody is turning a picture. */
+/** Draw everything, once the browser has time for it. */
 function redraw() {
   isWanted = true;
-  if (!isDrawing && !isHeld) requestAnimationFrame(drawAll);
+  if (!isDrawing) requestAnimationFrame(drawAll);
 }
 
 async function drawAll() {
@@ -44,7 +42,7 @@ async function drawAll() {
   document.documentElement.dataset.drawn = String(++times);
   tell(view, choose);
   address();
-  if (isWanted && !isHeld) requestAnimationFrame(drawAll);
+  if (isWanted) requestAnimationFrame(drawAll);
 }
 
 /** @param {Partial<import("landscape/state.js").State>} change */
@@ -83,8 +81,14 @@ function address() {
 function reports(id) {
   return {
     pointed: (alpha, beta) => view.drawn.forEach((panel) => panel.point(alpha, beta)),
+    left: () => view.drawn.forEach((panel) => panel.unpoint()),
+    camera: () => {
+      const own = view.drawn.findIndex((panel) => panel.id === id);
+      return own < 0 ? null : view.camera(own);
+    },
     turned: (camera) => turned(id, camera),
     cutMoved: moveCut,
+    resized: redraw,
   };
 }
 
@@ -94,15 +98,23 @@ function reports(id) {
  */
 function turned(id, camera) {
   const { state, drawn } = view;
-  const own = drawn.findIndex((panel) => panel.id === id);
-  if (state.link) {
-    state.cameras = [camera];
-    for (const panel of drawn) cameras.turn(panel.relief, camera);
-  } else {
-    state.cameras = drawn.map((_, k) => k === own ? camera : view.camera(k) ?? CAMERA);
-    cameras.turn(drawn[own].relief, camera);
-  }
+  state.cameras = state.link
+    ? [camera]
+    : drawn.map((panel, k) => panel.id === id ? camera : view.camera(k));
+  showCameras();
   address();
+}
+
+let areCamerasWanted = false;
+
+/** Have all pictures seen from the cameras of the state, once a frame. */
+function showCameras() {
+  if (areCamerasWanted) return;
+  areCamerasWanted = true;
+  requestAnimationFrame(() => {
+    areCamerasWanted = false;
+    view.drawn.forEach((panel, k) => panel.turn(view.camera(k)));
+  });
 }
 
 let isProfileWanted = false;
@@ -110,7 +122,7 @@ let isProfileWanted = false;
 /** @param {number} at */
 function moveCut(at) {
   const { state } = view;
-  if (at === state.at) return;
+  if (at === view.at) return;
   state.at = at;
   for (const { cut, surface } of view.drawn) if (surface) cut.set(surface, state.axis, at);
   if (!isProfileWanted) {
@@ -135,7 +147,9 @@ function choose(id, on) {
   const own = new Map(view.drawn.map((panel, k) => [panel.id, view.camera(k)]));
   set({
     show: chosen,
-    cameras: link ? cameras.slice(0, 1) : chosen.map((each) => own.get(each) ?? CAMERA),
+    cameras: link || !cameras.length
+      ? cameras.slice(0, 1)
+      : chosen.map((each) => own.get(each) ?? (view.drawn.length ? view.nearest : cameras[0])),
   });
 }
 
@@ -150,7 +164,7 @@ async function savePicture() {
     line: isRelief ? null : panel.cut.element,
     finish: isRelief
       ? null
-      : (/** @type {ParentNode} */ picture) => panel.colors && label(picture, panel.colors),
+      : (/** @type {ParentNode} */ picture) => panel.shown && label(picture, panel.shown.colors),
   }));
   for (const plot of [profilePlot, distancePlot]) {
     const section = plot.closest("section");
@@ -170,17 +184,7 @@ async function savePicture() {
 // ---- what comes from outside
 
 listenToUser(view, set, { png: savePicture, reset });
-document.addEventListener("pointerdown", ({ target }) => {
-  isHeld = target instanceof Element && target.closest(".relief") !== null;
-}, { capture: true });
-for (const name of ["pointerup", "pointercancel", "pointermove"]) {
-  document.addEventListener(name, (event) => {
-    // One that was let go outside of the window moves without a button.
-    if (!isHeld || /** @type {PointerEvent} */ (event).buttons !== 0) return;
-    isHeld = false;
-    if (isWanted) redraw();
-  }, { capture: true });
-}
+globalThis.addEventListener("resize", redraw);
 globalThis.addEventListener("hashchange", () => {
   view.state = parse(location.hash, view.defaults);
   redraw();
@@ -193,7 +197,10 @@ if (view.page.live) {
   listen((index) => {
     const isSame = String(index.map(({ id }) => id)) === String(view.index.map(({ id }) => id));
     view.index = index;
+    const isFirst = JSON.stringify(view.state.show) === JSON.stringify(view.defaults.show);
+    const wasFull = view.page.gallery && view.state.show.length > 1;
     view.setDefaults();
+    if (isFirst && !wasFull) view.state.show = view.defaults.show ?? [];
     const isNew = index.some((status) =>
       view.state.show.includes(status.id) && isOld(view.panels.get(status.id), status)
     );
@@ -210,9 +217,17 @@ if (view.page.live) {
   });
 }
 
+byId("gallery").hidden = !(view.page.gallery && view.index.length > 2);
 redraw();
 
 // For a look from the console, and for tests.
 Object.assign(globalThis, {
-  landscape: { number, Scale, state: () => view.state, surfaces: () => view.surfaces },
+  landscape: {
+    number,
+    Scale,
+    parse,
+    format,
+    state: () => view.state,
+    surfaces: () => view.surfaces,
+  },
 });

@@ -1,5 +1,7 @@
 /** What plotly is told to draw of a surface: a relief, or a picture from above. */
 
+import { walls } from "landscape/block.js";
+import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
@@ -15,13 +17,14 @@ import { color, escape, paper } from "landscape/look.js";
  * @property {boolean} marks
  * @property {boolean} paths
  * @property {Style} style
+ * @property {number} [tall] height of the box of a relief, in widths
  */
 
 /**
  * @param {Surface} surface
  * @param {Shown} shown
  */
-function values(surface, shown) {
+export function values(surface, shown) {
   return shown.quantity === "loss" ? surface.losses : surface.accuracies;
 }
 
@@ -54,20 +57,22 @@ export function relief(surface, shown, camera) {
       contours: { x: { highlight: false }, y: { highlight: false }, z: { highlight: false } },
     });
   }
+  if (shown.marks) {
+    const center = middle(surface);
+    data.push({
+      ...marker(center, "cross", 4, "#ffffff", "#000000"),
+      type: "scatter3d",
+      z: center.map(({ k }) => scale.height(heights[k])),
+      hoverinfo: "none",
+    });
+  }
   if (shown.marks && shown.quantity === "loss") {
     const dots = lowest(surface, scale);
-    const center = middle(surface);
     data.push(
       {
         ...marker(dots, "circle", 2.5, "#ffffff", "#000000"),
         type: "scatter3d",
         z: dots.map(({ k }) => scale.height(heights[k])),
-        hoverinfo: "none",
-      },
-      {
-        ...marker(center, "cross", 4, "#ffffff", "#000000"),
-        type: "scatter3d",
-        z: center.map(({ k }) => scale.height(heights[k])),
         hoverinfo: "none",
       },
       {
@@ -130,23 +135,25 @@ export function relief(surface, shown, camera) {
     showspikes: false,
     nticks: 6,
   };
-  const [low, high] = scale.limits;
-  const margin = 0.01 * (high - low);
+  const { alphas, betas } = spans(surface, shown.paths, shown.marks);
+  const floor = 0.9 * ends(scale)[0] + 0.1 * scale.limits[0];
+  data.push(...walls(surface, heights, scale, colors, floor, style.colorscale));
   const scene = {
-    xaxis: { ...axis, title: { text: "α" } },
-    yaxis: { ...axis, title: { text: "β" } },
+    xaxis: { ...axis, title: { text: "α" }, range: alphas },
+    yaxis: { ...axis, title: { text: "β" }, range: betas },
     zaxis: {
       ...axis,
       title: { text: "" },
-      range: [low - margin, high + margin], // fixed, or the box jumps while points arrive
+      range: ends(scale), // fixed, or the box jumps while points arrive
       ...scale.ticks(7),
     },
     aspectmode: "manual",
-    aspectratio: { x: 1, y: 1, z: 0.75 },
-    dragmode: "turntable",
+    aspectratio: { x: 1, y: 1, z: shown.tall ?? 0.75 },
+    dragmode: false, // the page turns it
     camera,
   };
-  return { data: data.map(nameless), layout: { ...paper(style), scene } };
+  const margin = { l: 0, r: 0, t: 0, b: 0 };
+  return { data: data.map(nameless), layout: { ...paper(style), margin, scene } };
 }
 
 /**
@@ -235,7 +242,7 @@ export function flat(surface, shown, type) {
   const square = Math.max(...spans) < 4 * Math.min(...spans);
   const layout = {
     ...paper(style),
-    margin: { l: 52, r: 12, t: 8, b: 104 },
+    margin: { l: 48, r: 12, t: 8, b: 40 },
     plot_bgcolor: style.missing,
     xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas, type) },
     yaxis: {

@@ -6,6 +6,7 @@ const Plotly = Reflect.get(globalThis, "Plotly");
 const SHARPNESS = 2;
 const HEAD = 46; // pixels for the texts above a picture
 const GAP = 12;
+const ROOM = 64; // pixels of a color bar below a picture
 
 /**
  * @typedef {object} Picture
@@ -67,7 +68,7 @@ async function add(context, { plot, title, note, line, finish }, left, top, ink)
   context.fillText(note, left + 8, top + 28, width - 16);
   const image = new Image();
   image.src = finish === null
-    ? await Plotly.toImage(plot, { format: "png", width, height, scale: SHARPNESS })
+    ? await Plotly.toImage(withBar(plot), { format: "png", width, height, scale: SHARPNESS })
     : await finished(plot, finish);
   await image.decode();
   context.drawImage(image, left, top + HEAD, width, height);
@@ -90,11 +91,27 @@ async function add(context, { plot, title, note, line, finish }, left, top, ink)
 async function finished(plot, finish) {
   const [width, height] = [plot.clientWidth, plot.clientHeight];
   const options = { format: "svg", width, height, imageDataOnly: true };
-  const text = await Plotly.toImage(plot, options);
+  const text = await Plotly.toImage(withBar(plot), options);
   const picture = new DOMParser().parseFromString(text, "image/svg+xml");
   finish(picture);
   const changed = new XMLSerializer().serializeToString(picture);
   return `data:image/svg+xml,${encodeURIComponent(changed)}`;
+}
+
+/**
+ * A picture with a color bar of its own, which the page shows elsewhere.
+ *
+ * @param {any} plot
+ */
+function withBar({ data, layout }) {
+  const hasBar = data.some((/** @type {any} */ trace) => trace.colorbar);
+  const margin = { ...layout.margin, b: layout.margin.b + (hasBar ? ROOM : 0) };
+  return {
+    data: data.map((/** @type {any} */ trace) =>
+      trace.colorbar ? { ...trace, showscale: true } : trace
+    ),
+    layout: { ...layout, margin },
+  };
 }
 
 /**

@@ -1,7 +1,9 @@
 /** What the page shows at this moment, and what follows from it. */
 
+import { bounded } from "landscape/cameras.js";
+import { boxHeight, fit, outline, spans } from "landscape/fit.js";
 import { Scale } from "landscape/scale.js";
-import { CAMERA, parse } from "landscape/state.js";
+import { parse } from "landscape/state.js";
 
 /** @typedef {import("landscape/state.js").State} State */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
@@ -10,6 +12,8 @@ import { CAMERA, parse } from "landscape/state.js";
 /** @typedef {import("landscape/source.js").Content} Content */
 
 const MOST_RELIEFS = 12; // a browser stops at about 16 WebGL contexts
+const FIRST_OF_GALLERY = 2;
+const NARROW = 560; // pixels of a panel whose title may cover the picture
 
 /** The state, the surfaces it is about, and their panels. */
 export class View {
@@ -24,12 +28,14 @@ export class View {
     this.isConnected = true;
     this.problem = "";
     this.hasWebGL = hasWebGL();
+    /** @type {{key: string, camera: any}} */ this.fitted = { key: "", camera: null };
   }
 
-  /** A gallery begins with a choice, all others with everything. */
+  /** A gallery begins with the first surfaces, all others with everything. */
   setDefaults() {
     const all = this.index.map((status) => status.id);
-    this.defaults = { ...this.defaults, show: this.page.gallery ? [] : all };
+    const show = this.page.gallery ? all.slice(0, FIRST_OF_GALLERY) : all;
+    this.defaults = { ...this.defaults, show };
   }
 
   /** @returns {string | null} why nothing can be drawn in 3-D */
@@ -60,10 +66,54 @@ export class View {
     return this.drawn.map((panel) => /** @type {Surface} */ (panel.surface));
   }
 
-  /** @param {number} number of a panel */
+  /**
+   * @param {number} number of a panel
+   * @returns {import("landscape/state.js").Camera}
+   */
   camera(number) {
     const { cameras, link } = this.state;
-    return cameras[link ? 0 : number] ?? cameras[0] ?? CAMERA;
+    const own = cameras[link ? 0 : number] ?? cameras[0];
+    return own ? bounded(own) : this.nearest;
+  }
+
+  /** The camera that sees all surfaces, as near as their panels allow. */
+  get nearest() {
+    const { clientWidth: width, clientHeight: height } = this.drawn[0].stage;
+    const key = JSON.stringify([
+      ...[width, height, this.quantity, this.scale, this.state.heights],
+      ...[
+        this.state.paths,
+        this.state.marks,
+        this.surfaces.map(({ id, version }) => [id, version]),
+      ],
+    ]);
+    if (key !== this.fitted.key) {
+      const tall = boxHeight(width, height);
+      const points = this.surfaces.flatMap((surface) =>
+        outline(
+          surface,
+          this.quantity === "loss" ? surface.losses : surface.accuracies,
+          this.scaleOf(this.state.heights, surface),
+          spans(surface, this.state.paths, this.state.marks),
+          tall,
+        )
+      );
+      const isNarrow = width < NARROW;
+      const margin = isNarrow
+        ? { top: 20, left: 26, right: 8, bottom: 24 }
+        : { top: 10, left: 36, right: 10, bottom: 28 };
+      this.fitted = { key, camera: fit(points, width, height, margin) };
+    }
+    return this.fitted.camera;
+  }
+
+  /** Where the cut line is: at first away from the center and what is marked there. */
+  get at() {
+    const { at, axis } = this.state;
+    const [surface] = this.surfaces;
+    if (at !== null || !surface) return at ?? 0;
+    const choices = axis === "beta" ? surface.betas : surface.alphas;
+    return choices[Math.round(0.75 * (choices.length - 1))];
   }
 
   get hasAccuracies() {
