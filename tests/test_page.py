@@ -199,7 +199,7 @@ def test_hovering_a_relief_reads_all_surfaces(open_tab: Open) -> None:
     text = tab.page.query_selector('[data-id="bowl"] .readout').bounding_box()
     assert text["x"] < ring["x"] + 40
     assert text["x"] + text["width"] > ring["x"] - 40
-    assert tab.page.is_visible('[data-id="rugged & <i>"] .here')
+    assert not tab.get(f"{plot('rugged & <i>', 'here')}.hidden")
     assert "±" in ours
     assert "accuracy" in ours
     assert ours.split(":")[0] == other.split(":")[0]

@@ -20,7 +20,7 @@ const FLOOR = 0.01; // below the lowest value, as a part of the heights
  * @param {number} height
  */
 export function boxHeight(width, height) {
-  return Math.min(Math.max(0.97 * (height / width) ** 1.7, 0.42), 1.8);
+  return Math.min(Math.max((height / width) ** 1.7, 0.42), 1.8);
 }
 
 /**

@@ -100,7 +100,7 @@ export class View {
       );
       const isNarrow = width < NARROW;
       const margin = isNarrow
-        ? { top: 20, left: 26, right: 8, bottom: 24 }
+        ? { top: 20, left: 20, right: 6, bottom: 24 }
         : { top: 10, left: 36, right: 10, bottom: 28 };
       this.fitted = { key, camera: fit(points, width, height, margin) };
     }
