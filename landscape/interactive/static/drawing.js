@@ -124,6 +124,7 @@ export async function draw(view) {
   byId("distances").hidden = !hasPaths;
   byId("profile").hidden = kind === "surface" || !all.length;
   place(view);
+  const seenFrom = view.drawn.map((_, k) => view.camera(k));
   for (const [number, panel] of view.drawn.entries()) {
     const surface = /** @type {Surface} */ (panel.surface);
     await panel.draw(kind, {
@@ -134,7 +135,7 @@ export async function draw(view) {
       marks: state.marks,
       paths: state.paths,
       style,
-    }, view.camera(number));
+    }, seenFrom[number]);
     panel.cut.set(surface, state.axis, view.at);
   }
   await drawProfile(view);

@@ -33,6 +33,7 @@ async function drawAll() {
     const began = performance.now();
     await refresh(view, reports);
     rested = performance.now() + REST * (performance.now() - began);
+    tell(view, choose); // first, since the height of the controls is not the panels'
     await draw(view);
   } catch (error) {
     view.problem = error instanceof Error ? error.message : String(error);
