@@ -586,7 +586,8 @@ PLAIN = """
     `width: ${width}px; height: ${height}px; background: white`;
   document.body.append(plain);
   const camera = ours._fullLayout.scene._scene.getCamera();
-  document.querySelectorAll(".relief").forEach((each) => Plotly.purge(each));  // their frames are slow
+  // Their frames would be slow.
+  document.querySelectorAll(".relief").forEach((each) => Plotly.purge(each));
   return Plotly.newPlot(plain, [{type: "surface", z: [[0, 1], [1, 3]]}], {
     margin: {l: 0, r: 0, t: 0, b: 0}, scene: {dragmode: "turntable", camera},
   }).then(() => true);
