@@ -19,7 +19,14 @@ from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
 from landscape.evaluate import Choice, Precision, check_precision, kernels, values_at
-from landscape.filling import Job, Stage, fill, fill_curvature, in_fixed_order, next_stage
+from landscape.filling import (
+    Job,
+    Stage,
+    fill,
+    fill_curvature,
+    in_fixed_order,
+    next_stage,
+)
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
 from landscape.losses import Loss, name_of
@@ -29,12 +36,15 @@ from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
 from landscape.progress import Progress, Silent, duration
 from landscape.surface import Curvature, Facts, Mark, Surface, Trajectory
+from landscape.threads import fastest_num_threads, num_threads
 
 Statistics = Literal["keep", "re-estimate"]
 STATISTICS: tuple[str, ...] = get_args(Statistics)
 
 # A scan over all images on a CPU that takes longer than this gets a tolerance.
 _LONG, _TOLERANCE = 600.0, 0.01
+# To find the best number of threads.
+_IMAGES_OF_A_TRIAL = 64
 
 
 def scan(
@@ -154,6 +164,7 @@ def scan(
         images_per_batch=images_per_batch,
         re_estimates=batchnorm == "re-estimate",
     )
+    threads = _fastest_num_threads(objective)
     planes, origin = _planes(objective, directions, seed, normalize, repeats)
     if curvature and planes[0].center.keys() != objective.center.keys():
         raise ValueError("curvature is not computed where directions move buffers")
@@ -179,7 +190,7 @@ def scan(
         },
         {
             "name": name or type(model).__name__,
-            **_environment(places[0]),
+            **_environment(places[0], threads),
             "images_per_batch": objective.images_per_batch,
             **(provenance or {}),
         },
@@ -191,7 +202,7 @@ def scan(
         curvature=Curvature.empty(grid) if curvature else None,
     )
     job = Job(objective, planes[0], precision, images_per_batch, 0.0, progress, profile, places)
-    with kernels(tf32=False):
+    with kernels(tf32=False), num_threads(threads):
         return _scan(surface, job, planes, tolerance, path, overwrite, store_directions)
 
 
@@ -316,8 +327,10 @@ def _complete(
         own = replace(job, plane=plane)
         own_stage = stage or next_stage(part, own)
         stage = None
-        done.append(part if own_stage is None else _fill(surface, own_stage, own, path, number))
-        if own_stage is not None:
+        if own_stage is None:
+            done.append(part)
+        else:
+            done.append(_fill(surface, own_stage, own, path, number))
             job = replace(job, precision=own_stage.choice.way.precision)
     whole = replace(done[0], repeats=tuple(done[1:]))
     if not curvature:
@@ -472,7 +485,16 @@ def _given_plane(
     return Plane({**center, **buffers}, delta, eta).to(example.device, example.dtype)
 
 
-def _environment(device: torch.device) -> Mapping[str, str | int]:
+def _fastest_num_threads(objective: Objective) -> int:
+    """Return how many threads are fastest for a forward pass at this moment."""
+    some = objective.inputs[: min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)]
+    if some.device.type != "cpu":
+        return torch.get_num_threads()
+    with torch.no_grad():
+        return fastest_num_threads(lambda: objective.model(some))
+
+
+def _environment(device: torch.device, threads: int) -> Mapping[str, str | int]:
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "landscape": landscape.__version__,
@@ -480,7 +502,7 @@ def _environment(device: torch.device) -> Mapping[str, str | int]:
         "python": platform.python_version(),
         "device": str(device),
         "hardware": hardware(device),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
     }
 
 

@@ -1,5 +1,6 @@
 """The trainer: our nets on image data, the same from the same seed, resumable."""
 
+import copy
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from landscape.models import Net
 from landscape.objective import Objective
 from landscape.parameters import fingerprint
 from landscape.progress import Progress, Silent
+from landscape.threads import fastest_num_threads, num_threads
 
 Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "step", "cosine"]
@@ -159,16 +161,17 @@ def train(
             old.unlink(missing_ok=True)
     progress.start(net.name, recipe.epochs * run.steps_per_epoch, run.epoch * run.steps_per_epoch)
     try:
-        while run.epoch < recipe.epochs:
-            for step, loss in enumerate(run.steps(), 1):
-                done = run.epoch * run.steps_per_epoch + step
-                if step < run.steps_per_epoch and step % 5 == 0:
-                    progress.update(done, f"loss {float(loss):.3g}, {run.summary()}")
-            run.finish_epoch()
-            if save_every and run.epoch % save_every == 0:
-                run.snapshot().save(folder / f"epoch-{run.epoch:03d}.pt")
-            run.snapshot(resumable=run.epoch < recipe.epochs).save(last)
-            progress.update(run.epoch * run.steps_per_epoch, run.summary())
+        with num_threads(run.threads or run.fastest_num_threads()) as run.threads:
+            while run.epoch < recipe.epochs:
+                for step, loss in enumerate(run.steps(), 1):
+                    done = run.epoch * run.steps_per_epoch + step
+                    if step < run.steps_per_epoch and step % 5 == 0:
+                        progress.update(done, f"loss {float(loss):.3g}, {run.summary()}")
+                run.finish_epoch()
+                if save_every and run.epoch % save_every == 0:
+                    run.snapshot().save(folder / f"epoch-{run.epoch:03d}.pt")
+                run.snapshot(resumable=run.epoch < recipe.epochs).save(last)
+                progress.update(run.epoch * run.steps_per_epoch, run.summary())
     finally:
         progress.stop()
     return run.snapshot()
@@ -214,7 +217,20 @@ class _Run:
         self.optimizer = make_optimizer(self.model.parameters(), recipe)
         self.precision = _precision(recipe.precision, device)
         self.epoch = 0
+        self.threads: int | None = None  # as many as are fastest
         self.history: dict[str, list[float]] = {}
+
+    def fastest_num_threads(self) -> int:
+        """Return how many threads are fastest for a step at this moment."""
+        if self.device.type != "cpu":
+            return torch.get_num_threads()
+        model = copy.deepcopy(self.model).train()
+        x, y = self.x[: self.images_per_batch], self.y[: self.images_per_batch]
+
+        def step() -> None:
+            F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
+
+        return fastest_num_threads(step)
 
     def steps(self) -> Iterator[Tensor]:
         """Train for one epoch; yield the loss of every step, which stays on the device."""
@@ -277,13 +293,17 @@ class _Run:
             asdict(self.recipe),
             self.epoch,
             {key: list(values) for key, values in self.history.items()},
-            {"optimizer": self.optimizer.state_dict()} if resumable else {},
+            # The number of threads changes the order of sums.
+            {"optimizer": self.optimizer.state_dict(), "threads": self.threads}
+            if resumable
+            else {},
         )
 
     def restore(self, found: Checkpoint) -> None:
         """Go on from a snapshot."""
         found.load_into(self.model, self.net.name)
         self.optimizer.load_state_dict(found.resume["optimizer"])
+        self.threads = min(found.resume.get("threads", 1), torch.get_num_threads())
         self.epoch = found.epoch or 0
         self.history = {key: list(values) for key, values in found.history.items()}
 
