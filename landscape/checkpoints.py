@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from landscape.atomic import replacing
 from landscape.data import Preprocessing
 from landscape.errors import CheckpointError, first_line
+from landscape.filetypes import is_hdf5
 from landscape.models import Net
 
 FORMAT = "landscape-checkpoint"
@@ -145,6 +146,10 @@ def load(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: {'not a' if path.exists() else 'no such'} file")
+    if is_hdf5(path):
+        raise CheckpointError(
+            f"{path} is a surface, not a checkpoint: show it with `landscape view {path}`"
+        )
     try:
         _check_sums(path)
         with warnings.catch_warnings():

@@ -41,7 +41,11 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a net is trained; the defaults are those of Li et al. 2018 but for ``epochs``.
+    """How a net is trained.
+
+    The defaults train a 56-layer residual net on digits with any seed and number of threads
+    (``results/README.md``); without warm-up rounding decides whether it learns. Li et al. 2018
+    train on CIFAR-10 for 300 epochs with the ``step`` schedule, no warm-up and augmentation.
 
     Attributes:
         epochs: Passes over the training images.
@@ -50,7 +54,8 @@ class Recipe:
         learning_rate: The highest one.
         schedule: ``step`` divides by 10 after 1/2, 3/4 and 11/12 of the epochs; ``cosine``
             falls to 0 with every step.
-        warmup_epochs: The learning rate first rises linearly over so many epochs.
+        warmup_epochs: The learning rate first rises linearly over so many epochs; by default
+            over a fifth of all.
         weight_decay: Of all parameters; decoupled in ``adamw``.
         label_smoothing: From 0 to 1.
         augment: Random crops of images padded by 1/8 of their size, and random flips.
@@ -65,8 +70,8 @@ class Recipe:
     images_per_batch: int = 128
     optimizer: Optimizer = "sgd"
     learning_rate: float = 0.1
-    schedule: Schedule = "step"
-    warmup_epochs: int = 0
+    schedule: Schedule = "cosine"
+    warmup_epochs: int | None = None
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     augment: bool = False
@@ -74,6 +79,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.warmup_epochs is None:
+            object.__setattr__(self, "warmup_epochs", round(self.epochs / 5))
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be {', '.join(known)}, not {getattr(self, name)!r}")
