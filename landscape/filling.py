@@ -139,7 +139,7 @@ def fill(surface: Surface, stage: Stage, job: Job, writer: store.Writer | None) 
                         if now - committed >= _SECONDS_PER_COMMIT:
                             writer.commit()
                             committed = time.monotonic()
-                progress.update(done, f"loss {values.loss:.4g}")
+                progress.update(done)
     finally:
         progress.stop()
         if writer is not None:
@@ -179,7 +179,7 @@ def fill_curvature(surface: Surface, job: Job, writer: store.Writer | None) -> S
                     writer.put(index, ends[:2], seconds=seconds, state=int(state.flat[index]))
                     writer.commit()
                 done += 1
-                job.progress.update(done, f"λ {ends[0]:.3g} to {ends[1]:.3g}")
+                job.progress.update(done)
         finally:
             job.progress.stop()
     return replace(surface, curvature=Curvature(lowest, highest, state, seconds))

@@ -25,6 +25,7 @@ from landscape.filling import (
     fill,
     fill_curvature,
     in_fixed_order,
+    label,
     next_stage,
 )
 from landscape.foreign import load_directions
@@ -328,6 +329,7 @@ def _complete(
         own_stage = stage or next_stage(part, own)
         stage = None
         if own_stage is None:
+            job.progress.note(f"{label(part)}: all losses are there already")
             done.append(part)
         else:
             done.append(_fill(surface, own_stage, own, path, number))

@@ -26,7 +26,8 @@ from landscape.commands.options import (
     given,
     usage_errors,
 )
-from landscape.commands.source import Source, source_options
+from landscape.commands.source import SOURCE_OPTIONS, Source, source_options
+from landscape.commands.verb import Verb
 from landscape.commands.watching import watched
 from landscape.directions import NORMALIZATIONS
 from landscape.evaluate import PRECISIONS
@@ -34,9 +35,42 @@ from landscape.scanning import scan
 
 _POINTS_OF_A_LINE = 401
 _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
+_GROUPS = {
+    "Network and data": SOURCE_OPTIONS,
+    "Plane": (
+        "points",
+        "both",
+        "alpha",
+        "beta",
+        "seed",
+        "normalize",
+        "directions",
+        "line",
+        "through",
+        "paths",
+        "plane",
+        "batchnorm",
+        "repeats",
+        "curvature",
+    ),
+    "Precision and speed": ("device", "precision", "tolerance", "images_per_batch", "profile"),
+    "Output": ("out", "overwrite", "store_directions", "view", "as_json"),
+}
+_ESSENTIAL = (
+    "model_reference",
+    "loss_reference",
+    "data_name",
+    "images",
+    "points",
+    "both",
+    "line",
+    "device",
+    "out",
+    "view",
+)
 
 
-@click.command()
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("checkpoint_paths", metavar="CHECKPOINT...", nargs=-1, required=True, type=PATH)
 @source_options
 @click.option(
@@ -264,6 +298,10 @@ def command(
             if sys.stderr.isatty():
                 preview.show(surface)
             click.echo(task.target)
+    if not as_json and not view:
+        verb = "plot" if line or 1 in surface.grid.shape else "view"
+        names = [str(task.target) for task in tasks]
+        click.echo(f"see it: {shlex.join(['landscape', verb, *names])}", err=True)
 
 
 def _spans(

@@ -30,7 +30,7 @@ _LOSSES: dict[str, Loss] = {
 }
 
 
-_OPTIONS = (
+SOURCE_OPTIONS = (
     "net_name",
     "model_reference",
     "loss_reference",
@@ -47,7 +47,7 @@ def source_options(function: F) -> F:
 
     @functools.wraps(function)
     def with_source(**options: Any) -> Any:
-        own = {key: options.pop(key) for key in _OPTIONS}
+        own = {key: options.pop(key) for key in SOURCE_OPTIONS}
         return function(source=Source(**own), **options)
 
     wrapped: Any = with_source
