@@ -348,7 +348,7 @@ class Surface:
         facts = [
             repr(self.name),
             str(self.grid),
-            *([f"{done} of {total} done"] if done < total else []),
+            *([f"{done} of {total} points done"] if done < total else []),
             *([f"{len(self.all)} seeds"] if self.repeats else []),
         ]
         center = self.median.center_loss
