@@ -146,12 +146,12 @@ def test_the_page_is_in_the_cell(tmp_path: Path) -> None:
 
 def check_drawn(cell: str, path: Path) -> None:
     """Check that a page draws in a cell, in a browser without WebGL, and can be used."""
-    path.write_text(f"<!doctype html><meta charset=utf-8>{cell}", encoding="utf-8")
+    around = "<!doctype html><html data-drawn=1><meta charset=utf-8>"  # Tab waits for the page
+    path.write_text(around + cell, encoding="utf-8")
     no_webgl = (
         "const original = HTMLCanvasElement.prototype.getContext;"
         "HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {"
         "  return kind.includes('webgl') ? null : original.call(this, kind, ...rest); };"
-        "if (self === top) document.documentElement.dataset.drawn = 1;"
     )
     with chromium() as browser:
         tab = Tab(browser, path.as_uri(), no_webgl)
