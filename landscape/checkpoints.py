@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.atomic import replacing
+from landscape.brief import brief
 from landscape.data import Preprocessing
 from landscape.errors import CheckpointError, first_line
 from landscape.filetypes import is_hdf5
@@ -60,6 +61,8 @@ class Checkpoint:
     epoch: int | None = None
     history: Mapping[str, list[float]] = field(default_factory=dict)
     resume: Mapping[str, Any] = field(default_factory=dict)
+
+    __repr__ = brief
 
     @property
     def unwrapped(self) -> Mapping[str, Tensor]:

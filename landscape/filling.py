@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from landscape import store
+from landscape.brief import brief
 from landscape.evaluate import Choice, NotSpreadError, Precision, Values, choose, run, spread
 from landscape.evaluate.clock import Clock, Timer, untimed
 from landscape.evaluate.profile import operations_per_image, report
@@ -69,6 +70,8 @@ class Stage:
     images: int
     missing: list[int]
     choice: Choice
+
+    __repr__ = brief
 
     @property
     def seconds(self) -> float:

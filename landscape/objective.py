@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
+from landscape.brief import brief
 from landscape.errors import DataError, LandscapeError, first_line
-from landscape.losses import ExampleLoss, Loss, is_cross_entropy
+from landscape.losses import ExampleLoss, Loss, is_cross_entropy, named
 from landscape.memory import is_out_of_memory
 from landscape.parameters import Parameters
 
@@ -47,11 +48,13 @@ class Objective:
     dtype: torch.dtype
     re_estimates: bool = False
 
+    __repr__ = brief
+
     @classmethod
     def of(
         cls,
         model: nn.Module,
-        loss: Loss,
+        loss: Loss | str,
         inputs: Tensor,
         targets: Tensor,
         *,
@@ -64,7 +67,7 @@ class Objective:
 
         Args:
             model: Any module; called as ``model(inputs)``.
-            loss: Called as ``loss(outputs, targets)``.
+            loss: As of :func:`landscape.scan`.
             inputs: Shape (examples, …).
             targets: Shape (examples, …).
             device: Where to compute.
@@ -78,6 +81,7 @@ class Objective:
             ValueError: There is no BatchNorm to re-estimate, or the loss is not a mean over
                 examples, or the model's output depends on which examples are together.
         """
+        loss = named(loss)
         if images_per_batch is not None and images_per_batch < 1:
             raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
         if len(inputs) == 0 or len(inputs) != len(targets):

@@ -30,12 +30,13 @@ from landscape.filling import (
 )
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
-from landscape.losses import Loss, name_of
+from landscape.losses import Loss, name_of, named
 from landscape.memory import keep_freed_memory
+from landscape.notebook import default_progress
 from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
-from landscape.progress import Progress, Silent, duration
+from landscape.progress import Progress, duration
 from landscape.surface import Curvature, Facts, Mark, Surface, Trajectory
 from landscape.threads import fastest_num_threads, num_threads
 
@@ -50,8 +51,8 @@ _IMAGES_OF_A_TRIAL = 64
 
 def scan(
     model: nn.Module,
-    loss: Loss,
-    data: tuple[Any, Any],
+    loss: Loss | str = "cross_entropy",
+    data: tuple[Any, Any] | None = None,
     *,
     points: int | Sequence[int] = 51,
     alpha: Interval = (-1.0, 1.0),
@@ -83,15 +84,16 @@ def scan(
     is copied; yours is left exactly as it is.
 
     Example:
-        >>> surface = landscape.scan(model, loss, (x, y), points=51, seed=0)
+        >>> surface = landscape.scan(model, data=(x, y), points=51, seed=0)
         >>> surface.losses[25, 25]  # at the trained weights
 
     Args:
         model: Any module, trained; called as ``model(x)``.
-        loss: Called as ``loss(outputs, targets)``; returns one value per example, or their
-            mean (then no standard error is known). Losses of torch do either.
+        loss: ``cross_entropy``, ``mse``, or a callable, called as ``loss(outputs, targets)``;
+            it returns one value per example, or their mean (then no standard error is known).
+            Losses of torch do either.
         data: ``(x, y)``, tensors or arrays with one entry per example, as the model takes
-            them.
+            them. Required.
         points: Points per axis, or (along alpha, along beta).
         alpha: First and last coordinate along δ.
         beta: First and last coordinate along η; as ``alpha`` where not given.
@@ -125,10 +127,11 @@ def scan(
         name: What figures call it; by default the model's class.
         settings: Further facts that determine the values; compared on resuming.
         provenance: Further facts to store with the result.
-        progress: Where to report to.
+        progress: Where to report to; by default a bar in a notebook, else nowhere.
         profile: Report where the time went as well.
 
     Raises:
+        TypeError: ``data`` is not given.
         ValueError: An argument is out of its range.
         DataError: Data, model and loss do not fit together.
         ParameterMismatchError: Given directions do not fit the model.
@@ -137,7 +140,10 @@ def scan(
         LandscapeError: The loss is random.
         OSError: The file cannot be written.
     """
-    progress = progress or Silent()
+    if data is None:
+        raise TypeError("scan() needs examples by name: scan(model, data=(x, y))")
+    loss = named(loss)
+    progress = progress or default_progress()
     grid = Grid.regular(points, alpha, beta)
     _check_choices(tolerance, batchnorm)
     if curvature and (repeats > 1 or batchnorm != "keep"):

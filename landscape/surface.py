@@ -5,11 +5,12 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.brief import brief
 from landscape.errors import LandscapeError
 from landscape.gaps import fill
 from landscape.grid import Grid
@@ -74,6 +75,8 @@ class Trajectory:
     plane_losses: NDArray[np.float64]
     unit: str = "epoch"
 
+    __repr__ = brief
+
     @property
     def is_off_plane(self) -> bool:
         """Whether its distances are more than the rounding of float32 weights."""
@@ -102,6 +105,8 @@ class Curvature:
     highest: NDArray[np.float64]
     state: NDArray[np.uint8]
     seconds: float = 0.0
+
+    __repr__ = brief
 
     @classmethod
     def empty(cls, grid: Grid) -> "Curvature":
@@ -324,8 +329,35 @@ class Surface:
 
         return figures.plot([self], **options)
 
-    def view(self, html: str | Path | None = None, **options: Any) -> Path:
-        """Open an interactive page; see :func:`landscape.interactive.view`."""
+    @overload
+    def view(self, html: str | Path, **options: Any) -> Path: ...
+    @overload
+    def view(self, html: None = None, **options: Any) -> Path | None: ...
+    def view(self, html: str | Path | None = None, **options: Any) -> Path | None:
+        """Open an interactive page, or display it in a notebook.
+
+        See :func:`landscape.interactive.view`.
+        """
         from landscape import interactive
 
         return interactive.view([self], html, **options)
+
+    def __repr__(self) -> str:
+        """Return one line: name, grid, and what is known of the losses."""
+        done, total = self.done
+        facts = [
+            repr(self.name),
+            str(self.grid),
+            *([f"{done} of {total} points done"] if done < total else []),
+            *([f"{len(self.all)} seeds"] if self.repeats else []),
+        ]
+        center = self.median.center_loss
+        if center is not None:
+            facts.append(f"loss {center:.3g} at the center")
+        return f"Surface({', '.join(facts)})"
+
+    def _repr_html_(self) -> str:
+        """Return a picture and the facts, for notebooks."""
+        from landscape import summary
+
+        return summary.html(self)

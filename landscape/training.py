@@ -19,9 +19,10 @@ from landscape.errors import CheckpointError, DataError
 from landscape.evaluate import values_at
 from landscape.memory import keep_freed_memory
 from landscape.models import Net
+from landscape.notebook import default_progress
 from landscape.objective import Objective
 from landscape.parameters import fingerprint
-from landscape.progress import Progress, Silent
+from landscape.progress import Progress
 from landscape.threads import fastest_num_threads, num_threads
 
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -150,7 +151,7 @@ def train(
         OSError: The checkpoints cannot be written.
     """
     run = _Run(net, recipe, training_set, test_set, preprocessing, device or torch.device("cpu"))
-    progress = progress or Silent()
+    progress = progress or default_progress()
     last = folder / "last.pt"
     if last.exists() and not overwrite:
         found = checkpoints.load(last)

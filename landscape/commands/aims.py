@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from landscape import checkpoints, store
+from landscape.brief import brief
 from landscape.commands.source import Data, Loaded, Source, told_apart
 from landscape.connecting import on_curve, spaced, straight
 from landscape.errors import CheckpointError, LandscapeError
@@ -48,6 +49,8 @@ class Aim:
     marks: Sequence[Mark] = ()
     paths: Sequence[Trajectory] = ()
     facts: Facts = field(default_factory=dict)
+
+    __repr__ = brief
 
     @property
     def is_computed(self) -> bool:
@@ -103,6 +106,8 @@ class Begun:
 
     surface: Surface
     directions: tuple[Parameters, Parameters]
+
+    __repr__ = brief
 
     @classmethod
     def at(cls, target: Path | None, facts: Facts) -> "Begun | None":

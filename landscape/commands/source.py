@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import checkpoints, data
+from landscape.brief import brief
 from landscape.checkpoints import Checkpoint
 from landscape.commands.options import COUNT_OR_ALL, data_options, given
 from landscape.errors import CheckpointError, UserCodeError
-from landscape.losses import Loss
+from landscape.losses import LOSSES, Loss
 from landscape.models import FORMS, Net
 from landscape.parameters import Parameters
 from landscape.progress import Progress
@@ -23,12 +24,6 @@ from landscape.surface import Facts
 from landscape.usercode import load_callable
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_LOSSES: dict[str, Loss] = {
-    "cross_entropy": nn.functional.cross_entropy,
-    "mse": nn.functional.mse_loss,
-}
-
 
 SOURCE_OPTIONS = (
     "net_name",
@@ -108,6 +103,8 @@ class Loaded:
     name: str
     title: str
 
+    __repr__ = brief
+
     @property
     def parameters(self) -> Parameters:
         """Its parameters alone, in float32 or better: planes are computed with them."""
@@ -154,6 +151,8 @@ class Data:
     x: Tensor
     y: Tensor
     facts: Facts
+
+    __repr__ = brief
 
 
 def title_of(path: Path) -> str:
@@ -304,11 +303,11 @@ class Source:
 
 
 def _loss(reference: str) -> Loss:
-    if reference in _LOSSES:
-        return _LOSSES[reference]
+    if reference in LOSSES:
+        return LOSSES[reference]
     if ".py:" not in reference:
         raise click.UsageError(
-            f"--loss must be {', '.join(_LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
+            f"--loss must be {', '.join(LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
         )
     user = load_callable(reference)
     loss: Loss = user() if isinstance(user.call, type) else user.call

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
 from landscape.figures.parts import logarithmic, loss_label, plain
+from landscape.figures.pyplot import displayed_once
 from landscape.notes import unfinished
 from landscape.scale import COLORS, Scale, ScaleKind
 from landscape.surface import Surface
@@ -153,7 +154,7 @@ def spectrum(densities: Mapping[str, "Density"]) -> Figure:
     axes.set_ylabel("density (part of all eigenvalues per unit)")
     axes.grid(alpha=0.3)
     axes.legend()
-    return figure
+    return displayed_once(figure)
 
 
 def learning_curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -182,4 +183,4 @@ def learning_curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> F
     losses.set_ylabel("mean loss")
     accuracies.set_ylabel("accuracy (%)")
     accuracies.legend()
-    return figure
+    return displayed_once(figure)

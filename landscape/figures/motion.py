@@ -7,15 +7,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 from matplotlib.figure import Figure
 
 from landscape.atomic import replacing
 from landscape.errors import LandscapeError
+from landscape.figures.pyplot import settings
 from landscape.figures.still import Kind, plot
-from landscape.progress import Progress, Silent
+from landscape.notebook import default_progress
+from landscape.progress import Progress
 from landscape.scale import Scale
 from landscape.surface import Surface
 
@@ -68,7 +69,7 @@ def animate(
         raise ValueError("a film has a figure of its own: it takes no ax")
     if motion == "rotate" and kind not in ("auto", "surface"):
         raise ValueError(f"only surfaces in 3-D can turn, not the kind {kind!r}")
-    progress = progress or Silent()
+    progress = progress or default_progress()
     rate = _RATES[form]
     if motion == "rotate":
         frames = max(2, round(rate * (6.0 if seconds is None else seconds)))
@@ -136,10 +137,10 @@ def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Generato
 def _writer(form: str, rate: float) -> Iterator[tuple[AbstractMovieWriter, Path]]:
     """Give what makes a film, and a temporary file for it."""
     make: Any = PillowWriter if form == "gif" else FFMpegWriter
-    settings: Any = {"savefig.bbox": "standard"}  # all frames have one size
+    values: Any = {"savefig.bbox": "standard"}  # all frames have one size
     if form == "mp4":
-        settings["animation.ffmpeg_path"] = _ffmpeg()
-    with tempfile.TemporaryDirectory() as folder, matplotlib.rc_context(settings):
+        values["animation.ffmpeg_path"] = _ffmpeg()
+    with tempfile.TemporaryDirectory() as folder, settings(values):
         yield make(fps=rate), Path(folder, f"film.{form}")
 
 

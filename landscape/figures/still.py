@@ -19,6 +19,7 @@ from landscape.figures.labels import label
 from landscape.figures.maps import draw_curvature
 from landscape.figures.parts import title
 from landscape.figures.paths import draw_paths
+from landscape.figures.pyplot import displayed_once, settings
 from landscape.figures.surfaces import Picture
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
@@ -67,7 +68,8 @@ def plot(
             ``surface``), or the losses of lines into one.
 
     Returns:
-        A figure of pyplot; show it with ``plt.show()``, or save it.
+        A figure of pyplot; show it with ``plt.show()``, or save it. A notebook displays it once,
+        wherever in a cell it is made.
 
     Raises:
         ValueError: No surfaces, an unknown kind or scale, or axes that do not fit them.
@@ -81,8 +83,9 @@ def plot(
     every: list[Any] = [] if ax is None else list(np.ravel(np.asarray(ax, dtype=object)))
     if ax is not None:
         _check_axes(every, kind, 1 if kind == "line" else len(surfaces), size)
-    with plt.rc_context(_letters(size, len(surfaces), kind)):
-        return _plot(surfaces, kind, scale, maximum, levels, cmap, size, every)
+    with settings(_letters(size, len(surfaces), kind)):
+        figure = _plot(surfaces, kind, scale, maximum, levels, cmap, size, every)
+    return displayed_once(figure)
 
 
 def _plot(
@@ -170,7 +173,7 @@ def save(figure: Figure, path: Path, *, dpi: int = 200) -> None:
         raise ValueError(f"expected a file name that ends in .{', .'.join(FORMATS)}, not {path}")
     # In memory first: on a full disk the writer of PDF fails in its own way.
     content = io.BytesIO()
-    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType, as publishers want
+    with settings({"pdf.fonttype": 42}):  # TrueType, as publishers want
         figure.savefig(content, format=kind, dpi=dpi)
     plt.close(figure)
     with replacing(path) as temporary:

@@ -10,6 +10,7 @@ from matplotlib.colors import LightSource, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from landscape.brief import brief
 from landscape.errors import LandscapeError
 from landscape.figures.labels import Contours
 from landscape.figures.parts import edges, flat, loss_label, loss_ticks, path_style, plain
@@ -26,6 +27,8 @@ class Picture:
     norm: Normalize
     cmap: str
     lines: NDArray[np.float64]
+
+    __repr__ = brief
 
     def add_bar(self, figure: Figure, all_axes: Any, **options: Any) -> None:
         """Add the color bar."""
