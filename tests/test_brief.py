@@ -89,7 +89,7 @@ def nouns(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> list[Any]:
         replace(Surface.empty(grid, {"x": "y" * 999}, {"name": "line"}), marks=(Mark("a", 0, 0),)),
         Plane.random(center, 0),
         Objective.of(mlp, "mse", vectors[0], vectors[0][:, :3], device=torch.device("cpu")),
-        Trajectory("path", *[steps] * 6),
+        Trajectory("path", steps, steps, steps, steps, steps, steps),
         Curvature.empty(grid),
         Mark("bend", 0.5, 0.25),
         Checkpoint(center, history={"train_loss": list(range(1000))}),

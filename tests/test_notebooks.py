@@ -36,8 +36,10 @@ def executed(name: str, folder: Path, *more: str) -> dict[str, Outputs]:
         folder: Where it is executed.
         more: Further cells.
     """
-    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    notebook.cells += [nbformat.v4.new_code_cell(source) for source in more]
+    read: Any = nbformat.read
+    new_cell: Any = nbformat.v4.new_code_cell
+    notebook = read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    notebook.cells += [new_cell(source) for source in more]
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
     client.execute(env=REMOTE)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -51,7 +53,7 @@ def executed(name: str, folder: Path, *more: str) -> dict[str, Outputs]:
 
 def kinds(outputs: Outputs) -> list[str]:
     """Return in which rich form each output is displayed."""
-    found = []
+    found: list[str] = []
     for output in outputs:
         rich = set(output.get("data", ())) - {"text/plain"}
         found += rich or {"text/plain" if "data" in output else output["name"]}
@@ -69,7 +71,7 @@ def check_bar(outputs: Outputs, total: int, bars: int = 1) -> None:
     text = html(outputs)
     assert text.count(f'<progress value="{total}" max="{total}">') == bars
     assert text.count("<progress") == bars
-    assert f"{total}/{total}, loss " in text
+    assert f"{total}/{total}, took " in text
     assert ", took " in outputs[0]["data"]["text/plain"]
 
 
