@@ -168,7 +168,7 @@ def check_drawn(cell: str, path: Path) -> None:
 
         until("document.documentElement.dataset.drawn >= 1")
         assert frame.evaluate("document.querySelectorAll('[data-id] .flat svg').length") > 0
-        assert frame.evaluate("document.querySelectorAll('[data-id]').length") == 2
+        assert frame.evaluate("document.querySelectorAll('[data-id] .flat').length") == 2
         before = frame.evaluate("document.documentElement.dataset.drawn")
         frame.evaluate("document.querySelector('input[value=heatmap]').click()")
         until(f"document.documentElement.dataset.drawn > {before}")
