@@ -181,6 +181,7 @@ def scan(
             "name": name or type(model).__name__,
             **_environment(places[0]),
             "images_per_batch": objective.images_per_batch,
+            **objective.guess,
             **(provenance or {}),
         },
     )

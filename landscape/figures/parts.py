@@ -1,15 +1,18 @@
 """What pictures share: labels, ticks, edges of cells."""
 
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from landscape.checks import warnings
 from landscape.notes import notes, unfinished
 from landscape.scale import COLORS, Scale
 from landscape.surface import Surface
 
+_WIDEST = 55  # letters of a line of a warning
 _MISSING = "0.75"  # gray of points without a finite loss
 
 
@@ -36,8 +39,10 @@ def flat(axes: Any, surface: Surface) -> None:
 
 
 def title(surface: Surface) -> str:
-    """Return the name, and below it what must be known of the picture."""
-    return "\n".join([plain(surface.name), ", ".join(unfinished(surface) + notes(surface))])
+    """Return the name, and below it what must be known of the picture, then warnings."""
+    known = ", ".join(unfinished(surface) + notes(surface))
+    found = [line for finding in warnings(surface) for line in wrap(finding.text, _WIDEST)]
+    return plain("\n".join([surface.name, known, *found]))
 
 
 def plain(name: str) -> str:
