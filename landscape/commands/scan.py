@@ -254,6 +254,7 @@ def command(
                     provenance={
                         "command": shlex.join(["landscape", *sys.argv[1:]]),
                         **net.facts,
+                        **examples.provenance,
                     },
                     progress=report,
                     **options,
