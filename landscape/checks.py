@@ -45,7 +45,7 @@ def _other_net(surface: Surface) -> list[Finding]:
         return []
     return [
         Finding(
-            f"the weights fit another net: {options} has an accuracy of {percent(accuracy)}",
+            f"another net fits the weights: accuracy {percent(accuracy)} with {options}",
             "scan again with these options and --overwrite",
         )
     ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import landscape
+from landscape import figures
 from landscape.checks import warnings
 from landscape.figures.parts import title
 from landscape.grid import Grid, Interval
@@ -176,7 +177,16 @@ def test_figures_and_page_show_them() -> None:
     better: Any = {"better_net": "--net resnet20 --shortcut A-centered", "better_accuracy": 0.917}
     other = replace(bad, provenance=better)
     assert all(len(line) < 60 for line in title(other).split("\n"))
-    assert "A-centered has an accuracy of 91.7 %" in found(other)
+    assert "accuracy 91.7 % with --net resnet20 --shortcut A-centered" in found(other)
+    assert "\n--net resnet20 --shortcut A-centered" in title(other)
+
+
+def test_lines_show_them_in_the_legend() -> None:
+    lines = [bowl((11, 1)), bowl((10, 1))]
+    (legend,) = figures.plot(lines).legends
+    good, bad = (text.get_text().split("\n") for text in legend.get_texts())
+    assert good[1:] == ["loss 0.1, accuracy 90.0 % at the center, 400 images"]
+    assert bad[1:] == [warnings(lines[1])[0].text]
 
 
 def test_a_scan_stores_what_guessing_gives(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> None:

@@ -127,7 +127,7 @@ def test_a_scan_under_the_wrong_kind_warns(name: str, file: Path, tmp_path: Path
     assert f"{file}: assumed {assumed}; its weights have the form of resnet20, shortcut" in said
     early, late = (line for line in said.splitlines() if line.startswith("warning: "))
     for line in (early, late):
-        assert "fit another net" in line
+        assert "another net fits the weights" in line
         assert "--net resnet20 --shortcut A-centered" in line
     (finding,) = checks.warnings(landscape.load(surface))
     assert finding.text in late
@@ -215,4 +215,4 @@ def test_other_nets_of_a_plane_are_compared_too(file: Path, tmp_path: Path) -> N
         "scan", "--through", tmp_path / "first.pt", file, "--net", "resnet20", *SCAN,
         "--out", tmp_path / "line.h5", "--store-directions",
     )  # fmt: skip
-    assert f"warning: {file}: the weights fit another net" in said
+    assert f"warning: {file}: another net fits the weights" in said

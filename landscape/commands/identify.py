@@ -67,7 +67,7 @@ def better_fit(net: Net, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> Fit | 
 
 
 def _takes(net: Net, x: Tensor, y: Tensor) -> bool:
-    are_images = x.dim() == 4 and x.shape[1] == net.in_channels
+    are_images = x.dim() == 4 and x.shape[1] == net.in_channels and x.numel() > 0
     are_labels = y.dim() == 1 and not y.is_floating_point()
     return are_images and are_labels and 0 <= int(y.min()) <= int(y.max()) < net.num_classes
 

@@ -381,8 +381,8 @@ class Source:
         if fit is None:
             return {}
         click.echo(
-            f"warning: {net.path}: the weights fit another net better than {net.kind}: "
-            f"{fit.options} (accuracy {percent(fit.accuracy)} on some of the data)",
+            f"warning: {net.path}: another net fits the weights better than {net.kind}: accuracy "
+            f"{percent(fit.accuracy)} with {fit.options}",
             err=True,
         )
         return {"better_net": fit.options, "better_accuracy": fit.accuracy}
