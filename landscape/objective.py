@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -37,6 +38,7 @@ class Objective:
         dtype: Floating-point type of the parameters, and of the loss.
         re_estimates: Whether BatchNorm has the statistics of the data at every point, not
             those it was trained with.
+        num_classes: The size of that dimension of the outputs, or None where there is none.
     """
 
     model: nn.Module
@@ -47,6 +49,7 @@ class Objective:
     images_per_batch: int
     dtype: torch.dtype
     re_estimates: bool = False
+    num_classes: int | None = None
 
     __repr__ = brief
 
@@ -100,8 +103,11 @@ class Objective:
         with torch.no_grad():
             outputs, some = _probe(own, inputs, min(size, _MANY))
             example_loss = ExampleLoss.of(loss, outputs, targets[some], targets)
-        classes = _class_dimension(outputs, targets[some], is_cross_entropy(loss))
-        return cls(own, example_loss, inputs, targets, classes, size, dtype, re_estimates)
+        dimension = _class_dimension(outputs, targets[some], is_cross_entropy(loss))
+        classes = None if dimension is None else outputs.shape[dimension]
+        return cls(
+            own, example_loss, inputs, targets, dimension, size, dtype, re_estimates, classes
+        )
 
     @property
     def center(self) -> Parameters:
@@ -121,6 +127,21 @@ class Objective:
     def num_images(self) -> int:
         """How many examples the loss is averaged over."""
         return len(self.inputs)
+
+    @property
+    def guess(self) -> Mapping[str, int | float]:
+        """What is known of answers that do not depend on the input; empty without classes.
+
+        ``classes`` is the number of outputs, ``guess_accuracy`` the fraction of the most
+        frequent label, the highest accuracy of one answer for all examples.
+        """
+        if self.num_classes is None:
+            return {}
+        _, counts = torch.unique(self.targets, return_counts=True)
+        return {
+            "classes": self.num_classes,
+            "guess_accuracy": int(counts.max()) / self.targets.numel(),
+        }
 
     def to(self, device: torch.device) -> "Objective":
         """Return the same on another device."""

@@ -199,6 +199,7 @@ def scan(
             "name": name or type(model).__name__,
             **_environment(places[0], threads),
             "images_per_batch": objective.images_per_batch,
+            **objective.guess,
             **(provenance or {}),
         },
     )

@@ -202,8 +202,12 @@ class Surface:
     @property
     def quantity(self) -> str:
         """What the losses are, with their unit where it is known."""
-        loss = str(self.settings.get("loss", ""))
-        return "mean cross-entropy (nats)" if loss in _CROSS_ENTROPIES else "mean loss"
+        return "mean cross-entropy (nats)" if self.is_cross_entropy else "mean loss"
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        """Whether the loss is torch's own cross entropy, without label smoothing."""
+        return str(self.settings.get("loss", "")) in _CROSS_ENTROPIES
 
     @property
     def final(self) -> NDArray[np.bool_]:
@@ -275,13 +279,36 @@ class Surface:
         return replace(self, **arrays, evaluated=evaluated, repeats=())
 
     @property
-    def center_loss(self) -> float | None:
-        """The loss at (0, 0), or None where that is not an evaluated point of the grid."""
+    def center(self) -> tuple[int, int] | None:
+        """The index of the point (0, 0), or None where the grid has no such point."""
         i = np.flatnonzero(self.grid.alphas == 0)
         j = np.flatnonzero(self.grid.betas == 0)
-        if not (i.size and j.size and self.evaluated[i[0], j[0]]):
-            return None
-        return float(self.losses[i[0], j[0]])
+        return (int(i[0]), int(j[0])) if i.size and j.size else None
+
+    @property
+    def center_loss(self) -> float | None:
+        """The loss at (0, 0), or None where that is not an evaluated point of the grid."""
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        return float(self.losses[center]) if known else None
+
+    @property
+    def center_accuracy(self) -> float | None:
+        """The accuracy at (0, 0), 0 to 1.
+
+        None where that is not an evaluated point of the grid, or the accuracy is not defined.
+        """
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        accuracy = float(self.accuracies[center]) if known else math.nan
+        return accuracy if math.isfinite(accuracy) else None
+
+    @property
+    def center_images(self) -> int | None:
+        """How many images the values at (0, 0) are from, or None where there are none."""
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        return int(self.examples[center]) if known else None
 
     def loss_at(self, alpha: float, beta: float) -> float:
         """Return the loss between the points of the grid, linear along both axes.

@@ -169,6 +169,8 @@ def through(nets: Sequence[Loaded], scene: Scene) -> Aim:
 
 def _marks(nets: Sequence[Loaded], plane: Plane, scene: Scene) -> Sequence[Mark]:
     objective = scene.objective(re_estimates=scene.batchnorm == "re-estimate")
+    for each in nets[1:]:
+        scene.source.check(each, scene.examples)
     scene.report.note("the loss of each net by itself:")
     marks = []
     for each in nets:

@@ -103,6 +103,7 @@ def command(
     report = progress.for_terminal()
     first, second = source.nets([first_path, second_path])
     examples = source.data(first, report)
+    source.check(second, examples)
     ends = first.parameters, second.parameters
     batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
     with usage_errors():
@@ -151,7 +152,11 @@ def command(
             paths=aim.paths,
             name=f"{first.title} to {second.title}",
             settings={**examples.facts, **aim.facts},
-            provenance={"command": shlex.join(["landscape", *sys.argv[1:]]), **first.facts},
+            provenance={
+                "command": shlex.join(["landscape", *sys.argv[1:]]),
+                **first.facts,
+                **examples.provenance,
+            },
             progress=report,
         )
     report.note(f"{surface.name}: the plane has {surface.grid}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from landscape import checkpoints, store
 from landscape.checkpoints import Checkpoint
+from landscape.checks import warnings
 from landscape.commands.options import PATH
 from landscape.filetypes import is_hdf5
 from landscape.progress import duration
@@ -38,6 +39,8 @@ def command(path: Path, as_json: bool) -> None:
     for key, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"  # noqa: PLW2901
+        if isinstance(value, list):
+            value = ("\n" + " " * (width + 2)).join(value) or "none"  # noqa: PLW2901
         click.echo(f"{key:{width}}  {'unknown' if value is None else value}")
 
 
@@ -52,12 +55,15 @@ def facts_of(surface: Surface) -> dict[str, Any]:
         "grid": str(surface.grid),
         "evaluated": f"{surface.evaluated.sum()} of {surface.grid.size} points",
         "loss at the center": middle.center_loss,
+        "accuracy at the center": middle.center_accuracy,
+        "images at the center": max(each.center_images or 0 for each in surface.all) or None,
         "lowest loss": float(finite.min()) if finite.size else None,
         "median loss": float(np.median(finite)) if finite.size else None,
         "highest loss": float(finite.max()) if finite.size else None,
         "points not finite": int(losses.size - finite.size),
         **({"images per point": each} if (each := surface.images_per_point) else {}),
         "time": duration(sum(each.seconds for each in surface.all)),
+        "warnings": [str(finding) for finding in warnings(surface)],
         **_beside(surface),
         **surface.settings,
         **{key: value for key, value in surface.provenance.items() if key != "name"},

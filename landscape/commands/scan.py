@@ -14,6 +14,7 @@ import torch
 
 from landscape import preview, progress
 from landscape.atomic import check_writable
+from landscape.checks import warnings
 from landscape.commands import aims
 from landscape.commands.aims import Aim, Scene
 from landscape.commands.info import as_one_line, facts_of
@@ -31,6 +32,7 @@ from landscape.commands.verb import Verb
 from landscape.commands.watching import watched
 from landscape.directions import NORMALIZATIONS
 from landscape.evaluate import PRECISIONS
+from landscape.notes import center
 from landscape.scanning import scan
 
 _POINTS_OF_A_LINE = 401
@@ -286,6 +288,7 @@ def command(
                     provenance={
                         "command": shlex.join(["landscape", *sys.argv[1:]]),
                         **net.facts,
+                        **examples.provenance,
                     },
                     progress=report,
                     **options,
@@ -293,8 +296,10 @@ def command(
             if as_json:
                 click.echo(as_one_line({"path": str(task.target), **facts_of(surface)}))
                 continue
-            if surface.center_loss is not None:
-                report.note(f"{surface.name}: loss {surface.center_loss:.6g} at the center")
+            for text in center(surface):
+                report.note(f"{surface.name}: {text}")
+            for finding in warnings(surface):
+                report.note(f"warning: {surface.name}: {finding}")
             if sys.stderr.isatty():
                 preview.show(surface)
             click.echo(task.target)

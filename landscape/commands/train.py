@@ -10,7 +10,7 @@ from landscape import data, figures, progress, training
 from landscape.commands.options import PATH, data_options, device_option
 from landscape.commands.verb import Verb
 from landscape.errors import DataError
-from landscape.models import Net
+from landscape.models import SHORTCUTS, Net
 from landscape.training import Recipe
 
 _AUGMENTED = ("cifar10", "cifar100")
@@ -88,10 +88,11 @@ _ESSENTIAL = (
 )
 @click.option(
     "--shortcut",
-    type=click.Choice(["A", "B"]),
+    type=click.Choice(SHORTCUTS),
     default="A",
     show_default=True,
-    help="Where residual nets change shape: A without, B with parameters.",
+    help="Where residual nets change shape: zero channels appended (A) or on both sides "
+    "(A-centered), or a 1×1 convolution (B).",
 )
 @click.option(
     "--seed",

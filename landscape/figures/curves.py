@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.errors import LandscapeError
-from landscape.figures.parts import logarithmic, loss_label, plain
+from landscape.figures.parts import below, logarithmic, loss_label, plain
 from landscape.figures.pyplot import displayed_once
 from landscape.notes import unfinished
 from landscape.scale import COLORS, Scale, ScaleKind
@@ -70,8 +70,9 @@ def draw_lines(
     if ax is not None:
         losses.legend(fontsize="small")
     else:
-        handles = losses.get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=2, fontsize="small")
+        handles, labels = losses.get_legend_handles_labels()  # one for each line
+        labels = ["\n".join([a, *below(b)]) for a, b in zip(labels, surfaces, strict=True)]
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
     return figure  # type: ignore[no-any-return]
 
 

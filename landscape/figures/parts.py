@@ -1,15 +1,18 @@
 """What pictures share: labels, ticks, edges of cells."""
 
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from landscape.notes import notes, unfinished
+from landscape.checks import warnings
+from landscape.notes import center, notes, unfinished
 from landscape.scale import COLORS, Scale
 from landscape.surface import Surface
 
+_WIDEST = 55  # letters of a line under a name
 _MISSING = "0.75"  # gray of points without a finite loss
 
 
@@ -36,8 +39,30 @@ def flat(axes: Any, surface: Surface) -> None:
 
 
 def title(surface: Surface) -> str:
-    """Return the name, and below it what must be known of the picture."""
-    return "\n".join([plain(surface.name), ", ".join(unfinished(surface) + notes(surface))])
+    """Return the name, and below it what must be known of the picture, then warnings."""
+    known = _packed(unfinished(surface) + notes(surface))
+    return plain("\n".join([surface.name, *known, *_found(surface)]))
+
+
+def below(surface: Surface) -> list[str]:
+    """Return what stands below the name of a line: its center, then warnings."""
+    return [plain(text) for text in (*center(surface), *_found(surface))]
+
+
+def _packed(texts: list[str]) -> list[str]:
+    """Return lines of as many texts as fit, one or more; one empty line for none."""
+    lines: list[str] = []
+    for text in texts:
+        if lines and len(lines[-1]) + len(text) + 2 <= _WIDEST:
+            lines[-1] += f", {text}"
+        else:
+            lines.append(text)
+    return lines or [""]
+
+
+def _found(surface: Surface) -> list[str]:
+    texts = [finding.text for finding in warnings(surface)]
+    return [line for text in texts for line in wrap(text, _WIDEST, break_on_hyphens=False)]
 
 
 def plain(name: str) -> str:
