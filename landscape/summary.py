@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from landscape import figures
+from landscape.checks import warnings
 from landscape.errors import LandscapeError
 from landscape.notes import notes, unfinished
 from landscape.progress import duration
@@ -44,6 +45,8 @@ def facts(surface: Surface) -> dict[str, str]:
     told = unfinished(surface) + notes(surface)
     if told:
         found["notes"] = ", ".join(told)
+    if found_wrong := warnings(surface):
+        found["warning" if len(found_wrong) == 1 else "warnings"] = "; ".join(map(str, found_wrong))
     losses = surface.median.losses[surface.median.evaluated]
     losses = losses[np.isfinite(losses)]
     if losses.size:

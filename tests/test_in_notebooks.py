@@ -50,11 +50,11 @@ def test_a_kernel_is_a_notebook_and_nothing_else(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert not notebook.is_notebook()
     assert isinstance(notebook.default_progress(), Silent)
-    for shell in (None, SimpleNamespace()):  # imported only, and in a terminal
-        pretend(monkeypatch, shell)
+    for terminal in (None, SimpleNamespace()):  # imported only, and in a terminal
+        pretend(monkeypatch, terminal)
         assert not notebook.is_notebook()
-    for shell in (ZMQInteractiveShell(), Shell()):
-        pretend(monkeypatch, shell)
+    for kernel in (ZMQInteractiveShell(), Shell()):
+        pretend(monkeypatch, kernel)
         assert notebook.is_notebook()
         assert isinstance(notebook.default_progress(), notebook.Bar)
 
