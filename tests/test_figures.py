@@ -488,7 +488,7 @@ def test_axes_of_planes_have_names(walked: Surface) -> None:
 
 @pytest.mark.parametrize("kind", FLAT)
 @pytest.mark.parametrize("beta", [(-1, 1), (0, 0.4)])
-def test_equal_axes_have_equal_steps(kind: Any, beta: tuple[float, float]) -> None:
+def test_equal_axes_have_equal_steps(kind: Any, beta: Any) -> None:
     surface = Surface.empty(Grid.regular((5, 5), (-1, 1), beta), {}, {})
     surface.losses[:], surface.evaluated[:] = np.arange(25.0).reshape(5, 5), True
     for size in ((3.25, 2), (6, 5)):

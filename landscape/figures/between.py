@@ -54,4 +54,5 @@ def _holds(grid: Grid, known: NDArray[np.bool_], alphas: Array, betas: Array) ->
     values = np.where(known, 0.0, np.nan)
     columns = np.array([np.interp(alphas, grid.alphas, column) for column in values.T])
     rows = np.array([np.interp(betas, grid.betas, row) for row in columns.T])
-    return np.isfinite(rows)
+    whole: NDArray[np.bool_] = np.isfinite(rows)
+    return whole

@@ -75,7 +75,7 @@ def put_above(figure: Any, title: str) -> None:
     figure.suptitle(_lines(title, 0.95 * figure.get_figwidth(), "figure.titlesize"))
 
 
-def _lines(text: str, inches: float, size: str) -> str:
+def _lines(text: str, inches: float, size: Any) -> str:
     points = FontProperties(size=rcParams[size]).get_size_in_points()
     return "\n".join(wrapped(plain(line), inches, points) for line in text.split("\n"))
 

@@ -42,11 +42,12 @@ def draw_lines(
         quantity: Draw it alone; by default both where there are both.
     """
     figure: Any
+    every: dict[str, Any]
     if ax is not None:
         figure, every = ax.figure, {quantity or "loss": ax}
     else:
         has_accuracies = any(np.isfinite(s.stacked("accuracies")).any() for s in surfaces)
-        wanted = [quantity] if quantity else ["loss", "accuracy"][: 1 + has_accuracies]
+        wanted: list[str] = [quantity] if quantity else ["loss", "accuracy"][: 1 + has_accuracies]
         figure, row = plt.subplots(
             1,
             len(wanted),

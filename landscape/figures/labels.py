@@ -64,5 +64,5 @@ def _others(contours: Contours, label: str) -> Sequence[tuple[float, float]]:
     """Return further places for a label: at the middle and the quarters of its level's line."""
     levels = [level for level, text in contours.texts.items() if text == label]
     every = dict(zip(contours.lines.levels, contours.lines.get_paths(), strict=True))
-    points = every[levels[0]].vertices
+    points: Any = every[levels[0]].vertices
     return [tuple(points[int(part * len(points))]) for part in (0.5, 0.25, 0.75)]

@@ -80,7 +80,7 @@ def name_axes(axes: Any, surface: Surface, most: int | None = None) -> None:
     steps = [_step(low, high, most) for low, high in limits]
     if _is_equal(surface):
         step = max(steps)
-        while any(_ticks(*each, step) < 2 for each in limits) and step > min(steps):
+        while any(_ticks(low, high, step) < 2 for low, high in limits) and step > min(steps):
             step = max(min(steps), step / 2)
         steps = [step, step]
     for axis, step in zip((axes.xaxis, axes.yaxis), steps, strict=True):

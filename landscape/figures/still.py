@@ -34,7 +34,7 @@ _ONE_AXES = ("surface", "contour", "heatmap", "line")
 _PER_ROW = 4
 _WIDTH, _HEIGHT = 5.2, 4.6  # of one picture, in inches
 _SMALLEST = 5.0  # letters, in points
-_WIDTHS = (
+_WIDTHS: Any = (
     "axes.linewidth",
     "grid.linewidth",
     "lines.markersize",
