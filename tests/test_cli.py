@@ -536,8 +536,8 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
     assert "of the variation of 3 nets" in said
     path = landscape.load(tmp_path / "path.h5").paths[0]
     assert path.steps.tolist() == [0, 1, 2]
-    settings: Any = landscape.load(tmp_path / "path.h5").settings
-    parts = [settings[f"explained_variation{axis}"] for axis in ("_alpha", "_beta", "")]
+    settings = landscape.load(tmp_path / "path.h5").settings
+    parts = [float(settings[f"explained_variation{axis}"]) for axis in ("_alpha", "_beta", "")]
     assert parts[0] >= parts[1] > 0
     assert parts[0] + parts[1] == pytest.approx(parts[2])
     assert path.distances == pytest.approx(np.zeros(3), abs=1e-3)  # three nets are on a plane
