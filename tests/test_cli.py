@@ -438,7 +438,15 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("plot x.h5 --levels 3,1", 2, "rising losses"),
         ("plot x.h5 --cmap virids", 2, "no color map"),
         ("plot x.h5 --kind curvature --max 3", 2, "--max changes nothing in --kind curvature"),
-        ("plot x.h5 --kind surface --levels 1,2", 2, "--levels changes nothing"),
+        ("plot x.h5 --kind heatmap --levels 1,2", 2, "--levels changes nothing"),
+        ("plot x.h5 --kind contour --zoom 2", 2, "--zoom changes nothing in --kind contour"),
+        ("plot line.h5 --azimuth 2", 2, "--azimuth changes nothing in --kind line"),
+        ("plot line.h5 --no-title", 2, "--no-title changes nothing in --kind line"),
+        ("plot x.h5 --kind path --quantity loss", 2, "--quantity changes nothing"),
+        ("plot x.h5 --quantity accuracy --max 3", 2, "--max is for losses"),
+        ("plot x.h5 --title a --no-title", 2, "--title and --no-title contradict"),
+        ("plot x.h5 --names a,b", 2, "expected 1 names"),
+        ("plot lonely", 1, "lonely holds no surface"),
         ("view original.h5", 1, "original program"),
         ("info original.h5", 1, "original program"),
         ("info none", 1, "no such file"),
@@ -557,6 +565,10 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
     assert "of the variation of 3 nets" in said
     path = landscape.load(tmp_path / "path.h5").paths[0]
     assert path.steps.tolist() == [0, 1, 2]
+    settings = landscape.load(tmp_path / "path.h5").settings
+    parts = [float(settings[f"explained_variation{axis}"]) for axis in ("_alpha", "_beta", "")]
+    assert parts[0] >= parts[1] > 0
+    assert parts[0] + parts[1] == pytest.approx(parts[2])
     assert path.distances == pytest.approx(np.zeros(3), abs=1e-3)  # three nets are on a plane
     for kind in ("path", "surface"):
         done("plot", "path.h5", "--kind", kind, "--out", f"{kind}.pdf")
@@ -711,6 +723,33 @@ def test_plot_to_the_wishes_of_a_paper(run: Run, tmp_path: Path, surface: Surfac
     assert "2/2" in result.stderr
     with Image.open(tmp_path / "a.gif") as film:
         assert getattr(film, "n_frames", 1) == 2
+
+
+def test_plot_takes_folders_and_says_what_it_leaves_out(
+    run: Run, tmp_path: Path, surface: Surface
+) -> None:
+    line = Surface.empty(Grid.regular((3, 1)), {}, {"name": "line"})
+    line.losses[:], line.evaluated[:] = np.arange(3.0)[:, None] + 1, True
+    surface.save(tmp_path / "all" / "a.h5")
+    surface.save(tmp_path / "all" / "deep" / "b.h5")
+    line.save(tmp_path / "all" / "c.h5")
+    (tmp_path / "all" / "d.h5").write_text("no surface")
+    wishes = ("--size", "3x2", "--dpi", "50", "--elevation", "50", "--azimuth=-20", "--zoom", "1.1")
+    result = run("plot", "all", "--names", "one, two", "--title", "Both", *wishes)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "all.png\n"
+    assert [told.split(":")[0] for told in result.stderr.splitlines()] == ["left out"] * 2
+    assert "d.h5" in result.stderr
+    assert "draw it with --kind line" in result.stderr
+    result = run("plot", "all", "--kind", "line", "--out", "line.svg")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("is a surface, not a line") == 2
+    result = run("plot", "all", "all/a.h5", "--kind", "curvature")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "holds no eigenvalues" in result.stderr
+    result = run("plot", "all/a.h5", "--quantity", "accuracy", "--dpi", "50", "--no-title")
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -284,17 +284,22 @@ def along(runs: Sequence[Run], scene: Scene) -> Aim:
             f"the plane holds {explained.sum():.1%} of the variation of {len(every)} nets "
             f"({explained[0]:.1%} and {explained[1]:.1%})"
         )
-        explained_variation = float(explained.sum())
+        parts: Facts = {
+            "explained_variation": float(explained.sum()),
+            "explained_variation_alpha": float(explained[0]),
+            "explained_variation_beta": float(explained[1]),
+        }
         paths = _followed(tracks, plane, scene)
     else:
         directions, paths = begun.directions, begun.surface.paths
-        explained_variation = float(begun.surface.settings["explained_variation"])
+        stored = begun.surface.settings  # older files have the sum alone
+        parts = {key: stored[key] for key in stored if key.startswith("explained_variation")}
     return Aim(
         directions,
         alpha=_between([float(value) for path in paths for value in path.alphas], _MARGIN),
         beta=_between([float(value) for path in paths for value in path.betas], _MARGIN),
         paths=paths if begun is None else (),
-        facts={**facts, "explained_variation": explained_variation},
+        facts={**facts, **parts},
     )
 
 
