@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import landscape
 from landscape import figures
 from landscape.checks import warnings
-from landscape.figures.parts import title
+from landscape.figures.captions import caption
 from landscape.grid import Grid, Interval
 from landscape.interactive.payload import content
 from landscape.notes import center, notes
@@ -170,15 +170,15 @@ def test_figures_and_page_show_them() -> None:
     bad = with_center(bowl(10), 5.0, 0.1)
     bad = replace(bad, provenance={**TEN, "name": "bad"})
     finding = warnings(bad)[0]
-    assert finding.text in title(bad)
+    assert finding.text in caption(bad)
     told = content(bad, "a", "1")
     assert finding.text in told["notes"]
     assert ("warning", str(finding)) in told["facts"]
     better: Any = {"better_net": "--net resnet20 --shortcut A-centered", "better_accuracy": 0.917}
     other = replace(bad, provenance=better)
-    assert all(len(line) < 60 for line in title(other).split("\n"))
     assert "accuracy 91.7 % with --net resnet20 --shortcut A-centered" in found(other)
-    assert "\n--net resnet20 --shortcut A-centered" in title(other)
+    drawn = figures.plot([other]).axes[0].get_title()
+    assert warnings(other)[0].text in " ".join(drawn.split())
 
 
 def test_lines_show_them_in_the_legend() -> None:

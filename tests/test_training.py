@@ -145,7 +145,7 @@ def test_the_checkpoints_of_others_are_not_deleted(digits: Dataset, tmp_path: Pa
 
 
 def test_schedules() -> None:
-    step = Recipe(epochs=300)
+    step = Recipe(epochs=300, schedule="step", warmup_epochs=0)
     assert [step.rate_at(e) for e in (0, 149.9, 150.1, 226, 276)] == pytest.approx(
         [0.1, 0.1, 0.01, 0.001, 0.0001]
     )
