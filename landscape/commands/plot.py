@@ -12,6 +12,7 @@ from matplotlib import style as styles
 from landscape import figures, progress, store
 from landscape.commands.options import LEVELS, PATH, SIZE, given, scale_options
 from landscape.commands.source import told_apart
+from landscape.commands.verb import Verb
 from landscape.errors import LandscapeError, SurfaceFileError, first_line
 from landscape.interactive.shelf import SUFFIXES
 from landscape.surface import Surface
@@ -28,9 +29,28 @@ _WITHOUT = {
 }
 _OF_LOSSES = ("scale", "maximum")
 _LONGEST_NAME = 100
+_GROUPS = {
+    "Picture": ("kind", "quantity", "scale", "maximum", "levels", "cmap"),
+    "Texts": ("names", "title", "no_title", "font", "font_size"),
+    "Camera": ("elevation", "azimuth", "zoom"),
+    "Film": ("motion", "seconds"),
+    "Output": ("out", "size", "dpi", "style"),
+}
+_ESSENTIAL = (
+    "kind",
+    "quantity",
+    "scale",
+    "maximum",
+    "names",
+    "title",
+    "elevation",
+    "azimuth",
+    "size",
+    "out",
+)
 
 
-@click.command()
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("paths", metavar="SURFACE...|FOLDER...", nargs=-1, required=True, type=PATH)
 @click.option("--kind", type=click.Choice(figures.KINDS), default="auto", show_default=True)
 @click.option(
