@@ -11,8 +11,8 @@ DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 .PHONY: demo test check format clean
 
 demo: $(VENV)/installed
-	$(BIN)/landscape train plain56 resnet56 --data digits --epochs 60 --schedule cosine \
-	    --out $(OUT)/runs
+	$(BIN)/landscape demo
+	$(BIN)/landscape train plain56 resnet56 --data digits --out $(OUT)/runs
 	$(BIN)/landscape scan $(OUT)/runs/plain56/last.pt $(OUT)/runs/resnet56/last.pt \
 	    --images 256 --points 25 --out $(OUT)
 	$(BIN)/landscape plot $(OUT)/plain56.h5 $(OUT)/resnet56.h5 --out $(OUT)/surfaces.png

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from landscape.atomic import replacing
+from landscape.brief import brief
 from landscape.data import Preprocessing
 from landscape.errors import CheckpointError, first_line
+from landscape.filetypes import is_hdf5
 from landscape.models import Net
 
 FORMAT = "landscape-checkpoint"
@@ -59,6 +61,8 @@ class Checkpoint:
     epoch: int | None = None
     history: Mapping[str, list[float]] = field(default_factory=dict)
     resume: Mapping[str, Any] = field(default_factory=dict)
+
+    __repr__ = brief
 
     @property
     def unwrapped(self) -> Mapping[str, Tensor]:
@@ -145,6 +149,10 @@ def load(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: {'not a' if path.exists() else 'no such'} file")
+    if is_hdf5(path):
+        raise CheckpointError(
+            f"{path} is a surface, not a checkpoint: show it with `landscape view {path}`"
+        )
     try:
         _check_sums(path)
         with warnings.catch_warnings():

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
@@ -12,7 +13,8 @@ import click
 from landscape import __version__, usercode
 from landscape.errors import LandscapeError, first_line
 
-_VERBS = {
+VERBS = {
+    "demo": "Show the surfaces of a plain and a residual network at once, without training.",
     "train": "Train nets on images.",
     "scan": "Sample the loss over a plane through trained weights.",
     "curvature": "Eigenvalues, trace and density of the Hessian at a net.",
@@ -27,17 +29,26 @@ class _Verbs(click.Group):
     """A group whose commands are imported on use: ``--help`` stays free of torch."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _VERBS:
+        if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"landscape.commands.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], VERBS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Commands are {', '.join(VERBS)}."
+            raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_VERBS.items()))
+            formatter.write_dl(list(VERBS.items()))
 
 
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from landscape.checkpoints import Checkpoint, load
 from landscape.data import as_tensors
 from landscape.errors import CheckpointError
-from landscape.losses import Loss, name_of
+from landscape.losses import Loss, name_of, named
 from landscape.memory import keep_freed_memory
+from landscape.notebook import default_progress
 from landscape.objective import Objective
 from landscape.parameters import Parameters, check_match, fingerprint
-from landscape.progress import Progress, Silent
+from landscape.progress import Progress
 from landscape.training import Recipe, make_optimizer, stream
 
 
@@ -35,7 +36,7 @@ def on_curve(first: Parameters, bend: Parameters, second: Parameters, t: float) 
 
 def connect(
     model: nn.Module,
-    loss: Loss,
+    loss: Loss | str,
     data: tuple[Any, Any],
     first: Parameters,
     second: Parameters,
@@ -63,7 +64,7 @@ def connect(
         like: What that checkpoint has beside the bend: buffers, and what is known of the net.
         device: By default a CPU.
         overwrite: Start anew, whatever ``path`` holds.
-        progress: Where to report to.
+        progress: Where to report to; by default a bar in a notebook, else nowhere.
 
     Returns:
         The parameters of the bend.
@@ -74,7 +75,8 @@ def connect(
         DataError: Data, model and loss do not fit together.
         ValueError: Both ends are the same.
     """
-    progress = progress or Silent()
+    progress = progress or default_progress()
+    loss = named(loss)
     keep_freed_memory()
     place = device or torch.device("cpu")
     objective = Objective.of(model, loss, *as_tensors(*data, "the data"), device=place)

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from landscape.brief import brief
 from landscape.errors import LandscapeError, first_line
 from landscape.evaluate import kernels
 from landscape.losses import ExampleLoss
@@ -51,6 +52,8 @@ class Eigenpairs:
     residuals: NDArray[np.float64]
     converged: bool
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -78,6 +81,8 @@ class Density:
     eigenvalues: NDArray[np.float64]
     values: NDArray[np.float64]
     width: float
+
+    __repr__ = brief
 
 
 class NotFiniteError(LandscapeError):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.archives import DATA_DIR_VARIABLE, READERS
+from landscape.brief import brief
 from landscape.errors import DataError
 from landscape.usercode import load_callable
 
@@ -122,6 +123,8 @@ class Dataset:
     x: Tensor
     y: Tensor
     preprocessing: Preprocessing | None = None
+
+    __repr__ = brief
 
     @property
     def num_classes(self) -> int:

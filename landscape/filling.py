@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from landscape import store
+from landscape.brief import brief
 from landscape.evaluate import Choice, NotSpreadError, Precision, Values, choose, run, spread
 from landscape.evaluate.clock import Clock, Timer, untimed
 from landscape.evaluate.profile import operations_per_image, report
@@ -69,6 +70,8 @@ class Stage:
     images: int
     missing: list[int]
     choice: Choice
+
+    __repr__ = brief
 
     @property
     def seconds(self) -> float:
@@ -139,7 +142,7 @@ def fill(surface: Surface, stage: Stage, job: Job, writer: store.Writer | None) 
                         if now - committed >= _SECONDS_PER_COMMIT:
                             writer.commit()
                             committed = time.monotonic()
-                progress.update(done, f"loss {values.loss:.4g}")
+                progress.update(done)
     finally:
         progress.stop()
         if writer is not None:
@@ -179,7 +182,7 @@ def fill_curvature(surface: Surface, job: Job, writer: store.Writer | None) -> S
                     writer.put(index, ends[:2], seconds=seconds, state=int(state.flat[index]))
                     writer.commit()
                 done += 1
-                job.progress.update(done, f"λ {ends[0]:.3g} to {ends[1]:.3g}")
+                job.progress.update(done)
         finally:
             job.progress.stop()
     return replace(surface, curvature=Curvature(lowest, highest, state, seconds))

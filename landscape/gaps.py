@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
-from scipy.spatial import QhullError
 
 _LOG_FROM_RATIO = 100.0
 
@@ -22,6 +20,9 @@ def fill(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.fl
     good = known & np.isfinite(values)
     if known.all() or not good.any():
         return result
+    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+    from scipy.spatial import QhullError
+
     numbers = values[good]
     log = numbers.min() > 0 and numbers.max() > _LOG_FROM_RATIO * numbers.min()
     numbers = np.log(numbers) if log else numbers

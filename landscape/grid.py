@@ -107,6 +107,9 @@ class Grid:
     def __hash__(self) -> int:
         return hash((self.alphas.tobytes(), self.betas.tobytes()))
 
+    def __repr__(self) -> str:
+        return f"Grid({self})"
+
     def __str__(self) -> str:
         return (
             f"{len(self.alphas)}x{len(self.betas)} points, "

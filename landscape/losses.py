@@ -4,17 +4,24 @@ import copy
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from landscape.brief import brief
 from landscape.errors import DataError, first_line
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """``loss(outputs, targets)``: one value per example, shape (examples, …), or their mean."""
+
+LOSSES: Mapping[str, Loss] = {
+    "cross_entropy": nn.functional.cross_entropy,
+    "mse": nn.functional.mse_loss,
+}
+"""Losses that can be given by name."""
 
 _NO_MEAN = (
     "the loss is not the plain mean of its values per example (a sum, class weights, ignored "
@@ -33,6 +40,8 @@ class ExampleLoss:
 
     call: Loss
     per_example: bool
+
+    __repr__ = brief
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return float64 losses, shape (examples,); their mean in every place if there is but that.
@@ -81,6 +90,20 @@ class ExampleLoss:
         if not right:
             raise ValueError(_NO_MEAN)
         return cls(single or loss, values.dim() > 0)
+
+
+def named(loss: Loss | str) -> Loss:
+    """Return a loss that may be given by its name.
+
+    Raises:
+        ValueError: It is neither a callable nor a name of :data:`LOSSES`.
+    """
+    if callable(loss):
+        return loss
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    given = repr(loss) if isinstance(loss, str) else type(loss).__name__
+    raise ValueError(f"loss must be {', '.join(LOSSES)} or a callable, not {given}")
 
 
 def is_cross_entropy(loss: Loss) -> bool:

@@ -15,12 +15,32 @@ def unfinished(surface: Surface) -> list[str]:
     return [f"{final:.0%} of the points from all their images"] if final < 1 else []
 
 
+def center(surface: Surface) -> list[str]:
+    """Return loss and accuracy at (0, 0), in a text, where that is an evaluated point.
+
+    Of several seeds they are the medians, which differ by rounding alone: all have one center.
+    """
+    middle = surface.median
+    if middle.center_loss is None:
+        return []
+    text = f"loss {Scale.label(middle.center_loss)}"
+    if middle.center_accuracy is not None:
+        text += f", accuracy {percent(middle.center_accuracy)}"
+    text += " at the center"
+    images = max(each.center_images or 0 for each in surface.all)
+    return [f"{text}, {images} images" if images else text]
+
+
+def percent(part: float) -> str:
+    """Return an accuracy from 0 to 1 as a text: ``97.1 %``."""
+    return f"{100 * part:.1f} %"
+
+
 def notes(surface: Surface) -> list[str]:
     """Return what else there is to tell, in some texts."""
     middle = surface.median
-    told = []
-    if middle.center_loss is not None:
-        told.append(f"loss {Scale.label(middle.center_loss)} at the center")
+    told: list[str] = []
+    told += center(surface)
     infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())
     if infinite:
         told.append(f"{infinite} points not finite")

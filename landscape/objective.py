@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
+from landscape.brief import brief
 from landscape.errors import DataError, LandscapeError, first_line
-from landscape.losses import ExampleLoss, Loss, is_cross_entropy
+from landscape.losses import ExampleLoss, Loss, is_cross_entropy, named
 from landscape.memory import is_out_of_memory
 from landscape.parameters import Parameters
 
@@ -36,6 +38,7 @@ class Objective:
         dtype: Floating-point type of the parameters, and of the loss.
         re_estimates: Whether BatchNorm has the statistics of the data at every point, not
             those it was trained with.
+        num_classes: The size of that dimension of the outputs, or None where there is none.
     """
 
     model: nn.Module
@@ -46,12 +49,15 @@ class Objective:
     images_per_batch: int
     dtype: torch.dtype
     re_estimates: bool = False
+    num_classes: int | None = None
+
+    __repr__ = brief
 
     @classmethod
     def of(
         cls,
         model: nn.Module,
-        loss: Loss,
+        loss: Loss | str,
         inputs: Tensor,
         targets: Tensor,
         *,
@@ -64,7 +70,7 @@ class Objective:
 
         Args:
             model: Any module; called as ``model(inputs)``.
-            loss: Called as ``loss(outputs, targets)``.
+            loss: As of :func:`landscape.scan`.
             inputs: Shape (examples, …).
             targets: Shape (examples, …).
             device: Where to compute.
@@ -78,6 +84,7 @@ class Objective:
             ValueError: There is no BatchNorm to re-estimate, or the loss is not a mean over
                 examples, or the model's output depends on which examples are together.
         """
+        loss = named(loss)
         if images_per_batch is not None and images_per_batch < 1:
             raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
         if len(inputs) == 0 or len(inputs) != len(targets):
@@ -96,8 +103,11 @@ class Objective:
         with torch.no_grad():
             outputs, some = _probe(own, inputs, min(size, _MANY))
             example_loss = ExampleLoss.of(loss, outputs, targets[some], targets)
-        classes = _class_dimension(outputs, targets[some], is_cross_entropy(loss))
-        return cls(own, example_loss, inputs, targets, classes, size, dtype, re_estimates)
+        dimension = _class_dimension(outputs, targets[some], is_cross_entropy(loss))
+        classes = None if dimension is None else outputs.shape[dimension]
+        return cls(
+            own, example_loss, inputs, targets, dimension, size, dtype, re_estimates, classes
+        )
 
     @property
     def center(self) -> Parameters:
@@ -117,6 +127,21 @@ class Objective:
     def num_images(self) -> int:
         """How many examples the loss is averaged over."""
         return len(self.inputs)
+
+    @property
+    def guess(self) -> Mapping[str, int | float]:
+        """What is known of answers that do not depend on the input; empty without classes.
+
+        ``classes`` is the number of outputs, ``guess_accuracy`` the fraction of the most
+        frequent label, the highest accuracy of one answer for all examples.
+        """
+        if self.num_classes is None:
+            return {}
+        _, counts = torch.unique(self.targets, return_counts=True)
+        return {
+            "classes": self.num_classes,
+            "guess_accuracy": int(counts.max()) / self.targets.numel(),
+        }
 
     def to(self, device: torch.device) -> "Objective":
         """Return the same on another device."""

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape.brief import brief
 from landscape.directions import Normalization, normalize, random_direction
 from landscape.parameters import Parameters, check_match, inner_product
 
@@ -33,6 +34,8 @@ class Plane:
     center: Parameters
     delta: Parameters
     eta: Parameters
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         check_match(self.delta, self.center, "direction delta")

@@ -16,8 +16,12 @@ SCALE_KINDS: tuple[str, ...] = get_args(ScaleKind)
 
 _ROUND = 9  # a number with no more characters is a round one
 _LOG_FROM_RATIO = 100.0
-_CLIP_FROM_RATIO = 20.0
+_CLIPPED_PART = 0.1  # of the points of any surface, at most
+_CLIPPED_FROM = 4.0  # times the range that the others need
+_KEPT_HEIGHT = 0.25  # of the picture, at least, for every surface that is clipped
 
+COLOR_MAP = "plasma"
+"""Of matplotlib, perceptually uniform; figures use it unless a style has another."""
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of Okabe and Ito, told apart by the colorblind."""
@@ -53,9 +57,11 @@ class Scale:
         Args:
             surfaces: One or more.
             kind: ``auto`` is logarithmic where the positive losses span a factor of 100.
-            maximum: Draw higher losses at this height; inf clips nothing. By default, and on a
-                linear scale alone, the height that 98 of 100 points of the lowest surface do
-                not exceed, where that is less than a twentieth of the whole range.
+            maximum: Draw higher losses at this height; inf clips nothing. By default only a
+                linear scale is clipped, and only where a few high points would take more than
+                three quarters of the picture: at the lowest loss that leaves nine of ten points
+                of every surface below it, and no surface in less than a quarter of the height
+                unless it needs no more. So it makes no surface flat that was not.
 
         Raises:
             LandscapeError: No surface has a finite loss, or for ``log`` no positive one, or
@@ -77,8 +83,8 @@ class Scale:
         low = float(positive.min() if log else values.min())
         high = float(values.max())
         if maximum is None and not log:
-            usual = _usual_height(surfaces)
-            if usual > low and high - low > _CLIP_FROM_RATIO * (usual - low):
+            usual = _usual_height(surfaces, low)
+            if usual > low and high - low > _CLIPPED_FROM * (usual - low):
                 maximum = usual
         if maximum is not None and maximum < high:
             if not maximum > low:
@@ -94,8 +100,13 @@ class Scale:
     def heights(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is drawn: clipped losses or their logarithms; nan where not finite."""
         finite = np.where(np.isfinite(losses), losses, np.nan)
-        clipped = np.clip(finite, self.low, self.high)
-        return (np.log10(clipped) if self.log else clipped).astype(np.float64)
+        return self.unclipped(np.minimum(finite, self.high))
+
+    def unclipped(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the same with higher losses than :attr:`high` above it."""
+        finite = np.where(np.isfinite(losses), losses, np.nan)
+        raised = np.maximum(finite, self.low)
+        return (np.log10(raised) if self.log else raised).astype(np.float64)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -149,13 +160,18 @@ def _own_losses(surface: Surface) -> NDArray[np.float64]:
     return every[np.isfinite(every)]
 
 
-def _usual_height(surfaces: Sequence[Surface]) -> float:
-    """Return the height that 98 of 100 points of the lowest surface do not exceed."""
+def _usual_height(surfaces: Sequence[Surface], low: float) -> float:
+    """Return the lowest maximum that clips few points of every surface and flattens none."""
     heights = []
     for surface in surfaces:
         values = np.sort(surface.losses[surface.evaluated & np.isfinite(surface.losses)])
-        heights += [float(values[int(0.98 * (len(values) - 1))])] if len(values) else []
-    return min(heights)
+        if not len(values):
+            continue
+        few = float(values[math.ceil((1 - _CLIPPED_PART) * len(values)) - 1])
+        # Its lowest point stands in the picture at 1 - _KEPT_HEIGHT, at most.
+        kept = low + (float(values[0]) - low) / (1 - _KEPT_HEIGHT)
+        heights.append(min(max(few, kept), float(values[-1])))
+    return max(heights)
 
 
 def _round_up(step: float) -> float:

@@ -19,28 +19,40 @@ from landscape.data import as_tensors
 from landscape.directions import RECIPE, Normalization
 from landscape.errors import DataError
 from landscape.evaluate import Choice, Precision, check_precision, kernels, values_at
-from landscape.filling import Job, Stage, fill, fill_curvature, in_fixed_order, next_stage
+from landscape.filling import (
+    Job,
+    Stage,
+    fill,
+    fill_curvature,
+    in_fixed_order,
+    label,
+    next_stage,
+)
 from landscape.foreign import load_directions
 from landscape.grid import Grid, Interval
-from landscape.losses import Loss, name_of
+from landscape.losses import Loss, name_of, named
 from landscape.memory import keep_freed_memory
+from landscape.notebook import default_progress
 from landscape.objective import Objective, check_same_loss
 from landscape.parameters import Parameters, fingerprint
 from landscape.plane import Plane
-from landscape.progress import Progress, Silent, duration
+from landscape.progress import Progress, duration
 from landscape.surface import Curvature, Facts, Mark, Surface, Trajectory
+from landscape.threads import fastest_num_threads, num_threads
 
 Statistics = Literal["keep", "re-estimate"]
 STATISTICS: tuple[str, ...] = get_args(Statistics)
 
 # A scan over all images on a CPU that takes longer than this gets a tolerance.
 _LONG, _TOLERANCE = 600.0, 0.01
+# To find the best number of threads.
+_IMAGES_OF_A_TRIAL = 64
 
 
 def scan(
     model: nn.Module,
-    loss: Loss,
-    data: tuple[Any, Any],
+    loss: Loss | str = "cross_entropy",
+    data: tuple[Any, Any] | None = None,
     *,
     points: int | Sequence[int] = 51,
     alpha: Interval = (-1.0, 1.0),
@@ -72,15 +84,16 @@ def scan(
     is copied; yours is left exactly as it is.
 
     Example:
-        >>> surface = landscape.scan(model, loss, (x, y), points=51, seed=0)
+        >>> surface = landscape.scan(model, data=(x, y), points=51, seed=0)
         >>> surface.losses[25, 25]  # at the trained weights
 
     Args:
         model: Any module, trained; called as ``model(x)``.
-        loss: Called as ``loss(outputs, targets)``; returns one value per example, or their
-            mean (then no standard error is known). Losses of torch do either.
+        loss: ``cross_entropy``, ``mse``, or a callable, called as ``loss(outputs, targets)``;
+            it returns one value per example, or their mean (then no standard error is known).
+            Losses of torch do either.
         data: ``(x, y)``, tensors or arrays with one entry per example, as the model takes
-            them.
+            them. Required.
         points: Points per axis, or (along alpha, along beta).
         alpha: First and last coordinate along δ.
         beta: First and last coordinate along η; as ``alpha`` where not given.
@@ -114,10 +127,11 @@ def scan(
         name: What figures call it; by default the model's class.
         settings: Further facts that determine the values; compared on resuming.
         provenance: Further facts to store with the result.
-        progress: Where to report to.
+        progress: Where to report to; by default a bar in a notebook, else nowhere.
         profile: Report where the time went as well.
 
     Raises:
+        TypeError: ``data`` is not given.
         ValueError: An argument is out of its range.
         DataError: Data, model and loss do not fit together.
         ParameterMismatchError: Given directions do not fit the model.
@@ -126,7 +140,10 @@ def scan(
         LandscapeError: The loss is random.
         OSError: The file cannot be written.
     """
-    progress = progress or Silent()
+    if data is None:
+        raise TypeError("scan() needs examples by name: scan(model, data=(x, y))")
+    loss = named(loss)
+    progress = progress or default_progress()
     grid = Grid.regular(points, alpha, beta)
     _check_choices(tolerance, batchnorm)
     if curvature and (repeats > 1 or batchnorm != "keep"):
@@ -154,6 +171,7 @@ def scan(
         images_per_batch=images_per_batch,
         re_estimates=batchnorm == "re-estimate",
     )
+    threads = _fastest_num_threads(objective)
     planes, origin = _planes(objective, directions, seed, normalize, repeats)
     if curvature and planes[0].center.keys() != objective.center.keys():
         raise ValueError("curvature is not computed where directions move buffers")
@@ -179,8 +197,9 @@ def scan(
         },
         {
             "name": name or type(model).__name__,
-            **_environment(places[0]),
+            **_environment(places[0], threads),
             "images_per_batch": objective.images_per_batch,
+            **objective.guess,
             **(provenance or {}),
         },
     )
@@ -191,7 +210,7 @@ def scan(
         curvature=Curvature.empty(grid) if curvature else None,
     )
     job = Job(objective, planes[0], precision, images_per_batch, 0.0, progress, profile, places)
-    with kernels(tf32=False):
+    with kernels(tf32=False), num_threads(threads):
         return _scan(surface, job, planes, tolerance, path, overwrite, store_directions)
 
 
@@ -316,8 +335,11 @@ def _complete(
         own = replace(job, plane=plane)
         own_stage = stage or next_stage(part, own)
         stage = None
-        done.append(part if own_stage is None else _fill(surface, own_stage, own, path, number))
-        if own_stage is not None:
+        if own_stage is None:
+            job.progress.note(f"{label(part)}: all losses are there already")
+            done.append(part)
+        else:
+            done.append(_fill(surface, own_stage, own, path, number))
             job = replace(job, precision=own_stage.choice.way.precision)
     whole = replace(done[0], repeats=tuple(done[1:]))
     if not curvature:
@@ -472,7 +494,16 @@ def _given_plane(
     return Plane({**center, **buffers}, delta, eta).to(example.device, example.dtype)
 
 
-def _environment(device: torch.device) -> Mapping[str, str | int]:
+def _fastest_num_threads(objective: Objective) -> int:
+    """Return how many threads are fastest for a forward pass at this moment."""
+    some = objective.inputs[: min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)]
+    if some.device.type != "cpu":
+        return torch.get_num_threads()
+    with torch.no_grad():
+        return fastest_num_threads(lambda: objective.model(some))
+
+
+def _environment(device: torch.device, threads: int) -> Mapping[str, str | int]:
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "landscape": landscape.__version__,
@@ -480,7 +511,7 @@ def _environment(device: torch.device) -> Mapping[str, str | int]:
         "python": platform.python_version(),
         "device": str(device),
         "hardware": hardware(device),
-        "threads": torch.get_num_threads(),
+        "threads": threads,
     }
 
 

@@ -15,19 +15,21 @@ from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from landscape.atomic import replacing
 from landscape.errors import SurfaceFileError, first_line
+from landscape.filetypes import is_torch
 from landscape.grid import Grid
-from landscape.parameters import Parameters
-from landscape.plane import Plane
 from landscape.surface import Curvature, Facts, Mark, Surface, Trajectory
+
+if TYPE_CHECKING:
+    from landscape.parameters import Parameters
+    from landscape.plane import Plane
 
 fcntl: ModuleType | None
 try:
@@ -45,7 +47,7 @@ _TRAJECTORY = ("steps", "alphas", "betas", "distances", "losses", "plane_losses"
 
 
 def save(
-    surface: Surface, path: Path, *, directions: Plane | None = None, overwrite: bool = False
+    surface: Surface, path: Path, *, directions: "Plane | None" = None, overwrite: bool = False
 ) -> None:
     """Write a surface to a new file, which appears complete or not at all.
 
@@ -66,7 +68,7 @@ def save(
 
 
 def amend(
-    path: Path, change: Callable[[Surface], Surface], *, directions: Plane | None = None
+    path: Path, change: Callable[[Surface], Surface], *, directions: "Plane | None" = None
 ) -> Surface:
     """Replace a file by a changed one, while no other process can write it, and return that.
 
@@ -85,7 +87,7 @@ def amend(
     return changed
 
 
-def _replace(path: Path, surface: Surface, directions: Plane | None) -> None:
+def _replace(path: Path, surface: Surface, directions: "Plane | None") -> None:
     # In memory first: on a full disk the HDF5 library brings the process down.
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
@@ -94,7 +96,7 @@ def _replace(path: Path, surface: Surface, directions: Plane | None) -> None:
         temporary.write_bytes(content.getbuffer())
 
 
-def _write(file: Any, surface: Surface, directions: Plane | None) -> None:
+def _write(file: Any, surface: Surface, directions: "Plane | None") -> None:
     file.attrs["format"] = FORMAT
     file.attrs["format_version"] = VERSION
     file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
@@ -462,6 +464,10 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     try:
         file = _open_unlocked(path)
     except OSError as error:
+        if is_torch(path):
+            raise SurfaceFileError(
+                f"{path} is a checkpoint, not a surface: make one with `landscape scan {path}`"
+            ) from error
         raise SurfaceFileError(f"{path} is not a whole HDF5 file: {error}") from error
     with file:
         yield file
@@ -483,7 +489,7 @@ def stores_directions(path: Path) -> bool:
         return "directions" in file
 
 
-def load_stored_directions(path: Path) -> tuple[Parameters, Parameters]:
+def load_stored_directions(path: Path) -> "tuple[Parameters, Parameters]":
     """Read δ and η from one of our files.
 
     Raises:
@@ -500,14 +506,16 @@ def load_stored_directions(path: Path) -> tuple[Parameters, Parameters]:
         return _read_direction(file["directions/delta"]), _read_direction(file["directions/eta"])
 
 
-def _write_direction(group: Any, direction: Parameters) -> None:
+def _write_direction(group: Any, direction: "Parameters") -> None:
     # Numbered, since parameter names may hold a slash, which HDF5 reads as a path.
     for number, (name, tensor) in enumerate(direction.items()):
         dataset = group.create_dataset(f"{number:05d}", data=tensor.cpu().numpy())
         dataset.attrs["name"] = name
 
 
-def _read_direction(group: Any) -> Parameters:
+def _read_direction(group: Any) -> "Parameters":
+    import torch
+
     return {
         str(group[key].attrs["name"]): torch.from_numpy(group[key][()]) for key in sorted(group)
     }

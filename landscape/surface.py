@@ -5,11 +5,12 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.brief import brief
 from landscape.errors import LandscapeError
 from landscape.gaps import fill
 from landscape.grid import Grid
@@ -74,6 +75,8 @@ class Trajectory:
     plane_losses: NDArray[np.float64]
     unit: str = "epoch"
 
+    __repr__ = brief
+
     @property
     def is_off_plane(self) -> bool:
         """Whether its distances are more than the rounding of float32 weights."""
@@ -102,6 +105,8 @@ class Curvature:
     highest: NDArray[np.float64]
     state: NDArray[np.uint8]
     seconds: float = 0.0
+
+    __repr__ = brief
 
     @classmethod
     def empty(cls, grid: Grid) -> "Curvature":
@@ -197,8 +202,12 @@ class Surface:
     @property
     def quantity(self) -> str:
         """What the losses are, with their unit where it is known."""
-        loss = str(self.settings.get("loss", ""))
-        return "mean cross-entropy (nats)" if loss in _CROSS_ENTROPIES else "mean loss"
+        return "mean cross-entropy (nats)" if self.is_cross_entropy else "mean loss"
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        """Whether the loss is torch's own cross entropy, without label smoothing."""
+        return str(self.settings.get("loss", "")) in _CROSS_ENTROPIES
 
     @property
     def final(self) -> NDArray[np.bool_]:
@@ -270,13 +279,36 @@ class Surface:
         return replace(self, **arrays, evaluated=evaluated, repeats=())
 
     @property
-    def center_loss(self) -> float | None:
-        """The loss at (0, 0), or None where that is not an evaluated point of the grid."""
+    def center(self) -> tuple[int, int] | None:
+        """The index of the point (0, 0), or None where the grid has no such point."""
         i = np.flatnonzero(self.grid.alphas == 0)
         j = np.flatnonzero(self.grid.betas == 0)
-        if not (i.size and j.size and self.evaluated[i[0], j[0]]):
-            return None
-        return float(self.losses[i[0], j[0]])
+        return (int(i[0]), int(j[0])) if i.size and j.size else None
+
+    @property
+    def center_loss(self) -> float | None:
+        """The loss at (0, 0), or None where that is not an evaluated point of the grid."""
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        return float(self.losses[center]) if known else None
+
+    @property
+    def center_accuracy(self) -> float | None:
+        """The accuracy at (0, 0), 0 to 1.
+
+        None where that is not an evaluated point of the grid, or the accuracy is not defined.
+        """
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        accuracy = float(self.accuracies[center]) if known else math.nan
+        return accuracy if math.isfinite(accuracy) else None
+
+    @property
+    def center_images(self) -> int | None:
+        """How many images the values at (0, 0) are from, or None where there are none."""
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        return int(self.examples[center]) if known else None
 
     def loss_at(self, alpha: float, beta: float) -> float:
         """Return the loss between the points of the grid, linear along both axes.
@@ -324,8 +356,35 @@ class Surface:
 
         return figures.plot([self], **options)
 
-    def view(self, html: str | Path | None = None, **options: Any) -> Path:
-        """Open an interactive page; see :func:`landscape.interactive.view`."""
+    @overload
+    def view(self, html: str | Path, **options: Any) -> Path: ...
+    @overload
+    def view(self, html: None = None, **options: Any) -> Path | None: ...
+    def view(self, html: str | Path | None = None, **options: Any) -> Path | None:
+        """Open an interactive page, or display it in a notebook.
+
+        See :func:`landscape.interactive.view`.
+        """
         from landscape import interactive
 
         return interactive.view([self], html, **options)
+
+    def __repr__(self) -> str:
+        """Return one line: name, grid, and what is known of the losses."""
+        done, total = self.done
+        facts = [
+            repr(self.name),
+            str(self.grid),
+            *([f"{done} of {total} points done"] if done < total else []),
+            *([f"{len(self.all)} seeds"] if self.repeats else []),
+        ]
+        center = self.median.center_loss
+        if center is not None:
+            facts.append(f"loss {center:.3g} at the center")
+        return f"Surface({', '.join(facts)})"
+
+    def _repr_html_(self) -> str:
+        """Return a picture and the facts, for notebooks."""
+        from landscape import summary
+
+        return summary.html(self)

@@ -1,12 +1,14 @@
 """Plain and residual nets for small images (He et al. 2016, section 4.2)."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Shortcut = Literal["A", "B", "none"]
+Shortcut = Literal["A", "A-centered", "B", "none"]
+SHORTCUTS: tuple[str, ...] = get_args(Shortcut)[:-1]
+"""Those of residual nets."""
 
 
 class Block(nn.Module):
@@ -17,8 +19,10 @@ class Block(nn.Module):
         channels: Channels of the output.
         stride: Stride of the first convolution.
         shortcut: ``none`` for a plain net. Else the identity; where the shape changes,
-            ``A`` takes every ``stride``-th pixel and appends zero channels (no
-            parameters), ``B`` is a 1×1 convolution with BatchNorm.
+            ``A`` and ``A-centered`` have no parameters: they take every ``stride``-th pixel
+            and add channels of zeros (see :class:`PadShortcut`), ``A`` after the input's
+            channels, ``A-centered`` before and after them. ``B`` is a 1×1 convolution with
+            BatchNorm.
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int, shortcut: Shortcut) -> None:
@@ -30,8 +34,11 @@ class Block(nn.Module):
         self.residual = shortcut != "none"
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != channels:
+            extra = channels - in_channels
             if shortcut == "A":
-                self.shortcut = PadShortcut(channels - in_channels, stride)
+                self.shortcut = PadShortcut(0, extra, stride)
+            elif shortcut == "A-centered":
+                self.shortcut = PadShortcut(extra // 2, extra - extra // 2, stride)
             elif shortcut == "B":
                 self.shortcut = nn.Sequential(
                     nn.Conv2d(in_channels, channels, 1, stride, bias=False),
@@ -44,23 +51,36 @@ class Block(nn.Module):
 
 
 class PadShortcut(nn.Module):
-    """Option A: subsample, and append channels of zeros. No parameters."""
+    """Option A: subsample, and add channels of zeros. No parameters.
 
-    def __init__(self, extra_channels: int, stride: int) -> None:
+    With d more output than input channels, option A has (0, d) of them before and after the
+    input's channels. The centered form has (⌊d/2⌋, ⌈d/2⌉): where the channels double, a
+    quarter of the output's channels at each end, as in a widely used implementation for
+    CIFAR-10 (akamaster/pytorch_resnet_cifar10).
+
+    Args:
+        before: Channels of zeros before the input's.
+        after: Channels of zeros after the input's.
+        stride: Take every ``stride``-th pixel along both axes.
+    """
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
-        self.extra_channels = extra_channels
+        self.before = before
+        self.after = after
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra_channels))
+        pixels = x[:, :, :: self.stride, :: self.stride]
+        return F.pad(pixels, (0, 0, 0, 0, self.before, self.after))
 
 
 class ResNet(nn.Module):
     """A net of depth 6n+2: one convolution, three stages of n blocks, one linear layer.
 
-    Plain (``shortcut="none"``) and option-A nets of one depth have the same parameter names
-    and shapes, and from one seed the same initial weights. Any image size works: the last
-    feature map is averaged over all its pixels.
+    Plain (``shortcut="none"``) and option-A nets of one depth, centered or not, have the same
+    parameter names and shapes, and from one seed the same initial weights. Any image size
+    works: the last feature map is averaged over all its pixels.
 
     Args:
         depth: 6n+2: 20, 32, 44, 56, 110, ….

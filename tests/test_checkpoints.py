@@ -160,6 +160,7 @@ def test_a_flipped_bit_is_noticed(state: dict[str, torch.Tensor], tmp_path: Path
         {"history": {"a": "b"}},
         {"recipe": None},
         {"net": {"name": 3}},
+        {"net": {"name": "resnet8", "shortcut": "C"}},
         {"data": 7},
         {"preprocessing": {"mean": (0.0,), "std": (0.0,)}},
         {"epoch": "x"},

@@ -10,16 +10,21 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
+import click
 import h5py
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from PIL import Image
 
 import landscape
+from landscape.cli import VERBS
 from landscape.commands.source import told_apart
+from landscape.commands.verb import Verb
 from landscape.grid import Grid
 from landscape.models import Net
 from landscape.surface import Surface
@@ -57,6 +62,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(folder / "plain8-resnet8.png"),
     ]
     assert "took" in result.stderr
+    next_one = "next: landscape scan " + " ".join(result.stdout.split()[:2])
+    assert result.stderr.endswith(f"{next_one}\n")
     return folder
 
 
@@ -66,6 +73,7 @@ def test_train_scan_plot_view_info(runs: Path, run: Run, tmp_path: Path) -> None
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines() == ["surfaces/plain8.h5", "surfaces/resnet8.h5"]
     assert "6 points × 40 images, about" in result.stderr
+    assert result.stderr.endswith("see it: landscape view surfaces/plain8.h5 surfaces/resnet8.h5\n")
     surface = landscape.load(tmp_path / "surfaces" / "resnet8.h5")
     assert surface.is_complete
     assert surface.settings["net"] == "resnet8"
@@ -98,7 +106,9 @@ def test_a_scan_is_resumed_and_another_refused(runs: Path, run: Run, tmp_path: P
     arguments = ("scan", runs / "plain8" / "last.pt", *SCAN, "--out", "a.h5")
     assert run(*arguments).returncode == 0
     before = (tmp_path / "a.h5").read_bytes()
-    assert run(*arguments).returncode == 0
+    again = run(*arguments)
+    assert again.returncode == 0
+    assert "a: all losses are there already" in again.stderr
     assert (tmp_path / "a.h5").read_bytes() == before
     result = run(*arguments, "--seed", "7")
     assert result.returncode == 1
@@ -422,17 +432,27 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("train plain8 --epochs 0", 2, "epochs must be 1 or more"),
         ("train plain8 --out file --epochs 1", 1, "file"),
         ("plot original.h5", 1, "not a surface of landscape"),
-        ("plot good.pt", 1, "not a whole HDF5 file"),
+        ("plot good.pt", 1, "a checkpoint, not a surface: make one with `landscape scan good.pt`"),
         ("plot none.h5", 1, "no such file"),
         ("plot x.h5 --out a.jpg", 2, "must end in"),
         ("plot x.h5 --levels 3,1", 2, "rising losses"),
         ("plot x.h5 --cmap virids", 2, "no color map"),
         ("plot x.h5 --kind curvature --max 3", 2, "--max changes nothing in --kind curvature"),
-        ("plot x.h5 --kind surface --levels 1,2", 2, "--levels changes nothing"),
+        ("plot x.h5 --kind heatmap --levels 1,2", 2, "--levels changes nothing"),
+        ("plot x.h5 --kind contour --zoom 2", 2, "--zoom changes nothing in --kind contour"),
+        ("plot line.h5 --azimuth 2", 2, "--azimuth changes nothing in --kind line"),
+        ("plot line.h5 --no-title", 2, "--no-title changes nothing in --kind line"),
+        ("plot x.h5 --kind path --quantity loss", 2, "--quantity changes nothing"),
+        ("plot x.h5 --quantity accuracy --max 3", 2, "--max is for losses"),
+        ("plot x.h5 --title a --no-title", 2, "--title and --no-title contradict"),
+        ("plot x.h5 --names a,b", 2, "expected 1 names"),
+        ("plot lonely", 1, "lonely holds no surface"),
         ("view original.h5", 1, "original program"),
         ("info original.h5", 1, "original program"),
         ("info none", 1, "no such file"),
-        ("scna x", 2, "No such command"),
+        ("scan x.h5", 1, "a surface, not a checkpoint: show it with `landscape view x.h5`"),
+        ("scna x", 2, "No such command 'scna'. Did you mean 'scan'?"),
+        ("xyz", 2, "Commands are demo, train, scan"),
     ],
 )
 def test_wrong_input_gets_one_line(bad: Path, run: Run, command: str, code: int, text: str) -> None:
@@ -450,7 +470,7 @@ def test_wrong_input_gets_one_line(bad: Path, run: Run, command: str, code: int,
     assert not list(bad.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("verb", ["train", "scan", "curvature", "connect", "plot", "view", "info"])
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
     for flag in ("-h", "--help"):
         result = run(verb, flag)
@@ -459,6 +479,23 @@ def test_every_verb_has_help_with_an_example(run: Run, verb: str) -> None:
         example = lines.index("  Example:")
         assert lines[example + 1].startswith(f"    landscape {verb} ")
         assert "\\b" not in result.stdout
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_option_is_in_one_group_and_the_short_help_is_short(verb: str) -> None:
+    command = import_module(f"landscape.commands.{verb}").command
+    if not isinstance(command, Verb):
+        assert len(command.params) <= 10
+        return
+    own = {str(param.name) for param in command.params if isinstance(param, click.Option)}
+    assert sorted(own) == sorted(name for names in command.groups.values() for name in names)
+    assert len(command.essential) == 10
+    short, long = (CliRunner().invoke(command, [flag]).output for flag in ("-h", "--help"))
+    options = r"^  --?[a-z]"
+    assert len(re.findall(options, short, re.MULTILINE)) == 11
+    assert len(re.findall(options, long, re.MULTILINE)) == len(own) + 2
+    for title in command.groups:
+        assert f"\n{title}:\n" in long
 
 
 def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path) -> None:
@@ -528,6 +565,10 @@ def test_planes_paths_curves_and_curvature(runs: Path, run: Run, tmp_path: Path)
     assert "of the variation of 3 nets" in said
     path = landscape.load(tmp_path / "path.h5").paths[0]
     assert path.steps.tolist() == [0, 1, 2]
+    settings = landscape.load(tmp_path / "path.h5").settings
+    parts = [float(settings[f"explained_variation{axis}"]) for axis in ("_alpha", "_beta", "")]
+    assert parts[0] >= parts[1] > 0
+    assert parts[0] + parts[1] == pytest.approx(parts[2])
     assert path.distances == pytest.approx(np.zeros(3), abs=1e-3)  # three nets are on a plane
     for kind in ("path", "surface"):
         done("plot", "path.h5", "--kind", kind, "--out", f"{kind}.pdf")
@@ -682,6 +723,33 @@ def test_plot_to_the_wishes_of_a_paper(run: Run, tmp_path: Path, surface: Surfac
     assert "2/2" in result.stderr
     with Image.open(tmp_path / "a.gif") as film:
         assert getattr(film, "n_frames", 1) == 2
+
+
+def test_plot_takes_folders_and_says_what_it_leaves_out(
+    run: Run, tmp_path: Path, surface: Surface
+) -> None:
+    line = Surface.empty(Grid.regular((3, 1)), {}, {"name": "line"})
+    line.losses[:], line.evaluated[:] = np.arange(3.0)[:, None] + 1, True
+    surface.save(tmp_path / "all" / "a.h5")
+    surface.save(tmp_path / "all" / "deep" / "b.h5")
+    line.save(tmp_path / "all" / "c.h5")
+    (tmp_path / "all" / "d.h5").write_text("no surface")
+    wishes = ("--size", "3x2", "--dpi", "50", "--elevation", "50", "--azimuth=-20", "--zoom", "1.1")
+    result = run("plot", "all", "--names", "one, two", "--title", "Both", *wishes)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "all.png\n"
+    assert [told.split(":")[0] for told in result.stderr.splitlines()] == ["left out"] * 2
+    assert "d.h5" in result.stderr
+    assert "draw it with --kind line" in result.stderr
+    result = run("plot", "all", "--kind", "line", "--out", "line.svg")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("is a surface, not a line") == 2
+    result = run("plot", "all", "all/a.h5", "--kind", "curvature")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "holds no eigenvalues" in result.stderr
+    result = run("plot", "all/a.h5", "--quantity", "accuracy", "--dpi", "50", "--no-title")
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d import Axes3D
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from landscape import figures
 from landscape.errors import LandscapeError
+from landscape.figures.between import between, finer
+from landscape.figures.parts import line_color
+from landscape.figures.relief import Polygons, relief
 from landscape.figures.surfaces import Picture
 from landscape.grid import Grid
+from landscape.scale import Scale
 from landscape.surface import Curvature, Mark, Surface, Trajectory
 from tests.reporters import Told
 
@@ -56,27 +64,93 @@ def test_contours_stand_where_the_loss_is(slope: Surface) -> None:
     assert "2.5" in [text.get_text() for text in axes.texts]
 
 
-def test_the_3d_mesh_has_every_sample_and_is_not_thinned(
+def relief_of(surface: Surface, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Polygons:
+    """Draw a surface and return its polygons."""
+    made = []
+
+    def record(*arguments: Any) -> Polygons:
+        made.append(relief(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("landscape.figures.surfaces.relief", record)
+    axes = drawn(surface.plot(**options))
+    assert len(axes.collections[0].get_facecolor()) == len(made[-1].corners)  # not thinned
+    return made[-1]
+
+
+def test_the_relief_has_every_sample_and_is_not_thinned(
     slope: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meshes = []
-    original = Axes3D.plot_surface
-
-    def record(self: Any, x: Any, y: Any, z: Any, **options: Any) -> Any:
-        meshes.append((x, y, z))
-        return original(self, x, y, z, **options)
-
-    monkeypatch.setattr(Axes3D, "plot_surface", record)
     fine = Surface.empty(Grid.regular((81, 71)), {}, {})
     fine.losses[:] = np.random.default_rng(0).random((81, 71)) + 1
     fine.evaluated[:] = True
-    assert len(drawn(fine.plot()).collections[0].get_facecolor()) >= 80 * 70
     for surface in (slope, fine):
-        surface.plot()
-        corners = {tuple(np.round(c, 9)) for c in zip(*(a.flat for a in meshes[-1]), strict=True)}
+        polygons = relief_of(surface, monkeypatch)
+        corners = {tuple(corner) for corner in np.round(polygons.corners.reshape(-1, 3), 9)}
         for i, alpha in enumerate(surface.grid.alphas):
             for j, beta in enumerate(surface.grid.betas):
                 assert tuple(np.round([alpha, beta, surface.losses[i, j]], 9)) in corners
+
+
+def test_the_relief_has_contour_lines_at_their_heights(
+    slope: Surface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polygons = relief_of(slope, monkeypatch, levels=[2.5, 3.5, 77])
+    lines = polygons.corners[polygons.fill[:, 3] == 0]
+    np.testing.assert_array_equal(np.unique(lines[..., 2]), [2.5, 3.5])
+    for level in (2.5, 3.5):  # it rises along alpha alone: from one end of beta to the other
+        line = lines[lines[:, 0, 2] == level]
+        assert np.ptp(line[..., 0]) < 1e-9
+        assert line[..., 0].mean() == pytest.approx(level - 2)
+        np.testing.assert_allclose(np.abs(line[:, 0] - line[:, 1]).sum(), 1)
+
+
+def test_a_relief_is_lit_from_one_side_and_level_places_have_the_colors_of_the_bar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    roof = Surface.empty(Grid.regular((3, 2), (-1, 1)), {}, {})
+    roof.losses[:], roof.evaluated[:] = np.array([1.0, 2, 1])[:, None], True
+    polygons = relief_of(roof, monkeypatch, levels=[77])
+    middle = polygons.corners[:, :, 0].mean(axis=1)
+    left, right = (polygons.fill[side, :3].sum(axis=1) for side in (middle < 0, middle > 0))
+    assert left.mean() > 1.2 * right.mean()
+    heights = polygons.corners[..., 2].mean(axis=1)
+    flat = replace(roof, losses=np.full_like(roof.losses, 1.5))
+    polygons = relief_of(flat, monkeypatch, scale=Scale(1.0, 2.0, False))
+    expected = plt.get_cmap("plasma")(0.5)
+    np.testing.assert_allclose(polygons.fill, np.tile(expected, (len(polygons.fill), 1)))
+    assert heights.max() <= 2
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(2, 7))
+def test_between_samples_there_are_no_hills_or_holes(seed: int, rows: int, columns: int) -> None:
+    rng = np.random.default_rng(seed)
+    grid = Grid(np.sort(rng.normal(size=rows)), np.sort(rng.normal(size=columns)))
+    heights = 10 ** rng.normal(0, 2, grid.shape)
+    alphas, betas = finer(grid.alphas, 40), finer(grid.betas, 30)
+    fine = between(grid, heights, alphas, betas)
+    i, j = np.searchsorted(alphas, grid.alphas), np.searchsorted(betas, grid.betas)
+    rounding = 1e-12 * heights.max()
+    np.testing.assert_allclose(fine[np.ix_(i, j)], heights, rtol=0, atol=rounding)
+    for a in range(rows - 1):
+        for b in range(columns - 1):
+            inside = fine[i[a] : i[a + 1] + 1, j[b] : j[b + 1] + 1]
+            corners = heights[a : a + 2, b : b + 2]
+            assert inside.min() >= corners.min() - rounding
+            assert inside.max() <= corners.max() + rounding
+
+
+def test_between_samples_neither_axis_is_preferred_and_holes_stay_holes() -> None:
+    grid = Grid.regular((5, 4))
+    heights = np.random.default_rng(0).random((5, 4))
+    alphas, betas = finer(grid.alphas, 20), finer(grid.betas, 24)
+    turned = between(Grid(grid.betas, grid.alphas), heights.T, betas, alphas)
+    np.testing.assert_allclose(between(grid, heights, alphas, betas), turned.T)
+    heights[0, 0] = np.nan
+    missing = np.isnan(between(grid, heights, alphas, betas))
+    inside = (alphas < grid.alphas[1])[:, None] & (betas < grid.betas[1])
+    np.testing.assert_array_equal(missing, inside)
+    assert np.isnan(between(grid, np.full((5, 4), np.nan), alphas, betas)).all()
 
 
 def test_surfaces_side_by_side_share_colors(slope: Surface, surface: Surface) -> None:
@@ -178,7 +252,7 @@ def test_vector_files_stay_small(tmp_path: Path) -> None:
     fine = Surface.empty(Grid.regular(101), {}, {})
     fine.losses[:], fine.evaluated[:] = np.random.default_rng(0).random((101, 101)), True
     figures.save(fine.plot(), tmp_path / "a.svg")
-    assert (tmp_path / "a.svg").stat().st_size < 1_500_000
+    assert (tmp_path / "a.svg").stat().st_size < 2_500_000  # noise does not compress
 
 
 def test_wrong_kinds_are_refused(slope: Surface) -> None:
@@ -267,7 +341,8 @@ def test_seeds_that_are_not_finished_are_told(slope: Surface) -> None:
     later.evaluated[:] = False
     later.losses[:] = np.nan
     axes = drawn(replace(slope, repeats=(later,)).plot(kind="heatmap"))
-    assert axes.get_title() == "slope\n50% of the points, median of 2 seeds, 1 at some points"
+    told = " ".join(axes.get_title().split())  # lines are as long as there is room
+    assert told == "slope 50% of the points, median of 2 seeds, 1 at some points"
 
 
 def test_a_surface_of_several_seeds_is_their_median_and_says_so(slope: Surface) -> None:
@@ -325,6 +400,238 @@ def test_curvature_is_drawn_with_what_has_not_converged(slope: Surface) -> None:
     assert values[2, 3] == 0.25
     assert "1 points not converged, 92% of the points" in axes.get_title()
     assert axes.get_lines()[0].get_xydata().tolist() == [[2.0, 1.0]]
+
+
+def test_accuracies_are_drawn_in_percent_on_the_whole_scale(walked: Surface) -> None:
+    walked.accuracies[:] = np.linspace(0, 1, 4)[:, None]
+    figure: Any = walked.plot(kind="heatmap", quantity="accuracy")
+    mesh = drawn(figure).collections[0]
+    np.testing.assert_allclose(mesh.get_array()[0], [0, 100 / 3, 200 / 3, 100])
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (0, 100)
+    assert "accuracy (%)" in [axes.get_ylabel() for axes in figure.axes]
+    axes = drawn(walked.plot(quantity="accuracy"))
+    run = next(line for line in axes.get_lines() if line.get_label() == "run")
+    np.testing.assert_allclose(run.get_data_3d()[2], [100 / 3, 50, 200 / 3])  # of the plane
+    assert "loss" not in {text.get_text() for text in axes.texts}
+    line = line_of([1.0, 2, 3], "a")
+    for quantity, unit in (("loss", "mean loss"), ("accuracy", "accuracy (%)")):
+        every: list[Any] = line.plot(quantity=quantity).axes
+        assert [axes.get_ylabel() for axes in every] == [unit]
+    for kind in ("path", "curvature"):
+        with pytest.raises(ValueError, match="a quantity of its own"):
+            walked.plot(kind=kind, quantity="accuracy")
+    with pytest.raises(ValueError, match="loss, accuracy, got 'error'"):
+        walked.plot(quantity="error")
+    walked.accuracies[:] = np.nan
+    with pytest.raises(LandscapeError, match="holds no accuracies"):
+        walked.plot(quantity="accuracy")
+
+
+@pytest.mark.parametrize("kind", ["surface", "contour", "path", "curvature"])
+def test_names_and_titles_are_the_users(walked: Surface, kind: Any) -> None:
+    curvature = Curvature.empty(walked.grid)
+    curvature.lowest[:], curvature.highest[:], curvature.state[:] = -1.0, 4.0, 1
+    pair = [replace(walked, curvature=curvature)] * 2
+
+    def titles(**options: Any) -> tuple[str, list[str]]:
+        figure: Any = figures.plot(pair, kind=kind, **options)
+        above = [axes.get_title() for axes in figure.axes if axes.get_label() != "<colorbar>"]
+        return figure.get_suptitle(), [text for text in above if text]
+
+    told = [text.split("\n")[0] for text in titles(names=["a$", "b"])[1]]
+    assert told == [r"a\$", "b"]
+    assert titles(title="T$") == (r"T\$", ["slope", "slope"])
+    assert titles(title="") == ("", [])
+    assert titles(title="", names=["a", "b"]) == ("", ["a", "b"])
+    for wrong in (["a"], "ab"):
+        with pytest.raises(ValueError, match="expected 2 names, for slope, slope"):
+            titles(names=wrong)
+
+
+def test_a_title_goes_into_the_only_axes(slope: Surface) -> None:
+    axes = plt.figure().add_subplot()
+    slope.plot(kind="contour", ax=axes, title="mine")
+    assert axes.get_title() == "mine"
+    with pytest.raises(ValueError, match="give none with ax"):
+        figures.plot([slope] * 2, kind="contour", ax=plt.figure().subplots(1, 2), title="ours")
+
+
+def test_the_camera_is_the_users(slope: Surface) -> None:
+    usual: Any = slope.plot().axes[0]
+    mine: Any = slope.plot(elevation=10, azimuth=0).axes[0]
+    near: Any = slope.plot(zoom=2).axes[0]
+    assert (usual.elev, usual.azim) == (32, -60)
+    assert (mine.elev, mine.azim) == (10, 0)
+    assert near._box_aspect == pytest.approx(2 * usual._box_aspect)
+    for wrong in ({"zoom": 0.0}, {"zoom": np.inf}, {"azimuth": np.nan}):
+        with pytest.raises(ValueError, match="finite angles and a zoom above 0"):
+            slope.plot(**wrong)
+
+
+def test_axes_of_planes_have_names(walked: Surface) -> None:
+    def labels(**settings: Any) -> tuple[str, str]:
+        axes = drawn(replace(walked, settings=settings).plot(kind="heatmap"))
+        return axes.get_xlabel(), axes.get_ylabel()
+
+    principal = {"plane": "principal components of 5 nets"}
+    both = {"explained_variation_alpha": 0.9421, "explained_variation_beta": 0.041}
+    assert labels(**principal, **both) == ("PC 1 (94.2 %)", "PC 2 (4.1 %)")
+    assert labels(**principal) == ("PC 1", "PC 2")
+    assert labels() == ("α, along δ", "β, along η")
+    marks = tuple(Mark(name, 0.1, 0.2) for name in ("a$", "b", "c"))
+    walked = replace(walked, marks=marks)
+    assert labels(plane="through 1, 2, 3") == (r"a\$ → b", "toward c")
+    assert labels(plane="of a curve") == (r"a\$ → b", "toward c")
+    line = replace(line_of([1.0, 2], "ab"), marks=marks[:2], settings={"plane": "through 1, 2"})
+    assert drawn(line.plot()).get_xlabel() == r"a\$ → b"
+
+
+@pytest.mark.parametrize("kind", FLAT)
+@pytest.mark.parametrize("beta", [(-1, 1), (0, 0.4)])
+def test_equal_axes_have_equal_steps(kind: Any, beta: Any) -> None:
+    surface = Surface.empty(Grid.regular((5, 5), (-1, 1), beta), {}, {})
+    surface.losses[:], surface.evaluated[:] = np.arange(25.0).reshape(5, 5), True
+    for size in ((3.25, 2), (6, 5)):
+        axes = drawn(figures.plot([surface], kind=kind, size=size))
+        steps = [np.diff(axis.get_ticklocs()) for axis in (axes.xaxis, axes.yaxis)]
+        for step in steps:
+            np.testing.assert_allclose(step, step[0])
+        if beta == (-1, 1):
+            assert steps[0][0] == pytest.approx(steps[1][0])
+
+
+def corners_of(text: Any) -> NDArray[Any]:
+    """Return the corners of a text's own rectangle, which may be turned."""
+    turned = text.get_rotation()
+    text.set_rotation(0)
+    box = text.get_window_extent()
+    text.set_rotation(turned)
+    middle = np.array(text.get_window_extent().get_points()).mean(axis=0)
+    half = np.array([box.width, box.height]) / 2
+    cosine, sine = np.cos(np.radians(turned)), np.sin(np.radians(turned))
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    return np.asarray(middle + signs * half @ np.array([[cosine, sine], [-sine, cosine]]))
+
+
+def overlap(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Whether two rectangles overlap by more than a pixel: no side of either parts them."""
+    for sides in (first, second):
+        for k in range(2):
+            across = (sides[k + 1] - sides[k]) / np.linalg.norm(sides[k + 1] - sides[k])
+            a, b = first @ across, second @ across
+            if a.max() < b.min() + 1 or b.max() < a.min() + 1:
+                return False
+    return True
+
+
+@pytest.mark.parametrize("num", [1, 2])
+@pytest.mark.parametrize("kind", [*FLAT, "line", "path", "curvature"])
+def test_no_texts_overlap_in_a_column_of_a_paper(kind: Any, num: int) -> None:
+    grid = Grid.regular((11, 1) if kind == "line" else 11, (-1, 1))
+    surface = Surface.empty(grid, {"loss": "cross_entropy", "plane": "x"}, {"name": "resnet56"})
+    bowl = np.hypot(grid.alphas[:, None], grid.betas) ** 2
+    surface.losses[:], surface.evaluated[:] = 5e-4 + 60 * bowl, True
+    surface.accuracies[:] = np.exp(-bowl)
+    curvature = Curvature(bowl * 0 + 1, bowl * 0 + 2, np.ones(grid.shape, dtype=np.uint8))
+    curvature.state[3:] = 2 if kind == "curvature" else 1
+    steps = np.arange(5.0)
+    path = Trajectory("sgd", steps, steps / 9, steps / 7, steps, steps + 1, steps + 2)
+    surface = replace(surface, curvature=curvature, paths=(path,) if kind == "path" else ())
+    figure: Any = figures.plot([surface] * num, kind=kind, size=(3.25, 2 * num ** (kind == "path")))
+    figure.set_dpi(300)
+    figure.canvas.draw()
+    legends = [part for axes in figure.axes for part in axes.findobj(Legend)]
+    left_out = {text for legend in legends for text in legend.get_texts()} | not_drawn(figure)
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+    left_out -= {tick.label2 for axes in bars for tick in axes.yaxis.get_major_ticks()}
+    texts = [
+        (text.get_text(), corners_of(text))
+        for text in figure.findobj(Text)
+        if text.get_text().strip() and text.get_visible() and text not in left_out
+    ]
+    assert len(texts) > 8
+    page = figure.bbox
+    for number, (name, box) in enumerate(texts):
+        assert (box.min(axis=0) > (-2, -2)).all(), name
+        assert (box.max(axis=0) < (page.width + 2, page.height + 2)).all(), name
+        others = [other for other, corners in texts[:number] if overlap(box, corners)]
+        assert not others, (name, others)
+
+
+def not_drawn(figure: Any) -> set[Any]:
+    """Return labels of ticks outside of the limits: an axis has them, but does not draw them."""
+    result = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis, *([axes.zaxis] if axes.name == "3d" else [])):
+            low, high = sorted(axis.get_view_interval())
+            slack = 1e-9 * (high - low)
+            for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+                if not low - slack <= tick.get_loc() <= high + slack:
+                    result.add(tick.label1)
+                result.add(tick.label2)
+    return result
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "grayscale", "fivethirtyeight"])
+def test_styles_keep_marks_visible(walked: Surface, style: str) -> None:
+    with plt.style.context(style):
+        for kind in FLAT:
+            for odd in (walked, replace(walked, marks=(), paths=())):
+                with_marks, without = (
+                    pixels(replace(each).plot(kind=kind, title="", cmap="Greys"))
+                    for each in (odd, replace(odd, marks=(), paths=()))
+                )
+                if odd is walked:
+                    assert (np.abs(with_marks - without).max(axis=2) > 100).sum() > 100
+        seventh = line_color(6)
+        ground = plt.rcParams["axes.facecolor"]
+        assert abs(sum(to_rgb(seventh)) - sum(to_rgb(ground))) > 1
+
+
+def pixels(figure: Any) -> NDArray[Any]:
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
+
+
+def test_a_style_with_a_color_map_keeps_it(slope: Surface) -> None:
+    def color_map() -> str:
+        return str(drawn(slope.plot(kind="heatmap")).collections[0].get_cmap().name)
+
+    assert color_map() == "plasma"
+    with plt.style.context("grayscale"):
+        assert color_map() == "gray"
+
+
+def test_lines_of_contours_are_smooth_and_are_seen_on_any_color() -> None:
+    bowl = Surface.empty(Grid.regular(9), {}, {})
+    a, b = np.meshgrid(bowl.grid.alphas, bowl.grid.betas, indexing="ij")
+    bowl.losses[:], bowl.evaluated[:] = a**2 + b**2, True
+    axes = drawn(bowl.plot(kind="contour", levels=[0.2, 0.7]))
+    lines = next(c for c in axes.collections if len(c.get_paths()) == 2)
+    for path in lines.get_paths():
+        steps = np.diff(path.vertices, axis=0)
+        angles = np.unwrap(np.arctan2(*steps[np.hypot(*steps.T) > 1e-3].T))
+        assert np.abs(np.diff(angles)).max() < 0.3  # radians; of the samples alone up to 0.8
+    dark, bright = lines.get_edgecolor()[:, :3]
+    assert dark.tolist() == [1, 1, 1]
+    assert bright.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "svg"])
+def test_meshes_have_600_dots_per_inch_in_vector_files(
+    slope: Surface, tmp_path: Path, suffix: str
+) -> None:
+    figures.save(slope.plot(kind="contour", size=(2, 2)), tmp_path / f"a.{suffix}")
+    figures.save(slope.plot(kind="contour", size=(2, 2)), tmp_path / f"b.{suffix}", dpi=100)
+    sizes = [(tmp_path / f"{name}.{suffix}").stat().st_size for name in "ab"]
+    assert sizes[0] > sizes[1]
+
+
+def test_a_figure_of_too_many_pixels_is_refused(slope: Surface, tmp_path: Path) -> None:
+    with pytest.raises(LandscapeError, match="at most 65,535 can be drawn: give a smaller"):
+        figures.save(slope.plot(kind="heatmap", size=(30, 3)), tmp_path / "a.png", dpi=2400)
+    assert not plt.get_fignums()
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_not_there_is_not_drawn(slope: Surface) -> None:

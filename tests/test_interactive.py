@@ -156,10 +156,13 @@ def test_it_opens_only_where_there_is_a_display(
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert surface.view().is_file()
+    path = surface.view()
+    assert path is not None
+    assert path.is_file()
     assert opened == []
     monkeypatch.setenv("DISPLAY", ":0")
     path = surface.view()
+    assert path is not None
     assert opened == [path.as_uri()]
     surface.view(tmp_path / "a.html")
     assert len(opened) == 1

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from landscape.models import Net
-from landscape.models.resnet import Shortcut
+from landscape.models import SHORTCUTS, Net
+from landscape.models.resnet import Block, Shortcut
 
 
 def build(name: str, **options: object) -> nn.Module:
@@ -42,13 +42,13 @@ def test_wide_nets_have_more_channels(width: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3), (33, 2)])
-@pytest.mark.parametrize("shortcut", ["A", "B"])
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
 def test_any_image_size(size: int, channels: int, shortcut: Shortcut) -> None:
     net = build("resnet8", in_channels=channels, num_classes=7, shortcut=shortcut)
     assert net(torch.randn(2, channels, size, size)).shape == (2, 7)
 
 
-@pytest.mark.parametrize("shortcut", ["A", "B"])
+@pytest.mark.parametrize("shortcut", SHORTCUTS)
 def test_the_shortcut_is_the_only_difference(shortcut: Shortcut) -> None:
     """With all second BatchNorms at zero, a residual net passes its input on, a plain one zero."""
     images = torch.rand(2, 3, 8, 8)
@@ -71,6 +71,50 @@ def test_option_a_subsamples_and_appends_zeros() -> None:
     assert not short[:, 16:].any()
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(16, 32), (5, 6), (5, 8), (7, 7)])
+def test_centered_option_a_has_zeros_on_both_sides(inputs: int, outputs: int) -> None:
+    """Half of them before and half after the input's channels; the odd one after."""
+    x = torch.rand(1, inputs, 5, 4) + 1
+    short = Block(inputs, outputs, 2, "A-centered").shortcut(x)
+    assert short.shape == (1, outputs, 3, 2)
+    for channel in range(outputs):
+        source = channel - (outputs - inputs) // 2
+        if 0 <= source < inputs:
+            assert torch.equal(short[:, channel], x[:, source, ::2, ::2])
+        else:
+            assert not short[:, channel].any()
+
+
+def test_kinds_without_parameters_share_weights_and_differ() -> None:
+    nets = [build("resnet8"), build("resnet8", shortcut="A-centered"), build("plain8")]
+    images = torch.rand(2, 3, 8, 8)
+    first, *others = [net.eval()(images) for net in nets]
+    for net, outputs in zip(nets[1:], others, strict=True):
+        for key, tensor in nets[0].state_dict().items():
+            assert torch.equal(tensor, net.state_dict()[key])
+        assert not torch.allclose(outputs, first, rtol=1e-3)
+    assert not torch.allclose(others[0], others[1], rtol=1e-3)
+
+
+def test_alternatives_are_the_nets_of_equal_parameters() -> None:
+    family = (Net("resnet8x2"), Net("resnet8x2", shortcut="A-centered"), Net("plain8x2"))
+    for net in family:
+        assert set(net.alternatives) == set(family) - {net}
+        shapes = {key: tensor.shape for key, tensor in net.build().state_dict().items()}
+        for other in net.alternatives:
+            state = other.build().state_dict()
+            assert {key: tensor.shape for key, tensor in state.items()} == shapes
+    assert not Net("resnet8", shortcut="B").alternatives
+    assert len(Net("plain8", shortcut="B").alternatives) == 2  # a plain net has no shortcuts
+    assert str(Net("plain8", shortcut="B")) == "plain8"
+    assert str(Net("resnet8", shortcut="A-centered")) == "resnet8, shortcut A-centered"
+
+
+def test_unknown_shortcuts_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected a shortcut of A, A-centered, B, got 'C'"):
+        build("resnet8", shortcut="C")
+
+
 def test_gradients_reach_the_first_layer() -> None:
     net = build("resnet20", in_channels=1)
     net(torch.randn(4, 1, 8, 8)).square().sum().backward()
@@ -89,3 +133,5 @@ def test_a_net_is_recognized_from_its_weights() -> None:
         Net("plain8x2", in_channels=2, num_classes=4),
     ):
         assert Net.recognize(net.name, net.build().state_dict()) == net
+    named = Net("resnet8", shortcut="A-centered")
+    assert Net.recognize("resnet8", named.build().state_dict(), "A-centered") == named

@@ -1,6 +1,7 @@
 """What is installed, and what the command line costs to start."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -100,6 +101,30 @@ def test_help_is_quick_and_without_torch(installed: Path, tmp_path: Path) -> Non
         assert "Example:" in result.stdout
     assert min(seconds) < 0.5
     code = "import sys, landscape, landscape.cli; assert not {'torch', 'numpy'} & set(sys.modules)"
+    subprocess.run([installed / "python", "-c", code], check=True, cwd=tmp_path)
+
+
+def test_the_demo_shows_its_page_in_three_seconds(installed: Path, tmp_path: Path) -> None:
+    page = tmp_path / "demo.html"
+    seconds = []
+    for _ in range(3):
+        page.unlink(missing_ok=True)
+        began = time.monotonic()
+        result = subprocess.run(
+            [installed / "landscape", "demo", "--no-open", "--html", page],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        seconds.append(time.monotonic() - began)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout == f"{page}\n"
+        assert len(re.findall("^  landscape ", result.stderr, re.MULTILINE)) == 3
+    assert min(seconds) < 3
+    text = page.read_text(encoding="utf-8")
+    assert "plain56" in text
+    assert "resnet56" in text
+    code = "import sys, landscape.commands.demo; assert 'torch' not in sys.modules"
     subprocess.run([installed / "python", "-c", code], check=True, cwd=tmp_path)
 
 

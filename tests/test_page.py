@@ -672,24 +672,32 @@ def test_dragging_turns_as_in_plotly(open_tab: Open) -> None:
 def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:
     tab = open_tab("view=heatmap&show=bowl")
     rng = np.random.default_rng(1)
+    clipped = 0
     for _ in range(60):
-        losses = 10 ** rng.uniform(-6, 6) * np.exp(rng.normal(0, rng.uniform(0.01, 5), (8, 9)))
+        shape = (rng.integers(1, 4), 8, 9)
+        spreads = rng.uniform(0.01, 5, (shape[0], 1, 1))
+        every = 10 ** rng.uniform(-6, 6) * np.exp(spreads * rng.normal(size=shape))
         kind: Any = rng.choice(["auto", "linear", "log"])
-        maximum = float(np.median(losses)) if rng.random() < 0.5 else None
+        maximum = float(np.median(every)) if rng.random() < 0.3 else None
         small = Grid.regular((8, 9))
         whole = np.ones((8, 9), dtype=bool)
-        of = Surface(small, losses, losses, losses, whole, whole.astype(np.int64))
-        wanted = Scale.of([of], kind, maximum)
+        surfaces = [
+            Surface(small, each, each, each, whole, whole.astype(np.int64)) for each in every
+        ]
+        wanted = Scale.of(surfaces, kind, maximum)
+        clipped += wanted.clipped and maximum is None
         got = tab.page.evaluate(
             "([losses, kind, maximum]) => { const scale = landscape.Scale.ofLosses("
-            "[new Float64Array(losses)], kind, maximum); return {low: scale.low, high: scale.high,"
+            "losses.map((each) => new Float64Array(each)), kind, maximum); "
+            "return {low: scale.low, high: scale.high,"
             "log: scale.log, clipped: scale.clipped, limits: scale.limits, "
             "levels: scale.levels(8), "
             "texts: scale.levels(8).map(level => landscape.number(level))}; }",
-            [losses.ravel().tolist(), kind, "auto" if maximum is None else maximum],
+            [[each.ravel().tolist() for each in every], kind, maximum or "auto"],
         )
         assert (got["low"], got["high"]) == pytest.approx((wanted.low, wanted.high))
         assert (got["log"], got["clipped"]) == (wanted.log, wanted.clipped)
         assert got["limits"] == pytest.approx(wanted.limits)
         np.testing.assert_allclose(got["levels"], wanted.levels(8), rtol=1e-12, atol=1e-300)
         assert got["texts"] == [Scale.label(level) for level in wanted.levels(8)]
+    assert clipped >= 3

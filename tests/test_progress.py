@@ -1,9 +1,10 @@
 import io
+import random
 
 import pytest
 
 from landscape import progress
-from landscape.progress import Bar, Lines, duration
+from landscape.progress import Bar, Lines, TimeLeft, duration
 
 
 @pytest.fixture
@@ -43,6 +44,33 @@ def test_the_time_left_counts_this_runs_steps_only(clock: list[float]) -> None:
     clock[0] += 50
     lines.update(95)
     assert stream.getvalue() == "net 95/100, 0.1/s, 50 s left\n"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_time_left_is_steady_on_a_busy_machine(clock: list[float], seed: int) -> None:
+    noise, steps = random.Random(seed), 2000
+    # Steps of 0.3 s, a fiftieth of them stalled for ten seconds by other processes.
+    taken = [
+        noise.uniform(5, 15) if noise.random() < 0.02 else noise.lognormvariate(-1.5, 0.8)
+        for _ in range(steps)
+    ]
+    time_left, before = TimeLeft(steps), 0.0
+    for done, seconds in enumerate(taken[:-1], 1):
+        clock[0] += seconds
+        time_left.update(done)
+        if done >= steps // 10:
+            estimate, true = (steps - done) / time_left.rate, sum(taken[done:])
+            assert true / 2.5 - 30 < estimate < 2.5 * true + 30
+            assert before == 0 or 0.5 < time_left.rate / before < 2
+            before = time_left.rate
+
+
+def test_the_time_left_follows_a_lasting_change_of_speed(clock: list[float]) -> None:
+    time_left = TimeLeft(10_000)
+    for done in range(1, 3001):
+        clock[0] += 0.1 if done <= 1000 else 1.0
+        time_left.update(done)
+    assert str(time_left) == duration(7000 * 1.0) + " left"
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,42 @@ def test_labels(loss: float, text: str) -> None:
     assert Scale.label(loss) == text
 
 
-def test_a_linear_scale_is_clipped_where_one_surface_would_flatten_another() -> None:
-    low, high = of(*np.linspace(1, 9, 100)), of(*np.linspace(1, 1e5, 100))
-    scale = Scale.of([low, high], "linear")
+def test_a_linear_scale_is_clipped_where_few_high_points_would_flatten_the_rest() -> None:
+    low, peaked = of(*np.linspace(1, 9, 100)), of(*np.linspace(1, 9, 95), *np.full(5, 1000.0))
+    scale = Scale.of([low, peaked], "linear")
     assert scale.clipped
-    assert scale.high == np.linspace(1, 9, 100)[97]
-    assert not Scale.of([low, high], "linear", np.inf).clipped
-    assert not Scale.of([low, high], "log").clipped
-    assert not Scale.of([low, of(*np.linspace(-1, 120, 100))], "linear").clipped
+    assert scale.high == np.linspace(1, 9, 95)[89]
+    assert not Scale.of([low, peaked], "linear", np.inf).clipped
+    assert not Scale.of([low, peaked], "log").clipped
+    assert not Scale.of([low, of(*np.linspace(-1, 30, 100))], "linear").clipped
+
+
+def test_a_surface_that_is_high_all_over_is_not_erased() -> None:
+    trained = of(*np.linspace(0, 3, 100))
+    for untrained in (of(*np.linspace(2e5, 3e5, 100)), of(*np.full(96, 10.0), *np.full(4, 1000.0))):
+        scale = Scale.of([trained, untrained], "linear")
+        heights = scale.heights(untrained.losses[:, 0])
+        assert np.ptp(heights) >= 0.25 * (scale.high - scale.low)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-3, 3), st.floats(0.01, 4)), min_size=1, max_size=4),
+    st.integers(0, 2**32 - 1),
+)
+def test_automatic_clipping_flattens_no_surface(
+    kinds: list[tuple[float, float]], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    surfaces = [of(*(10**place * np.exp(rng.normal(0, width, 50)))) for place, width in kinds]
+    scale = Scale.of(surfaces, "linear")
+    whole = Scale.of(surfaces, "linear", np.inf)
+    if scale.clipped:
+        assert whole.high - whole.low > 4 * (scale.high - scale.low)
+    for surface in surfaces:
+        losses = surface.losses[:, 0]
+        assert (losses > scale.high).mean() <= 0.1
+        shown = np.ptp(scale.heights(losses)) / (scale.high - scale.low)
+        assert shown >= min(0.25, np.ptp(losses) / (whole.high - whole.low)) - 1e-9
 
 
 def test_nets_beside_the_surface_are_on_its_scale_too() -> None:

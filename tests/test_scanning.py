@@ -396,6 +396,25 @@ def test_given_directions_are_part_of_the_settings(
         scan(mlp, F.cross_entropy, vectors, points=3, directions=(eta, delta), path=path)
 
 
+def test_losses_have_names(mlp: nn.Module, vectors: Data) -> None:
+    x, y = vectors
+    by_default = scan(mlp, data=vectors, points=2)
+    given = scan(mlp, F.cross_entropy, vectors, points=2)
+    np.testing.assert_array_equal(by_default.losses, given.losses)
+    assert by_default.settings == given.settings
+    targets = F.one_hot(y, 3).float()
+    by_name = scan(mlp, "mse", (x, targets), points=2)
+    np.testing.assert_array_equal(
+        by_name.losses, scan(mlp, F.mse_loss, (x, targets), points=2).losses
+    )
+    with pytest.raises(ValueError, match=r"loss must be cross_entropy, mse .*, not 'nll'"):
+        scan(mlp, "nll", vectors)
+    call: Any = scan
+    for arguments in ((mlp,), (mlp, vectors)):  # data in the place of the loss
+        with pytest.raises(TypeError, match=r"scan\(model, data=\(x, y\)\)"):
+            call(*arguments)
+
+
 def test_numpy_arrays_are_data(mlp: nn.Module, vectors: Data) -> None:
     x, y = vectors
     a = scan(mlp, F.cross_entropy, (x.numpy(), y.numpy().astype(np.uint8)), points=2)

@@ -19,6 +19,20 @@ def test_the_center_is_known_only_where_it_is_a_point() -> None:
         assert surface.center_loss is None
         surface.losses[:], surface.evaluated[:] = 5.0, True
         assert surface.center_loss == expected
+        assert surface.center_accuracy is None  # is not defined, or no point
+        surface.accuracies[:], surface.examples[:] = 0.5, 7
+        assert surface.center_accuracy == (0.5 if expected else None)
+        assert surface.center_images == (7 if expected else None)
+
+
+def test_values_at_the_center_are_that_points() -> None:
+    surface = Surface.empty(Grid.regular((3, 5), (-2, 0), (-1, 3)), {}, {})
+    surface.evaluated[:] = True
+    for name, value in (("losses", 4.0), ("accuracies", 0.25), ("examples", 3)):
+        getattr(surface, name)[:] = 9
+        getattr(surface, name)[2, 1] = value
+    assert surface.center == (2, 1)
+    assert (surface.center_loss, surface.center_accuracy, surface.center_images) == (4, 0.25, 3)
 
 
 def test_gaps_of_a_line_are_straight() -> None:

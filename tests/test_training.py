@@ -54,6 +54,29 @@ def test_a_net_learns(tmp_path: Path) -> None:
     assert {len(values) for values in last.history.values()} == {6}
 
 
+@pytest.mark.parametrize(("threads", "seed"), [(1, 0), (2, 1)])
+def test_the_default_recipe_trains_deep_residual_nets_and_not_plain_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, seed: int
+) -> None:
+    """At reduced size; results/README.md has the whole table."""
+    monkeypatch.setattr("landscape.training.fastest_num_threads", lambda _: threads)
+    recipe = Recipe(epochs=10, images_per_batch=64, seed=seed)
+    part, test_set = data.load("digits").first(512), data.load("digits", "test")
+    accuracy = {
+        family: train(
+            Net(f"{family}56", in_channels=1), part, test_set, recipe, tmp_path / family
+        ).history["test_accuracy"][-1]
+        for family in ("resnet", "plain")
+    }
+    assert accuracy["resnet"] > 0.85
+    assert accuracy["plain"] < 0.5
+
+
+def test_warm_up_takes_a_fifth_of_the_epochs() -> None:
+    assert [Recipe(epochs=epochs).warmup_epochs for epochs in (1, 2, 5, 30)] == [0, 0, 1, 6]
+    assert Recipe(epochs=30, warmup_epochs=0).warmup_epochs == 0
+
+
 def test_checkpoints_are_where_they_are_looked_for(digits: Dataset, tmp_path: Path) -> None:
     train(NET, digits, None, RECIPE, tmp_path, save_every=2)
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -122,7 +145,7 @@ def test_the_checkpoints_of_others_are_not_deleted(digits: Dataset, tmp_path: Pa
 
 
 def test_schedules() -> None:
-    step = Recipe(epochs=300)
+    step = Recipe(epochs=300, schedule="step", warmup_epochs=0)
     assert [step.rate_at(e) for e in (0, 149.9, 150.1, 226, 276)] == pytest.approx(
         [0.1, 0.1, 0.01, 0.001, 0.0001]
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from landscape import checkpoints, store
+from landscape.brief import brief
 from landscape.commands.source import Data, Loaded, Source, told_apart
 from landscape.connecting import on_curve, spaced, straight
 from landscape.errors import CheckpointError, LandscapeError
@@ -48,6 +49,8 @@ class Aim:
     marks: Sequence[Mark] = ()
     paths: Sequence[Trajectory] = ()
     facts: Facts = field(default_factory=dict)
+
+    __repr__ = brief
 
     @property
     def is_computed(self) -> bool:
@@ -103,6 +106,8 @@ class Begun:
 
     surface: Surface
     directions: tuple[Parameters, Parameters]
+
+    __repr__ = brief
 
     @classmethod
     def at(cls, target: Path | None, facts: Facts) -> "Begun | None":
@@ -164,6 +169,8 @@ def through(nets: Sequence[Loaded], scene: Scene) -> Aim:
 
 def _marks(nets: Sequence[Loaded], plane: Plane, scene: Scene) -> Sequence[Mark]:
     objective = scene.objective(re_estimates=scene.batchnorm == "re-estimate")
+    for each in nets[1:]:
+        scene.source.check(each, scene.examples)
     scene.report.note("the loss of each net by itself:")
     marks = []
     for each in nets:
@@ -277,17 +284,22 @@ def along(runs: Sequence[Run], scene: Scene) -> Aim:
             f"the plane holds {explained.sum():.1%} of the variation of {len(every)} nets "
             f"({explained[0]:.1%} and {explained[1]:.1%})"
         )
-        explained_variation = float(explained.sum())
+        parts: Facts = {
+            "explained_variation": float(explained.sum()),
+            "explained_variation_alpha": float(explained[0]),
+            "explained_variation_beta": float(explained[1]),
+        }
         paths = _followed(tracks, plane, scene)
     else:
         directions, paths = begun.directions, begun.surface.paths
-        explained_variation = float(begun.surface.settings["explained_variation"])
+        stored = begun.surface.settings  # older files have the sum alone
+        parts = {key: stored[key] for key in stored if key.startswith("explained_variation")}
     return Aim(
         directions,
         alpha=_between([float(value) for path in paths for value in path.alphas], _MARGIN),
         beta=_between([float(value) for path in paths for value in path.betas], _MARGIN),
         paths=paths if begun is None else (),
-        facts={**facts, "explained_variation": explained_variation},
+        facts={**facts, **parts},
     )
 
 

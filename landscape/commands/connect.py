@@ -11,15 +11,42 @@ import torch
 from landscape import progress
 from landscape.commands.aims import Scene, curved
 from landscape.commands.options import PATH, device_option, usage_errors
-from landscape.commands.source import Source, source_options
+from landscape.commands.source import SOURCE_OPTIONS, Source, source_options
+from landscape.commands.verb import Verb
 from landscape.connecting import connect
 from landscape.evaluate import PRECISIONS, check_precision
 from landscape.objective import has_batchnorm
 from landscape.scanning import Statistics, scan
 from landscape.training import OPTIMIZERS, Recipe
 
+_GROUPS = {
+    "Network and data": SOURCE_OPTIONS,
+    "Recipe": (
+        "epochs",
+        "optimizer",
+        "learning_rate",
+        "images_per_batch",
+        "weight_decay",
+        "seed",
+    ),
+    "Plane, precision and speed": ("points", "precision", "device"),
+    "Output": ("out", "overwrite"),
+}
+_ESSENTIAL = (
+    "model_reference",
+    "loss_reference",
+    "data_name",
+    "images",
+    "epochs",
+    "optimizer",
+    "learning_rate",
+    "points",
+    "device",
+    "out",
+)
 
-@click.command()
+
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("first_path", metavar="FIRST", type=PATH)
 @click.argument("second_path", metavar="SECOND", type=PATH)
 @source_options
@@ -76,6 +103,7 @@ def command(
     report = progress.for_terminal()
     first, second = source.nets([first_path, second_path])
     examples = source.data(first, report)
+    source.check(second, examples)
     ends = first.parameters, second.parameters
     batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
     with usage_errors():
@@ -85,7 +113,7 @@ def command(
             images_per_batch=images_per_batch,
             optimizer=optimizer,
             learning_rate=learning_rate,
-            schedule="cosine",
+            warmup_epochs=0,
             weight_decay=weight_decay,
             seed=seed,
         )
@@ -124,8 +152,14 @@ def command(
             paths=aim.paths,
             name=f"{first.title} to {second.title}",
             settings={**examples.facts, **aim.facts},
-            provenance={"command": shlex.join(["landscape", *sys.argv[1:]]), **first.facts},
+            provenance={
+                "command": shlex.join(["landscape", *sys.argv[1:]]),
+                **first.facts,
+                **examples.provenance,
+            },
             progress=report,
         )
     report.note(f"{surface.name}: the plane has {surface.grid}")
     click.echo(target)
+    command_line = shlex.join(["landscape", "plot", str(target), "--kind", "path"])
+    click.echo(f"see it: {command_line}", err=True)

@@ -10,12 +10,38 @@ import torch
 from landscape import figures, progress
 from landscape.atomic import check_writable
 from landscape.commands.options import PART, PATH, device_option, usage_errors
-from landscape.commands.source import Source, source_options
+from landscape.commands.source import SOURCE_OPTIONS, Source, source_options
+from landscape.commands.verb import Verb
 from landscape.curvature import Hessian
 from landscape.objective import Objective
 
+_GROUPS = {
+    "Network and data": SOURCE_OPTIONS,
+    "Spectrum": ("top", "bottom", "groups", "samples", "density", "seed"),
+    "Precision and speed": (
+        "tolerance",
+        "most_products",
+        "precision",
+        "device",
+        "images_per_batch",
+    ),
+    "Output": ("as_json",),
+}
+_ESSENTIAL = (
+    "model_reference",
+    "loss_reference",
+    "data_name",
+    "images",
+    "top",
+    "bottom",
+    "groups",
+    "tolerance",
+    "density",
+    "device",
+)
 
-@click.command()
+
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("checkpoint", metavar="CHECKPOINT", type=PATH)
 @source_options
 @click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Highest.")

@@ -10,12 +10,13 @@ import numpy as np
 
 from landscape import checkpoints, store
 from landscape.checkpoints import Checkpoint
+from landscape.checks import warnings
 from landscape.commands.options import PATH
+from landscape.filetypes import is_hdf5
 from landscape.progress import duration
 from landscape.surface import Surface
 
 _LOOSE = 2  # a curvature's state
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 @click.command()
@@ -29,7 +30,7 @@ def command(path: Path, as_json: bool) -> None:
       landscape info surfaces/resnet56.h5
       landscape info runs/resnet56/last.pt --json
     """
-    is_surface = path.suffix == ".h5" or _begins_as_hdf5(path)
+    is_surface = path.suffix == ".h5" or is_hdf5(path)
     facts = facts_of(store.load(path)) if is_surface else _checkpoint(checkpoints.load(path))
     if as_json:
         click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
@@ -38,14 +39,9 @@ def command(path: Path, as_json: bool) -> None:
     for key, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items()) or "none"  # noqa: PLW2901
+        if isinstance(value, list):
+            value = ("\n" + " " * (width + 2)).join(value) or "none"  # noqa: PLW2901
         click.echo(f"{key:{width}}  {'unknown' if value is None else value}")
-
-
-def _begins_as_hdf5(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
 
 
 def facts_of(surface: Surface) -> dict[str, Any]:
@@ -59,12 +55,15 @@ def facts_of(surface: Surface) -> dict[str, Any]:
         "grid": str(surface.grid),
         "evaluated": f"{surface.evaluated.sum()} of {surface.grid.size} points",
         "loss at the center": middle.center_loss,
+        "accuracy at the center": middle.center_accuracy,
+        "images at the center": max(each.center_images or 0 for each in surface.all) or None,
         "lowest loss": float(finite.min()) if finite.size else None,
         "median loss": float(np.median(finite)) if finite.size else None,
         "highest loss": float(finite.max()) if finite.size else None,
         "points not finite": int(losses.size - finite.size),
         **({"images per point": each} if (each := surface.images_per_point) else {}),
         "time": duration(sum(each.seconds for each in surface.all)),
+        "warnings": [str(finding) for finding in warnings(surface)],
         **_beside(surface),
         **surface.settings,
         **{key: value for key, value in surface.provenance.items() if key != "name"},

@@ -10,28 +10,75 @@ from matplotlib import pyplot as plt
 from matplotlib import style as styles
 
 from landscape import figures, progress, store
-from landscape.commands.options import LEVELS, PATH, SIZE, SURFACES, given, scale_options
+from landscape.commands.options import LEVELS, PATH, SIZE, given, scale_options
 from landscape.commands.source import told_apart
+from landscape.commands.verb import Verb
+from landscape.errors import LandscapeError, SurfaceFileError, first_line
+from landscape.interactive.shelf import SUFFIXES
 from landscape.surface import Surface
 
 _OF_FILMS = ("motion", "seconds")
+_OF_CAMERAS = ("elevation", "azimuth", "zoom")
 # What changes nothing in a kind of picture.
 _WITHOUT = {
-    "surface": ("levels",),
-    "heatmap": ("levels",),
-    "line": ("levels", "cmap"),
-    "curvature": ("levels", "cmap", "scale", "maximum"),
+    "contour": _OF_CAMERAS,
+    "heatmap": ("levels", *_OF_CAMERAS),
+    "path": ("quantity", *_OF_CAMERAS),
+    "line": ("levels", "cmap", "no_title", *_OF_CAMERAS),
+    "curvature": ("levels", "cmap", "scale", "maximum", "quantity", *_OF_CAMERAS),
 }
+_OF_LOSSES = ("scale", "maximum")
+_LONGEST_NAME = 100
+_GROUPS = {
+    "Picture": ("kind", "quantity", "scale", "maximum", "levels", "cmap"),
+    "Texts": ("names", "title", "no_title", "font", "font_size"),
+    "Camera": ("elevation", "azimuth", "zoom"),
+    "Film": ("motion", "seconds"),
+    "Output": ("out", "size", "dpi", "style"),
+}
+_ESSENTIAL = (
+    "kind",
+    "quantity",
+    "scale",
+    "maximum",
+    "names",
+    "title",
+    "elevation",
+    "azimuth",
+    "size",
+    "out",
+)
 
 
-@click.command()
-@SURFACES
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
+@click.argument("paths", metavar="SURFACE...|FOLDER...", nargs=-1, required=True, type=PATH)
 @click.option("--kind", type=click.Choice(figures.KINDS), default="auto", show_default=True)
+@click.option(
+    "--quantity",
+    type=click.Choice(figures.QUANTITIES),
+    help="What is drawn.  [default: loss; of lines both]",
+)
 @scale_options
 @click.option(
-    "--levels", type=LEVELS, help="Losses of the contour lines: 0.1,1,10 or START:STOP:STEP."
+    "--levels",
+    type=LEVELS,
+    help="Losses (accuracies in %) of the contour lines: 0.1,1,10 or START:STOP:STEP.",
 )
-@click.option("--cmap", help="Color map of matplotlib.  [default: the style's: viridis]")
+@click.option("--cmap", help="Color map of matplotlib.  [default: plasma, or the style's]")
+@click.option("--names", help="Names of the surfaces, in order, separated by commas.")
+@click.option(
+    "--title", help="Title of the figure, in place of what is said of each surface but its name."
+)
+@click.option("--no-title", is_flag=True, help="No titles; names only where --names gives them.")
+@click.option("--elevation", type=float, help="Of the camera in 3-D, in degrees.  [default: 32]")
+@click.option("--azimuth", type=float, help="Of the camera in 3-D, in degrees.  [default: -60]")
+@click.option(
+    "--zoom",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Size of surfaces in 3-D.",
+)
 @click.option("--size", type=SIZE, help="Of the figure in inches, as 6.5x3.")
 @click.option("--font", help="Family of the letters: serif, Times New Roman, ….")
 @click.option("--font-size", type=click.FloatRange(1, 100), help="In points.  [default: 10]")
@@ -41,7 +88,8 @@ _WITHOUT = {
 @click.option(
     "--dpi",
     type=click.IntRange(20, 2400),
-    help="Dots per inch of PNG and films, and of meshes in PDF and SVG.  [default: 200; films 100]",
+    help="Dots per inch of PNG and films, and of meshes in PDF and SVG.  "
+    "[default: 200; films 100; PDF and SVG 600]",
 )
 @click.option(
     "--motion",
@@ -59,10 +107,10 @@ _WITHOUT = {
     "--out",
     type=PATH,
     help="FILE.png, .pdf, .svg; .gif or .mp4 for a film.  "
-    "[default: the surfaces' names, joined, .png]",
+    "[default: the names of the files or folders, joined, .png]",
 )
 def command(
-    surfaces: tuple[Path, ...],
+    paths: tuple[Path, ...],
     out: Path | None,
     dpi: int | None,
     font: str | None,
@@ -70,20 +118,27 @@ def command(
     style: tuple[str, ...],
     motion: figures.Motion,
     seconds: float | None,
+    names: str | None,
+    title: str | None,
+    no_title: bool,
     **options: Any,
 ) -> None:
     """Draw surfaces side by side, on one color scale, as a figure or a film.
+
+    A folder stands for all surfaces in it. Surfaces and lines are different kinds of pictures:
+    of both, the surfaces are drawn, and what was left out is said.
 
     \b
     Example:
       landscape plot surfaces/plain56.h5 surfaces/resnet56.h5 --out pair.png
       landscape plot surfaces/resnet56.h5 --kind contour --levels 0.1:9.6:0.5 --out c.pdf
+      landscape plot surfaces/*.h5 --names "no skip,skip" --no-title --size 6.5x3 --out f.pdf
       landscape plot surfaces/plain56.h5 surfaces/resnet56.h5 --out turning.mp4
-      landscape plot epochs/*.h5 --motion sequence --out training.gif
+      landscape plot epochs --motion sequence --out training.gif
     """
     matplotlib.use("Agg")
     if out is None:
-        out = Path("-".join(path.stem for path in surfaces) + ".png")
+        out = Path(_joined([path.stem if path.is_file() else path.name for path in paths]) + ".png")
     suffix = out.suffix.lstrip(".").lower()
     if suffix not in (*figures.FORMATS, *figures.MOVIES):
         endings = ", .".join((*figures.FORMATS, *figures.MOVIES))
@@ -91,23 +146,82 @@ def command(
     is_film = suffix in figures.MOVIES
     if not is_film and any(map(given, _OF_FILMS)):
         raise click.UsageError("--motion and --seconds are for films: --out FILE.gif or .mp4")
-    for option in filter(given, _WITHOUT.get(options["kind"], ())):
-        name = "max" if option == "maximum" else option
-        raise click.UsageError(f"--{name} changes nothing in --kind {options['kind']}")
+    if title and no_title:
+        raise click.UsageError("--title and --no-title contradict each other")
+    if options["quantity"] == "accuracy" and (option := next(filter(given, _OF_LOSSES), None)):
+        raise click.UsageError(f"--{_flag(option)} is for losses, not --quantity accuracy")
+    _refuse_what_changes_nothing(options["kind"])
     _use(style, font, font_size)
     if options["cmap"] not in (None, *matplotlib.colormaps):
         raise click.UsageError(f"matplotlib has no color map {options['cmap']!r}")
-    loaded = _named([store.load(path) for path in surfaces], surfaces)
-    if is_film:
-        report = progress.for_terminal()
-        rates: Any = {"motion": motion, "seconds": seconds, "dpi": dpi or 100}
-        try:
+    loaded = _loaded(paths, options["kind"], options["quantity"])
+    if options["kind"] == "auto":
+        options["kind"] = figures.kind_of(loaded)
+        _refuse_what_changes_nothing(options["kind"])
+    options["title"] = "" if no_title else title
+    try:
+        options["names"] = None if names is None else [name.strip() for name in names.split(",")]
+        if is_film:
+            report = progress.for_terminal()
+            rates: Any = {"motion": motion, "seconds": seconds, "dpi": dpi or 100}
             figures.animate(loaded, out, progress=report, **rates, **options)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-    else:
-        figures.save(figures.plot(loaded, **options), out, dpi=dpi or 200)
+        else:
+            figures.save(figures.plot(loaded, **options), out, dpi=dpi)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     click.echo(out)
+
+
+def _flag(option: str) -> str:
+    return "max" if option == "maximum" else option.replace("_", "-")
+
+
+def _refuse_what_changes_nothing(kind: figures.Kind) -> None:
+    for option in filter(given, _WITHOUT.get(kind, ())):
+        raise click.UsageError(f"--{_flag(option)} changes nothing in --kind {kind}")
+
+
+def _joined(names: list[str]) -> str:
+    """Return a file name of names, no longer than file systems take."""
+    joined = "-".join(names)
+    return joined if len(joined) <= _LONGEST_NAME else f"{names[0]}-and-{len(names) - 1}-more"
+
+
+def _loaded(
+    paths: tuple[Path, ...], kind: figures.Kind, quantity: figures.Quantity | None
+) -> list[Surface]:
+    """Return the surfaces in files and folders that can be drawn together; say what is not.
+
+    Raises:
+        LandscapeError: None can be, or a file that was named cannot be read.
+    """
+    found: list[tuple[Path, Surface]] = []
+    unread, unfit = [], []
+    for path in paths:
+        if not path.is_dir():
+            found.append((path, store.load(path)))
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+        if not inside:
+            raise SurfaceFileError(f"{path} holds no surface: scan one into it first")
+        for each in inside:
+            try:
+                found.append((each, store.load(each)))
+            except LandscapeError as error:
+                unread.append(first_line(error))
+    if kind == "auto":
+        lines = [surface for _, surface in found if surface.is_line]
+        kind = "line" if len(lines) == len(found) else "surface"
+    fit = []
+    for path, surface in found:
+        reason = figures.why_not(surface, kind, quantity)
+        unfit += [reason] if reason else []
+        fit += [] if reason else [(path, surface)]
+    if not fit:
+        raise SurfaceFileError([*unfit, *unread][0])
+    for reason in (*unread, *unfit):
+        click.echo(f"left out: {reason}", err=True)
+    return _named([surface for _, surface in fit], tuple(path for path, _ in fit))
 
 
 def _named(surfaces: list[Surface], paths: tuple[Path, ...]) -> list[Surface]:

@@ -14,6 +14,7 @@ import torch
 
 from landscape import preview, progress
 from landscape.atomic import check_writable
+from landscape.checks import warnings
 from landscape.commands import aims
 from landscape.commands.aims import Aim, Scene
 from landscape.commands.info import as_one_line, facts_of
@@ -26,17 +27,52 @@ from landscape.commands.options import (
     given,
     usage_errors,
 )
-from landscape.commands.source import Source, source_options
+from landscape.commands.source import SOURCE_OPTIONS, Source, source_options
+from landscape.commands.verb import Verb
 from landscape.commands.watching import watched
 from landscape.directions import NORMALIZATIONS
 from landscape.evaluate import PRECISIONS
+from landscape.notes import center
 from landscape.scanning import scan
 
 _POINTS_OF_A_LINE = 401
 _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
+_GROUPS = {
+    "Network and data": SOURCE_OPTIONS,
+    "Plane": (
+        "points",
+        "both",
+        "alpha",
+        "beta",
+        "seed",
+        "normalize",
+        "directions",
+        "line",
+        "through",
+        "paths",
+        "plane",
+        "batchnorm",
+        "repeats",
+        "curvature",
+    ),
+    "Precision and speed": ("device", "precision", "tolerance", "images_per_batch", "profile"),
+    "Output": ("out", "overwrite", "store_directions", "view", "as_json"),
+}
+_ESSENTIAL = (
+    "model_reference",
+    "loss_reference",
+    "data_name",
+    "images",
+    "points",
+    "both",
+    "line",
+    "device",
+    "out",
+    "view",
+)
 
 
-@click.command()
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("checkpoint_paths", metavar="CHECKPOINT...", nargs=-1, required=True, type=PATH)
 @source_options
 @click.option(
@@ -252,6 +288,7 @@ def command(
                     provenance={
                         "command": shlex.join(["landscape", *sys.argv[1:]]),
                         **net.facts,
+                        **examples.provenance,
                     },
                     progress=report,
                     **options,
@@ -259,11 +296,17 @@ def command(
             if as_json:
                 click.echo(as_one_line({"path": str(task.target), **facts_of(surface)}))
                 continue
-            if surface.center_loss is not None:
-                report.note(f"{surface.name}: loss {surface.center_loss:.6g} at the center")
+            for text in center(surface):
+                report.note(f"{surface.name}: {text}")
+            for finding in warnings(surface):
+                report.note(f"warning: {surface.name}: {finding}")
             if sys.stderr.isatty():
                 preview.show(surface)
             click.echo(task.target)
+    if not as_json and not view:
+        verb = "plot" if line or 1 in surface.grid.shape else "view"
+        names = [str(task.target) for task in tasks]
+        click.echo(f"see it: {shlex.join(['landscape', verb, *names])}", err=True)
 
 
 def _spans(

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -12,11 +12,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import checkpoints, data
+from landscape.brief import brief
 from landscape.checkpoints import Checkpoint
+from landscape.commands.identify import better_fit
 from landscape.commands.options import COUNT_OR_ALL, data_options, given
 from landscape.errors import CheckpointError, UserCodeError
-from landscape.losses import Loss
-from landscape.models import FORMS, Net
+from landscape.losses import LOSSES, Loss
+from landscape.models import FORMS, SHORTCUTS, Net
+from landscape.notes import percent
 from landscape.parameters import Parameters
 from landscape.progress import Progress
 from landscape.surface import Facts
@@ -24,14 +27,9 @@ from landscape.usercode import load_callable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_LOSSES: dict[str, Loss] = {
-    "cross_entropy": nn.functional.cross_entropy,
-    "mse": nn.functional.mse_loss,
-}
-
-
-_OPTIONS = (
+SOURCE_OPTIONS = (
     "net_name",
+    "shortcut",
     "model_reference",
     "loss_reference",
     "data_name",
@@ -47,13 +45,20 @@ def source_options(function: F) -> F:
 
     @functools.wraps(function)
     def with_source(**options: Any) -> Any:
-        own = {key: options.pop(key) for key in _OPTIONS}
+        own = {key: options.pop(key) for key in SOURCE_OPTIONS}
         return function(source=Source(**own), **options)
 
     wrapped: Any = with_source
     for option in reversed(
         [
             click.option("--net", "net_name", help=f"Where the checkpoint does not say: {FORMS}."),
+            click.option(
+                "--shortcut",
+                type=click.Choice(SHORTCUTS),
+                help="Shortcut type of a residual net, where the checkpoint does not record it: "
+                "zero channels appended (A) or on both sides (A-centered), or a 1×1 convolution "
+                "(B).  [default: B if the weights have it, else A]",
+            ),
             click.option(
                 "--model",
                 "model_reference",
@@ -100,6 +105,7 @@ class Loaded:
         model: The net, with its weights.
         name: Of the net, or of the user's own model.
         title: What to call it in figures.
+        net: Which of our nets it is, or None for a user's own model.
     """
 
     path: Path
@@ -107,6 +113,31 @@ class Loaded:
     model: nn.Module
     name: str
     title: str
+    net: Net | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name, with the shortcut of a residual net."""
+        return self.name if self.net is None else str(self.net)
+
+    @property
+    def shortcut(self) -> Facts:
+        """The shortcut, for a surface's settings, where name and weights do not determine it.
+
+        Empty for A, so that scans of before A-centered can be resumed.
+        """
+        net = self.net
+        is_centered = net is not None and net.is_residual and net.shortcut == "A-centered"
+        return {"shortcut": "A-centered"} if is_centered else {}
+
+    @property
+    def alternatives(self) -> tuple[Net, ...]:
+        """Other nets of ours that the weights fit; none where the checkpoint records the net."""
+        if self.net is None or self.checkpoint.net is not None:
+            return ()
+        return self.net.alternatives
+
+    __repr__ = brief
 
     @property
     def parameters(self) -> Parameters:
@@ -148,12 +179,16 @@ class Data:
     Attributes:
         x: Inputs.
         y: Targets.
-        facts: What determines them, for a surface's settings.
+        facts: What determines them and the net, for a surface's settings.
+        provenance: What else is known of them and the net, for a surface's provenance.
     """
 
     x: Tensor
     y: Tensor
     facts: Facts
+    provenance: Facts = field(default_factory=dict)
+
+    __repr__ = brief
 
 
 def title_of(path: Path) -> str:
@@ -194,6 +229,7 @@ class Source:
         self,
         *,
         net_name: str | None,
+        shortcut: Any,
         model_reference: str | None,
         loss_reference: str,
         data_name: str | None,
@@ -204,6 +240,9 @@ class Source:
     ) -> None:
         if net_name and model_reference:
             raise click.UsageError("give --net or --model, not both")
+        if shortcut and model_reference:
+            raise click.UsageError("--shortcut is for --net, not for --model")
+        self._shortcut = shortcut
         self._net_name, self._model_reference = net_name, model_reference
         self._data_name, self._data_dir = data_name, data_dir
         self._preprocessing, self._split = preprocessing, split
@@ -223,21 +262,15 @@ class Source:
                 raise UserCodeError(
                     f"{self._model_reference} returned a {type(model).__name__}, not an nn.Module"
                 )
-            name = self._model_reference
+            net, name = None, self._model_reference
         else:
             net = self._known_net(checkpoint, path)
-            try:
-                model = net.build()
-            except ValueError as error:
-                if self._net_name:
-                    raise click.UsageError(str(error)) from error
-                raise CheckpointError(f"{path}: {error}") from error
-            name = net.name
+            model, name = net.build(), net.name
         checkpoint.load_into(model, name)
         diverged = next((n for n, p in model.named_parameters() if not p.isfinite().all()), None)
         if diverged is not None:
             raise CheckpointError(f"{path} is no trained net: {diverged} is not finite")
-        return Loaded(path, checkpoint, model, name, title_of(path))
+        return Loaded(path, checkpoint, model, name, title_of(path), net)
 
     def nets(self, paths: Sequence[Path]) -> list[Loaded]:
         """Return the nets of some checkpoints, which are all of one kind.
@@ -247,9 +280,9 @@ class Source:
         """
         loaded = [self.net(path) for path in paths]
         for each in loaded:
-            if each.name != loaded[0].name:
+            if each.kind != loaded[0].kind:
                 raise CheckpointError(
-                    f"{each.path} is a {each.name}, {loaded[0].path} a {loaded[0].name}: expected "
+                    f"{each.path} is a {each.kind}, {loaded[0].path} a {loaded[0].kind}: expected "
                     "nets of one kind"
                 )
         titles = told_apart([each.title for each in loaded], paths)
@@ -257,17 +290,39 @@ class Source:
 
     def _known_net(self, checkpoint: Checkpoint, path: Path) -> Net:
         net = checkpoint.net
-        if net is not None and self._net_name not in (None, net.name):
-            raise CheckpointError(
-                f"{path} is a {net.name}, not a {self._net_name}: leave out --net"
-            )
         if net is not None:
+            if self._net_name not in (None, net.name):
+                raise CheckpointError(
+                    f"{path} is a {net.name}, not a {self._net_name}: leave out --net"
+                )
+            if self._shortcut is not None and (
+                not net.is_residual or self._shortcut != net.shortcut
+            ):
+                raise CheckpointError(
+                    f"{path} is a {net}, not one with shortcut {self._shortcut}: leave out "
+                    "--shortcut"
+                )
             return net
         if self._net_name is None:
             raise CheckpointError(
                 f"{path} does not say which net it is: give --net NAME or --model FILE.py:CALLABLE"
             )
-        return Net.recognize(self._net_name, checkpoint.unwrapped)
+        net = Net.recognize(self._net_name, checkpoint.unwrapped)
+        try:
+            has_shortcuts = net.is_residual
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        if self._shortcut is None:
+            return net
+        if not has_shortcuts:
+            raise click.UsageError(f"{net.name} has no shortcuts: leave out --shortcut")
+        if (self._shortcut == "B") != (net.shortcut == "B"):
+            raise CheckpointError(
+                f"{path}: expected weights with shortcut {self._shortcut}, got weights "
+                f"{'with' if net.shortcut == 'B' else 'without'} parameters in the shortcuts: "
+                "leave out --shortcut"
+            )
+        return replace(net, shortcut=self._shortcut)
 
     def data(self, net: Loaded, report: Progress) -> Data:
         """Return the examples for a net.
@@ -291,24 +346,53 @@ class Source:
         said = self._preprocessing is not None or checkpoint.preprocessing is not None
         if prepared is not None and not said:
             report.note(f"{path}: preprocessing {prepared} (of {source}; the checkpoint says none)")
-        return Data(
-            dataset.x if prepared is None else prepared(dataset.x),
-            dataset.y,
-            {
-                "net": net.name,
-                "data": source,
-                "split": dataset.split,
-                "preprocessing": "as it is" if prepared is None else str(prepared),
-            },
+        facts = {
+            "net": net.name,
+            **net.shortcut,
+            "data": source,
+            "split": dataset.split,
+            "preprocessing": "as it is" if prepared is None else str(prepared),
+        }
+        found = Data(dataset.x if prepared is None else prepared(dataset.x), dataset.y, facts)
+        if net.alternatives and self._shortcut is None:
+            report.note(
+                f"{path}: assumed {net.kind}; its weights have the form of "
+                f"{' or '.join(map(str, net.alternatives))} as well (--net and --shortcut choose)"
+            )
+        return replace(found, provenance=self.check(net, found))
+
+    def check(self, net: Loaded, examples: Data) -> Facts:
+        """Compare the accuracy of a net that is assumed with that of the others it may be.
+
+        A net of a clearly higher accuracy is reported on stderr.
+
+        Args:
+            net: The net.
+            examples: What it was trained on.
+
+        Returns:
+            The other net's options and accuracy, for a surface's provenance; empty where the
+            net is recorded, or no other fits better.
+        """
+        if net.net is None or not net.alternatives:
+            return {}
+        fit = better_fit(net.net, net.checkpoint, examples.x, examples.y)
+        if fit is None:
+            return {}
+        click.echo(
+            f"warning: {net.path}: another net fits the weights better than {net.kind}: accuracy "
+            f"{percent(fit.accuracy)} with {fit.options}",
+            err=True,
         )
+        return {"better_net": fit.options, "better_accuracy": fit.accuracy}
 
 
 def _loss(reference: str) -> Loss:
-    if reference in _LOSSES:
-        return _LOSSES[reference]
+    if reference in LOSSES:
+        return LOSSES[reference]
     if ".py:" not in reference:
         raise click.UsageError(
-            f"--loss must be {', '.join(_LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
+            f"--loss must be {', '.join(LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
         )
     user = load_callable(reference)
     loss: Loss = user() if isinstance(user.call, type) else user.call

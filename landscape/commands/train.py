@@ -1,5 +1,6 @@
 """``landscape train``."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,43 @@ import click
 
 from landscape import data, figures, progress, training
 from landscape.commands.options import PATH, data_options, device_option
+from landscape.commands.verb import Verb
 from landscape.errors import DataError
-from landscape.models import Net
+from landscape.models import SHORTCUTS, Net
 from landscape.training import Recipe
 
 _AUGMENTED = ("cifar10", "cifar100")
+_GROUPS = {
+    "Network and data": ("shortcut", "data_name", "data_dir", "preprocessing", "augment"),
+    "Recipe": (
+        "epochs",
+        "images_per_batch",
+        "optimizer",
+        "learning_rate",
+        "schedule",
+        "warmup_epochs",
+        "weight_decay",
+        "label_smoothing",
+        "seed",
+    ),
+    "Precision and speed": ("device", "precision"),
+    "Output": ("out", "save_every", "overwrite"),
+}
+_ESSENTIAL = (
+    "data_name",
+    "data_dir",
+    "epochs",
+    "optimizer",
+    "learning_rate",
+    "weight_decay",
+    "seed",
+    "device",
+    "save_every",
+    "out",
+)
 
 
-@click.command()
+@click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("nets", metavar="NET...", nargs=-1, required=True)
 @click.option(
     "--data",
@@ -42,11 +72,13 @@ _AUGMENTED = ("cifar10", "cifar100")
 @click.option(
     "--schedule",
     type=click.Choice(training.SCHEDULES),
-    default="step",
+    default="cosine",
     show_default=True,
     help="step divides the rate by 10 after 1/2, 3/4 and 11/12 of the epochs.",
 )
-@click.option("--warmup-epochs", default=0, show_default=True, help="Epochs of rising rate.")
+@click.option(
+    "--warmup-epochs", type=int, help="Epochs of rising rate.  [default: a fifth of the epochs]"
+)
 @click.option("--weight-decay", default=5e-4, show_default=True, help="Of all parameters.")
 @click.option("--label-smoothing", default=0.0, show_default=True, help="From 0 to 1.")
 @click.option(
@@ -56,10 +88,11 @@ _AUGMENTED = ("cifar10", "cifar100")
 )
 @click.option(
     "--shortcut",
-    type=click.Choice(["A", "B"]),
+    type=click.Choice(SHORTCUTS),
     default="A",
     show_default=True,
-    help="Where residual nets change shape: A without, B with parameters.",
+    help="Where residual nets change shape: zero channels appended (A) or on both sides "
+    "(A-centered), or a 1×1 convolution (B).",
 )
 @click.option(
     "--seed",
@@ -142,3 +175,5 @@ def command(
     curves = out / f"{'-'.join(nets)}.png"
     figures.save(figures.learning_curves(histories), curves)
     click.echo(curves)
+    checkpoints = [str(out / name / "last.pt") for name in nets]
+    click.echo(f"next: {shlex.join(['landscape', 'scan', *checkpoints])}", err=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from landscape.brief import brief
 from landscape.plane import Plane
 
 
@@ -24,6 +25,8 @@ class FlatPlane:
     moves: Tensor
     places: Mapping[str, tuple[int, torch.Size]]
     channels_last: frozenset[str]
+
+    __repr__ = brief
 
     @classmethod
     def of(cls, plane: Plane, channels_last: frozenset[str] = frozenset()) -> "FlatPlane":

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from landscape.brief import brief
 from landscape.evaluate import onednn
 from landscape.evaluate.network import Network, moves_only_parameters, own_tensors
 from landscape.objective import Objective
@@ -85,6 +86,8 @@ class _Fold:
     conv: str
     norm: str
     modules: Mapping[str, nn.Module]
+
+    __repr__ = brief
 
 
 def _fuse(traced: fx.GraphModule, plane: Plane, cudnn: bool) -> list[_Fold]:

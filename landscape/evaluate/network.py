@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from landscape.brief import brief
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -38,6 +39,8 @@ class Network:
     num_images: int | None = None
     compiles: bool = True
     prepare: Prepare | None = None
+
+    __repr__ = brief
 
 
 def as_it_is(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network:

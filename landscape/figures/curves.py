@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from landscape.errors import LandscapeError
-from landscape.figures.parts import logarithmic, loss_label, plain
+from landscape.figures.captions import below, break_labels
+from landscape.figures.fitting import Quantity
+from landscape.figures.parts import axis_labels, line_color, logarithmic, loss_label, plain
+from landscape.figures.pyplot import displayed_once
 from landscape.notes import unfinished
-from landscape.scale import COLORS, Scale, ScaleKind
+from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def draw_lines(
     maximum: float | None,
     size: tuple[float, float] | None = None,
     ax: Axes | None = None,
+    quantity: Quantity | None = None,
 ) -> Figure:
     """Draw loss and accuracy along α, all in one picture, the spread of seeds as a band.
 
@@ -36,54 +39,61 @@ def draw_lines(
         scale: As for :func:`landscape.figures.plot`.
         maximum: Losses above are not drawn.
         size: Width and height in inches.
-        ax: Draw the losses here, and nothing else.
+        ax: Draw the losses (or the quantity) here, and nothing else.
+        quantity: Draw it alone; by default both where there are both.
     """
-    wide = [surface.name for surface in surfaces if not surface.is_line]
-    if wide:
-        raise LandscapeError(
-            f"{wide[0]} is a surface, not a line: scan it with --line, or draw another kind"
-        )
-    if not isinstance(scale, Scale):
-        scale = Scale.of([each for surface in surfaces for each in surface.all], scale, maximum)
     figure: Any
+    every: dict[str, Any]
     if ax is not None:
-        figure, losses, accuracies = ax.figure, ax, None
+        figure, every = ax.figure, {quantity or "loss": ax}
     else:
         has_accuracies = any(np.isfinite(s.stacked("accuracies")).any() for s in surfaces)
-        figure, every = plt.subplots(
+        wanted: list[str] = [quantity] if quantity else ["loss", "accuracy"][: 1 + has_accuracies]
+        figure, row = plt.subplots(
             1,
-            1 + has_accuracies,
-            figsize=size or (5.2 * (1 + has_accuracies), 4.0),
+            len(wanted),
+            figsize=size or (5.2 * len(wanted), 4.0),
             layout="constrained",
             squeeze=False,
         )
-        losses, accuracies = every[0, 0], every[0, 1] if has_accuracies else None
-    _draw_quantity(losses, surfaces, "losses", 1.0)
-    if scale.log:
-        logarithmic(losses)
-    losses.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
-    losses.set_ylabel(loss_label(scale))
-    if accuracies is not None:
-        _draw_quantity(accuracies, surfaces, "accuracies", 100.0)
-        accuracies.set_ylabel("accuracy (%)")
+        every = dict(zip(wanted, row[0], strict=True))
+    if "loss" in every:
+        losses: Any = every["loss"]
+        if not isinstance(scale, Scale):
+            scale = Scale.of([each for surface in surfaces for each in surface.all], scale, maximum)
+        _draw_quantity(losses, surfaces, "losses", 1.0)
+        if scale.log:
+            logarithmic(losses)
+        losses.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
+        losses.set_ylabel(loss_label(scale))
+    if "accuracy" in every:
+        _draw_quantity(every["accuracy"], surfaces, "accuracies", 100.0)
+        every["accuracy"].set_ylabel("accuracy (%)")
     if ax is not None:
-        losses.legend(fontsize="small")
+        ax.legend(fontsize="small")
     else:
-        handles = losses.get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=2, fontsize="small")
+        handles, labels = next(iter(every.values())).get_legend_handles_labels()
+        labels = ["\n".join([a, *below(b)]) for a, b in zip(labels, surfaces, strict=True)]
+        legend = figure.legend(
+            handles, labels, loc="outside lower center", ncols=2, fontsize="small"
+        )
+        break_labels(figure)
+        if legend.get_window_extent().width > figure.bbox.width:
+            legend.set_ncols(1)
     return figure  # type: ignore[no-any-return]
 
 
 def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: float) -> None:
     for number, surface in enumerate(surfaces):
-        color = COLORS[number % len(COLORS)]
+        color = line_color(number)
         _draw_line(axes, surface, quantity, unit, color)
         if quantity == "losses":
             # Where its statistics are another's, the line does not go through a net's own loss.
             own = [(mark.alpha, mark.loss) for mark in surface.marks if math.isfinite(mark.loss)]
             for alpha, loss in own:
                 axes.plot(alpha, loss, "o", color=color, markersize=4)
-    axes.set_xlabel("α, along δ")
+    labels = {axis_labels(surface)[0] for surface in surfaces}
+    axes.set_xlabel(labels.pop() if len(labels) == 1 else "α, along δ")
     axes.grid(alpha=0.3)
     for alpha, text in _marked(surfaces).items():
         axes.axvline(alpha, color="0.5", linewidth=0.8, linestyle=":")
@@ -145,7 +155,7 @@ def spectrum(densities: Mapping[str, "Density"]) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     for number, (name, density) in enumerate(densities.items()):
-        color = COLORS[number % len(COLORS)]
+        color = line_color(number)
         axes.semilogy(density.eigenvalues, density.values, color=color, label=plain(name))
     peak = max(float(density.values.max()) for density in densities.values())
     axes.set_ylim(1e-6 * peak, 2 * peak)
@@ -153,7 +163,7 @@ def spectrum(densities: Mapping[str, "Density"]) -> Figure:
     axes.set_ylabel("density (part of all eigenvalues per unit)")
     axes.grid(alpha=0.3)
     axes.legend()
-    return figure
+    return displayed_once(figure)
 
 
 def learning_curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -182,4 +192,4 @@ def learning_curves(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> F
     losses.set_ylabel("mean loss")
     accuracies.set_ylabel("accuracy (%)")
     accuracies.legend()
-    return figure
+    return displayed_once(figure)

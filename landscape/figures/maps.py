@@ -9,13 +9,23 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from landscape.errors import LandscapeError
-from landscape.figures.parts import edges, flat, plain
+from landscape.figures.captions import caption, write
+from landscape.figures.parts import edges, flat, name_axes, outlined
 from landscape.surface import Surface
 
 
-def draw_curvature(surfaces: Sequence[Surface], size: tuple[float, float] | None) -> Figure:
-    """Draw |λ_min / λ_max| over the grid."""
+def draw_curvature(
+    surfaces: Sequence[Surface],
+    size: tuple[float, float] | None,
+    captions: Sequence[str] | None = None,
+) -> Figure:
+    """Draw |λ_min / λ_max| over the grid.
+
+    Args:
+        surfaces: With curvature.
+        size: Width and height in inches.
+        captions: What stands above each, instead of its name and how far it is.
+    """
     figure, every = plt.subplots(
         1,
         len(surfaces),
@@ -24,10 +34,9 @@ def draw_curvature(surfaces: Sequence[Surface], size: tuple[float, float] | None
         squeeze=False,
     )
     image: Any = None
+    told = []
     for axes, surface in zip(every[0], surfaces, strict=True):
-        curvature = surface.curvature
-        if curvature is None or not (curvature.state > 0).any():
-            raise LandscapeError(f"{surface.name} holds no eigenvalues: scan it with --curvature")
+        curvature: Any = surface.curvature
         flat(axes, surface)
         image = axes.pcolormesh(
             edges(surface.grid.alphas),
@@ -44,15 +53,15 @@ def draw_curvature(surfaces: Sequence[Surface], size: tuple[float, float] | None
             surface.grid.alphas[loose[:, 0]],
             surface.grid.betas[loose[:, 1]],
             "x",
-            color="w",
             markersize=3,
+            **outlined("w", "k", 2),
         )
         notes = [] if not len(loose) else [f"× {len(loose)} points not converged"]
         done = (curvature.state > 0).mean()
         notes += [] if done == 1 else [f"{done:.0%} of the points"]
-        axes.set_title("\n".join([plain(surface.name), ", ".join(notes)]))
-        axes.set_xlabel("α, along δ")
-        axes.set_ylabel("β, along η")
+        told.append(caption(surface, ", ".join(notes)))
+        name_axes(axes, surface)
     bar = figure.colorbar(image, ax=list(every[0]), shrink=0.8, extend="max")
     bar.set_label(r"$|\lambda_{\min} / \lambda_{\max}|$ of the Hessian")
+    write(list(every[0]), captions or told)
     return figure

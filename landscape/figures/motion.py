@@ -7,16 +7,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.animation import AbstractMovieWriter, FFMpegWriter, PillowWriter
 from matplotlib.figure import Figure
 
 from landscape.atomic import replacing
 from landscape.errors import LandscapeError
-from landscape.figures.still import Kind, plot
-from landscape.progress import Progress, Silent
-from landscape.scale import Scale
+from landscape.figures.captions import named, put_above
+from landscape.figures.fitting import Kind, check_all
+from landscape.figures.pyplot import settings
+from landscape.figures.quantities import scale_of, shown_as
+from landscape.figures.still import plot
+from landscape.notebook import default_progress
+from landscape.progress import Progress
 from landscape.surface import Surface
 
 Motion = Literal["rotate", "sequence"]
@@ -68,7 +71,7 @@ def animate(
         raise ValueError("a film has a figure of its own: it takes no ax")
     if motion == "rotate" and kind not in ("auto", "surface"):
         raise ValueError(f"only surfaces in 3-D can turn, not the kind {kind!r}")
-    progress = progress or Silent()
+    progress = progress or default_progress()
     rate = _RATES[form]
     if motion == "rotate":
         frames = max(2, round(rate * (6.0 if seconds is None else seconds)))
@@ -99,12 +102,13 @@ def _turn(surfaces: Sequence[Surface], frames: int, options: Any) -> Generator[F
     """Yield the same figure, seen from all around."""
     figure = plot(surfaces, kind="surface", **options)
     every: list[Any] = [axes for axes in figure.axes if axes.name == "3d"]
+    first = every[0].azim
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what turns would else be moved as well
     try:
         for frame in range(frames):
             for axes in every:
-                axes.view_init(elev=32, azim=-60 + 360 * frame / frames)
+                axes.view_init(elev=axes.elev, azim=first + 360 * frame / frames)
             yield figure
     finally:
         plt.close(figure)
@@ -116,16 +120,25 @@ def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Generato
     if kind not in _IN_SEQUENCE:
         raise ValueError(f"a sequence is of the kinds {', '.join(_IN_SEQUENCE)}, not {kind}")
     size = options.pop("size", None) or (6.0, 4.8)
-    scale = Scale.of(
-        [surface.median for surface in surfaces],
+    quantity, title = options.get("quantity"), options.pop("title", None)
+    check_all(surfaces, kind, quantity)
+    surfaces = named(surfaces, names := options.pop("names", None))
+    scale = scale_of(
+        [shown_as(surface, quantity) for surface in surfaces],
+        quantity,
         options.pop("scale", "auto"),
         options.pop("maximum", None),
     )
+    options["title"] = None if title is None else ""
     figure = plt.figure(figsize=size, layout="constrained")
     try:
         for surface in surfaces:
             figure.clear()
             axes = figure.add_subplot(projection="3d" if kind == "surface" else None)
+            if title:
+                put_above(figure, title)
+            has_name = title or names is not None
+            options["names"] = [surface.name] if has_name else None
             plot([surface], kind=kind, scale=scale, ax=axes, **options)
             yield figure
     finally:
@@ -136,10 +149,10 @@ def _sequence(surfaces: Sequence[Surface], kind: Kind, options: Any) -> Generato
 def _writer(form: str, rate: float) -> Iterator[tuple[AbstractMovieWriter, Path]]:
     """Give what makes a film, and a temporary file for it."""
     make: Any = PillowWriter if form == "gif" else FFMpegWriter
-    settings: Any = {"savefig.bbox": "standard"}  # all frames have one size
+    values: Any = {"savefig.bbox": "standard"}  # all frames have one size
     if form == "mp4":
-        settings["animation.ffmpeg_path"] = _ffmpeg()
-    with tempfile.TemporaryDirectory() as folder, matplotlib.rc_context(settings):
+        values["animation.ffmpeg_path"] = _ffmpeg()
+    with tempfile.TemporaryDirectory() as folder, settings(values):
         yield make(fps=rate), Path(folder, f"film.{form}")
 
 

@@ -6,32 +6,39 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from landscape.errors import LandscapeError
+from landscape.figures.captions import caption, put_above, write
 from landscape.figures.labels import label
-from landscape.figures.parts import logarithmic, path_style, plain, title
+from landscape.figures.parts import logarithmic, name_axes, path_style, plain
 from landscape.figures.surfaces import Picture
 from landscape.surface import Surface
 
 
 def draw_paths(
-    surfaces: Sequence[Surface], picture: Picture, size: tuple[float, float] | None
+    surfaces: Sequence[Surface],
+    picture: Picture,
+    size: tuple[float, float] | None,
+    captions: Sequence[str] | None = None,
+    title: str | None = None,
 ) -> Figure:
-    """Draw contours with paths, and beside them their distances and losses by step."""
-    without = [surface.name for surface in surfaces if not surface.paths]
-    if without:
-        raise LandscapeError(
-            f"{without[0]} holds no path: scan it with --paths, or draw it as a contour"
-        )
+    """Draw contours with paths, and beside them their distances and losses by step.
+
+    Args:
+        surfaces: With paths.
+        picture: What they share.
+        size: Width and height in inches.
+        captions: What stands above each, instead of what is known of it.
+        title: What stands above all.
+    """
     rows = len(surfaces)
     figure = plt.figure(figsize=size or (10.4, 4.8 * rows), layout="constrained")
+    if title:
+        put_above(figure, title)
     grid = figure.add_gridspec(2 * rows, 2, width_ratios=(1.5, 1))
     contours = []
     for row, surface in enumerate(surfaces):
         flat: Any = figure.add_subplot(grid[2 * row : 2 * row + 2, 0])
         contours.append(picture.draw_contour(flat, surface.median))
-        flat.set_title(title(surface))
-        flat.set_xlabel("α, along δ")
-        flat.set_ylabel("β, along η")
+        name_axes(flat, surface)
         picture.add_bar(figure, [flat], location="bottom", aspect=30)
         away = [path.is_off_plane for path in surface.paths]
         losses: Any = figure.add_subplot(grid[2 * row + any(away) : 2 * row + 2, 1])
@@ -58,5 +65,7 @@ def draw_paths(
         for axes in every:
             axes.grid(alpha=0.3)
             axes.legend(fontsize="x-small")
+    maps = [each.axes for each in contours]
+    write(maps, captions or [caption(surface) for surface in surfaces])
     label(figure, contours)
     return figure

@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,33 +14,51 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from landscape.atomic import replacing
+from landscape.errors import LandscapeError
+from landscape.figures.captions import caption, named, put_above, under_a_title, write
 from landscape.figures.curves import draw_lines
+from landscape.figures.fitting import KINDS, Kind, Quantity, check_all, kind_of
+from landscape.figures.framing import fill_axes
 from landscape.figures.labels import label
 from landscape.figures.maps import draw_curvature
-from landscape.figures.parts import title
+from landscape.figures.parts import name_axes
 from landscape.figures.paths import draw_paths
-from landscape.figures.surfaces import Picture
-from landscape.scale import Scale, ScaleKind
+from landscape.figures.pyplot import displayed_once, settings
+from landscape.figures.quantities import check_quantity, scale_of, shown_as
+from landscape.figures.surfaces import Camera, Picture
+from landscape.scale import COLOR_MAP, Scale, ScaleKind
 from landscape.surface import Surface
 
-Kind = Literal["auto", "surface", "contour", "heatmap", "line", "path", "curvature"]
-KINDS: tuple[str, ...] = get_args(Kind)
 FORMATS = ("png", "pdf", "svg")
 
 _ONE_AXES = ("surface", "contour", "heatmap", "line")
 _PER_ROW = 4
 _WIDTH, _HEIGHT = 5.2, 4.6  # of one picture, in inches
 _SMALLEST = 5.0  # letters, in points
+_WIDTHS: Any = (
+    "axes.linewidth",
+    "grid.linewidth",
+    "lines.markersize",
+    *(f"{axis}tick.major.{of}" for axis in "xy" for of in ("width", "size")),
+)
+_DPI, _MESH_DPI = 200, 600
+_MOST_PIXELS = 2**16  # along a side
 
 
 def plot(
     surfaces: Sequence[Surface],
     *,
     kind: Kind = "auto",
+    quantity: Quantity | None = None,
     scale: ScaleKind | Scale = "auto",
     maximum: float | None = None,
     levels: Sequence[float] | None = None,
     cmap: str | None = None,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+    elevation: float | None = None,
+    azimuth: float | None = None,
+    zoom: float = 1.0,
     size: tuple[float, float] | None = None,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
@@ -48,8 +66,10 @@ def plot(
 
     Points whose loss is not finite are left out (3-D) or gray; an unfinished scan is drawn
     from the points it has, and says so. Of several seeds in one surface the median is drawn,
-    and how far they spread is said; lines show the spread itself. Fonts, sizes of letters and
-    the like are those of matplotlib's current style.
+    and how far they spread is said; lines show the spread itself. Between the samples, reliefs
+    and contours are interpolated in a way that adds no hills or holes
+    (:func:`landscape.figures.between.between`); a heat map has one cell for each point. Fonts,
+    sizes of letters and the like are those of matplotlib's current style.
 
     Args:
         surfaces: One or more.
@@ -57,68 +77,106 @@ def plot(
             ``line`` (loss and accuracy along α), ``path`` (contours with the paths of
             optimizers, and how far off the plane they are), ``curvature`` (|λ_min / λ_max|),
             or ``auto``: ``line`` where all are lines, else ``surface``.
+        quantity: ``loss`` or ``accuracy``; by default the loss, and of lines both. Accuracies
+            have a scale from 0 to 100 %; nets beside the plane stand at that of the plane.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100; or the
             scale of other surfaces, to compare with them.
         maximum: Losses above are drawn at this value; the figure says so.
-        levels: Losses of the contour lines; by default about twelve round ones.
-        cmap: A color map of matplotlib; by default that of its style, which is viridis.
+        levels: Losses (or accuracies in %) of the contour lines; by default about twelve round
+            ones.
+        cmap: A color map of matplotlib; by default that of its style if that has one of its
+            own, else plasma.
+        names: What to call the surfaces, instead of their own names.
+        title: Stands above the figure, instead of what is said of each surface; an empty one
+            leaves all titles out, but for ``names``.
+        elevation: Of the camera of the kind ``surface``, degrees above the plane, 32 by default
+            (matplotlib's ``elev``).
+        azimuth: Degrees around it, -60 by default (matplotlib's ``azim``).
+        zoom: How much larger than usual a surface in 3-D is drawn.
         size: Width and height of the figure in inches; letters of the usual size shrink with it.
         ax: Draw into these, one for each surface (made with ``projection="3d"`` for the kind
             ``surface``), or the losses of lines into one.
 
     Returns:
-        A figure of pyplot; show it with ``plt.show()``, or save it.
+        A figure of pyplot; show it with ``plt.show()``, or save it. A notebook displays it once,
+        wherever in a cell it is made.
 
     Raises:
-        ValueError: No surfaces, an unknown kind or scale, or axes that do not fit them.
-        LandscapeError: There is nothing to draw, or a surface is a line and the kind is not
-            ``heatmap``.
+        ValueError: No surfaces, an unknown kind or scale, names or axes that do not fit them.
+        LandscapeError: There is nothing to draw, or a surface is not of the kind.
     """
     if not surfaces or kind not in KINDS:
         raise ValueError(f"expected one surface or more, and kind one of {', '.join(KINDS)}")
-    if kind == "auto":
-        kind = "line" if all(surface.is_line for surface in surfaces) else "surface"
+    kind = kind_of(surfaces) if kind == "auto" else kind
     every: list[Any] = [] if ax is None else list(np.ravel(np.asarray(ax, dtype=object)))
     if ax is not None:
         _check_axes(every, kind, 1 if kind == "line" else len(surfaces), size)
-    with plt.rc_context(_letters(size, len(surfaces), kind)):
-        return _plot(surfaces, kind, scale, maximum, levels, cmap, size, every)
+        if title and len(surfaces) > 1:
+            raise ValueError("a title of several axes is their figure's: give none with ax")
+    check_quantity(quantity, kind)
+    check_all(surfaces, kind, quantity)
+    surfaces = named(surfaces, names)
+    camera = _camera(elevation, azimuth, zoom)
+    captions = None if title is None else under_a_title(surfaces, names, title)
+    with settings(_letters(size, len(surfaces), kind)):
+        if kind == "line":
+            into = every[0] if every else None
+            figure = draw_lines(surfaces, scale, maximum, size, into, quantity)
+        elif kind == "curvature":
+            figure = draw_curvature(surfaces, size, captions)
+        else:
+            shown = [shown_as(surface, quantity) for surface in surfaces]
+            if not isinstance(scale, Scale):
+                scale = scale_of(shown, quantity, scale, maximum)
+            lines = np.asarray(scale.levels() if levels is None else levels, dtype=np.float64)
+            cmap = cmap or _color_map()
+            picture = Picture(scale, Normalize(*scale.limits), cmap, lines, camera)
+            if kind == "path":
+                figure = draw_paths(surfaces, picture, size, captions, title)
+            else:
+                every = every or _new_axes(len(surfaces), kind, size, title)
+                captions = captions or [caption(surface) for surface in surfaces]
+                figure = _draw(shown, picture, kind, every, captions)
+        if title and ax is not None:
+            write(every, [title])
+        elif title and kind in ("line", "curvature"):
+            put_above(figure, title)
+    return displayed_once(figure)
 
 
-def _plot(
-    surfaces: Sequence[Surface],
+def _draw(
+    shown: Sequence[Surface],
+    picture: Picture,
     kind: Kind,
-    scale: ScaleKind | Scale,
-    maximum: float | None,
-    levels: Sequence[float] | None,
-    cmap: str | None,
-    size: tuple[float, float] | None,
     every: list[Any],
+    captions: Sequence[str],
 ) -> Figure:
-    if kind == "line":
-        return draw_lines(surfaces, scale, maximum, size, every[0] if every else None)
-    if kind == "curvature":
-        return draw_curvature(surfaces, size)
-    if not isinstance(scale, Scale):
-        scale = Scale.of([surface.median for surface in surfaces], scale, maximum)
-    lines = np.asarray(scale.levels() if levels is None else levels, dtype=np.float64)
-    cmap = cmap or matplotlib.rcParams["image.cmap"]
-    picture = Picture(scale, Normalize(*scale.limits), cmap, lines)
-    if kind == "path":
-        return draw_paths(surfaces, picture, size)
-    if not every:
-        every = _new_axes(len(surfaces), kind, size)
     figure: Figure = every[0].figure.canvas.figure  # also of a figure within a figure
     contours = []
-    for axes, surface in zip(every, surfaces, strict=True):
-        drawn = getattr(picture, f"draw_{kind}")(axes, surface.median)
+    for axes, surface in zip(every, shown, strict=True):
+        drawn = getattr(picture, f"draw_{kind}")(axes, surface)
         contours += [drawn] if kind == "contour" else []
-        axes.set_title(title(surface))
-        axes.set_xlabel("α, along δ")
-        axes.set_ylabel("β, along η")
+        name_axes(axes, surface)
     picture.add_bar(figure, every, pad=0.08 if kind == "surface" else 0.02)
+    write(every, captions)
+    if kind == "surface":
+        fill_axes(every, picture.camera.zoom)
     label(figure, contours)
     return figure
+
+
+def _camera(elevation: float | None, azimuth: float | None, zoom: float) -> Camera:
+    angles = {"elevation": elevation, "azimuth": azimuth}
+    camera = Camera(**{key: value for key, value in angles.items() if value is not None}, zoom=zoom)
+    if not (zoom > 0 and all(map(math.isfinite, (zoom, camera.elevation, camera.azimuth)))):
+        raise ValueError(f"expected finite angles and a zoom above 0, got {camera}")
+    return camera
+
+
+def _color_map() -> str:
+    """Return the style's color map where it is not matplotlib's, else ours."""
+    name = str(matplotlib.rcParams["image.cmap"])
+    return COLOR_MAP if name == matplotlib.rcParamsDefault["image.cmap"] else name
 
 
 def _letters(size: tuple[float, float] | None, num: int, kind: Kind) -> dict[Any, Any]:
@@ -128,7 +186,12 @@ def _letters(size: tuple[float, float] | None, num: int, kind: Kind) -> dict[Any
         return {}
     rows, columns = (1, 2) if kind in ("line", "path") else _shape(num)
     part = min(size[0] / columns / _WIDTH, size[1] / rows / _HEIGHT)
-    return {"font.size": min(usual, max(_SMALLEST, usual * part**0.8))}
+    smaller = min(1.0, max(_SMALLEST / usual, part**0.8))
+    usuals = {key: matplotlib.rcParamsDefault[key] for key in _WIDTHS}
+    thinner = {
+        key: smaller * usual for key, usual in usuals.items() if matplotlib.rcParams[key] == usual
+    }
+    return {"font.size": smaller * usual, **thinner}
 
 
 def _shape(num: int) -> tuple[int, int]:
@@ -149,28 +212,46 @@ def _check_axes(
         raise ValueError(f"the kind {kind} needs axes of the projection {wanted}")
 
 
-def _new_axes(num: int, kind: Kind, size: tuple[float, float] | None) -> list[Axes]:
+def _new_axes(
+    num: int, kind: Kind, size: tuple[float, float] | None, title: str | None
+) -> list[Axes]:
     """Return axes in as many rows as keep them readable."""
     rows, columns = _shape(num)
     size = size or (_WIDTH * columns + 0.6, _HEIGHT * rows)
     figure = plt.figure(figsize=size, layout="constrained")
+    if title:
+        put_above(figure, title)
     projection: dict[str, Any] = {"projection": "3d"} if kind == "surface" else {}
     return [figure.add_subplot(rows, columns, k + 1, **projection) for k in range(num)]
 
 
-def save(figure: Figure, path: Path, *, dpi: int = 200) -> None:
+def save(figure: Figure, path: Path, *, dpi: int | None = None) -> None:
     """Write a figure as PNG, PDF or SVG, by the file's suffix, and close it.
+
+    Args:
+        figure: Which.
+        path: Where to.
+        dpi: Pixels per inch, of meshes in PDF and SVG; by default 200, and of these 600.
 
     Raises:
         ValueError: Another suffix.
+        LandscapeError: It would have more pixels than can be drawn.
         OSError: It cannot be written.
     """
     kind = path.suffix.lstrip(".").lower()
     if kind not in FORMATS:
         raise ValueError(f"expected a file name that ends in .{', .'.join(FORMATS)}, not {path}")
+    dpi = dpi or (_DPI if kind == "png" else _MESH_DPI)
+    side = max(figure.get_size_inches()) * dpi
+    if side >= _MOST_PIXELS:
+        plt.close(figure)
+        raise LandscapeError(
+            f"{path} would be {side:,.0f} pixels long, at most {_MOST_PIXELS - 1:,} can be drawn: "
+            "give a smaller size or dpi, or fewer surfaces"
+        )
     # In memory first: on a full disk the writer of PDF fails in its own way.
     content = io.BytesIO()
-    with matplotlib.rc_context({"pdf.fonttype": 42}):  # TrueType, as publishers want
+    with settings({"pdf.fonttype": 42}):  # TrueType, as publishers want
         figure.savefig(content, format=kind, dpi=dpi)
     plt.close(figure)
     with replacing(path) as temporary:

@@ -1,21 +1,52 @@
 """One surface as a relief, contours or a heat map, with what lies beside it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LightSource, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from numpy.typing import NDArray
 
-from landscape.errors import LandscapeError
+from landscape.brief import brief
+from landscape.figures.between import between, finer
+from landscape.figures.framing import BOX
 from landscape.figures.labels import Contours
-from landscape.figures.parts import edges, flat, loss_label, loss_ticks, path_style, plain
-from landscape.grid import Grid
+from landscape.figures.parts import (
+    edges,
+    flat,
+    ink,
+    loss_label,
+    loss_ticks,
+    outlined,
+    path_style,
+    plain,
+    width,
+)
+from landscape.figures.relief import relief
 from landscape.scale import Scale
 from landscape.surface import Surface
+
+_POLYGONS, _PIXELS, _POINTS = 120, 600, 400  # along an axis: in 3-D, of colors, of contours
+_LINE = 0.4  # of contour lines in 3-D, in points; polygons overlap by half of it
+
+
+@dataclass(frozen=True)
+class Camera:
+    """From where a surface is seen in 3-D.
+
+    Attributes:
+        elevation: Degrees above the plane.
+        azimuth: Degrees around it; 0 looks along α from its high end, -90 along β from its low.
+        zoom: Size in the picture; 1 is the usual one.
+    """
+
+    elevation: float = 32.0
+    azimuth: float = -60.0
+    zoom: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +57,9 @@ class Picture:
     norm: Normalize
     cmap: str
     lines: NDArray[np.float64]
+    camera: Camera = field(default_factory=Camera)
+
+    __repr__ = brief
 
     def add_bar(self, figure: Figure, all_axes: Any, **options: Any) -> None:
         """Add the color bar."""
@@ -33,55 +67,56 @@ class Picture:
             ScalarMappable(self.norm, self.cmap), ax=all_axes, shrink=0.75, **options
         )
         level = bar.orientation == "horizontal"
-        loss_ticks(bar.ax.xaxis if level else bar.ax.yaxis, self.scale)
+        box = bar.ax.get_window_extent()
+        room = (box.width / 4 if level else box.height / 2) / figure.dpi
+        loss_ticks(
+            bar.ax.xaxis if level else bar.ax.yaxis,
+            self.scale,
+            int(np.clip(room * 72 / plt.rcParams["font.size"], 2, 8)),
+        )
         bar.set_label(loss_label(self.scale))
+
+    @property
+    def _levels(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """The losses of the contour lines that are inside, their heights, and their RGB."""
+        losses = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
+        heights = self.scale.heights(losses)
+        return losses, heights, ink(self.cmap, np.asarray(self.norm(heights)))
+
+    def _between(
+        self, surface: Surface, alphas: NDArray[np.float64], betas: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return heights between the samples: clipped after that, so that the cut is straight."""
+        heights = self.scale.unclipped(surface.filled())
+        return np.minimum(between(surface.grid, heights, alphas, betas), self.scale.limits[1])
 
     def draw_surface(self, axes: Any, surface: Surface) -> None:
         """Draw a relief, with paths and marks at their own losses."""
-        heights = self.scale.heights(surface.filled())
-        _need_both_axes(surface)
-        alphas, betas = _finer(surface.grid.alphas), _finer(surface.grid.betas)
-        # Rows are y from here on, as LightSource and plot_surface have it.
-        x, y = np.meshgrid(alphas, betas)
-        z = _bilinear(surface.grid, heights, alphas, betas).T
         low, high = self.scale.limits
-        solid = np.nan_to_num(z, nan=low)
-        colors = plt.get_cmap(self.cmap)(self.norm(solid))
-        light = LightSource(azdeg=315, altdeg=50)
-        shaded = light.shade_rgb(
-            colors[..., :3],
-            (solid - low) / (high - low),
-            blend_mode="soft",
-            vert_exag=0.6,
-            dx=1 / z.shape[1],
-            dy=1 / z.shape[0],
+        alphas, betas = (finer(a, _POLYGONS) for a in (surface.grid.alphas, surface.grid.betas))
+        _, levels, inks = self._levels
+        polygons = relief(
+            alphas,
+            betas,
+            between(surface.grid, self.scale.heights(surface.filled()), alphas, betas),
+            (BOX[0] / np.ptp(alphas), BOX[1] / np.ptp(betas), BOX[2] / (high - low)),
+            lambda heights: plt.get_cmap(self.cmap)(self.norm(np.nan_to_num(heights, nan=low))),
+            levels,
+            np.column_stack([inks, np.full(len(inks), 0.6)]),
         )
-        colors[..., :3] = 0.35 * colors[..., :3] + 0.65 * shaded
-        axes.plot_surface(
-            x,
-            y,
-            z,
-            facecolors=colors,
-            rcount=z.shape[0],  # else it is thinned to 50 lines without a word
-            ccount=z.shape[1],
-            linewidth=0,
-            antialiased=False,
-            shade=False,
-            rasterized=True,
+        axes.add_collection3d(
+            Poly3DCollection(
+                polygons.corners,
+                facecolors=polygons.fill,
+                edgecolors=polygons.edge,
+                linewidths=_LINE,
+                zsort="max",  # pieces of lines come after the polygons they lie on
+                rasterized=True,
+            )
         )
+        axes.auto_scale_xyz(alphas[[0, -1]], betas[[0, -1]], [low, high])
         axes.set_zlim(low, high)
-        axes.set_box_aspect((1, 1, 0.75), zoom=0.97)
-        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
-            axis.set_pane_color((0, 0, 0, 0))
-        # Distances of labels are in points and would not shrink with the letters.
-        smaller = plt.rcParams["font.size"] - 10
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.labelpad = 5.5 + 2.2 * min(0, smaller)
-        axes.tick_params(pad=2 + 0.9 * min(0, smaller))
-        axes.view_init(elev=32, azim=-60)
-        axes.locator_params(axis="x", nbins=5)
-        axes.locator_params(axis="y", nbins=5)
-        loss_ticks(axes.zaxis, self.scale, 7)
+        self._furnish(axes)
         for number, path in enumerate(surface.paths):
             # At their own losses: a path does not lie on the surface.
             at = np.clip(self.scale.heights(path.losses), low, high)
@@ -91,33 +126,63 @@ class Picture:
                 path.alphas, path.betas, at, "o-", zorder=10, label=name, **path_style(number)
             )
             for x0, y0, z0, z1 in zip(path.alphas, path.betas, below, at, strict=True):
-                axes.plot([x0, x0], [y0, y0], [z0, z1], color="0.3", linewidth=0.5, zorder=9)
+                axes.plot([x0, x0], [y0, y0], [z0, z1], color="0.4", linewidth=0.5, zorder=9)
         if surface.paths:
             axes.legend(fontsize="small", loc="upper left")
         for mark in surface.marks:
             x0, y0 = mark.alpha, mark.beta
             losses = np.array([surface.loss_at(x0, y0), mark.loss])
             below, at = np.clip(self.scale.heights(losses), low, high)
-            axes.plot([x0, x0], [y0, y0], [below, at], color="0.3", linewidth=0.5, zorder=9)
-            axes.plot([x0], [y0], [at], "k^", markersize=5, zorder=10)
-            axes.text(x0, y0, at, f" {plain(mark.name)}", zorder=11)
+            axes.plot([x0, x0], [y0, y0], [below, at], color="0.4", linewidth=0.5, zorder=9)
+            axes.plot(
+                [x0], [y0], [at], "^", color="white", markeredgecolor="k", markersize=5, zorder=10
+            )
+            axes.text(x0, y0, at, f" {plain(mark.name)}", zorder=11, **outlined("k", "w", 1.5))
+
+    def _furnish(self, axes: Any) -> None:
+        """Place the camera, and let ticks and labels fit."""
+        size = plt.rcParams["font.size"]
+        room = width(axes) * 72 / size
+        axes.view_init(elev=self.camera.elevation, azim=self.camera.azimuth)
+        for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+            axis.set_pane_color((0, 0, 0, 0))
+        # Distances of labels are in points and would not shrink with the letters.
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.labelpad = 5.5 + 2.2 * min(0, size - 10)
+        axes.tick_params(pad=2 + 0.9 * min(0, size - 10))
+        loss_ticks(axes.zaxis, self.scale, int(np.clip(room / 4, 2, 7)))
 
     def draw_contour(self, axes: Any, surface: Surface) -> Contours:
         """Draw filled contours with lines, and return what labels these need."""
-        height = np.ma.masked_invalid(self.scale.heights(surface.filled()).T)
-        _need_both_axes(surface)
         flat(axes, surface)
-        where = surface.grid.alphas, surface.grid.betas, height
-        shades = np.linspace(*self.scale.limits, 129)
-        axes.contourf(*where, levels=shades, norm=self.norm, cmap=self.cmap)
-        lines = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
-        at = self.scale.heights(lines)
-        drawn = axes.contour(
-            *where, levels=at, colors="k", linewidths=0.6, alpha=0.8, linestyles="solid"
+        grid = surface.grid
+        ends = [(axis[0], axis[-1]) for axis in (grid.alphas, grid.betas)]
+        # Filled contours would leave seams in PDF: an image of so many shades has none.
+        centers = (np.arange(_PIXELS) + 0.5) / _PIXELS
+        cells = [a + (b - a) * centers for a, b in ends]
+        axes.imshow(
+            np.ma.masked_invalid(self._between(surface, *cells).T),
+            extent=(*ends[0], *ends[1]),
+            origin="lower",
+            aspect=axes.get_aspect(),
+            norm=self.norm,
+            cmap=self.cmap,
         )
-        texts = dict(zip(at, map(Scale.label, lines), strict=True))
+        losses, levels, inks = self._levels
+        alphas, betas = finer(grid.alphas, _POINTS), finer(grid.betas, _POINTS)
+        drawn = axes.contour(
+            alphas,
+            betas,
+            np.ma.masked_invalid(self._between(surface, alphas, betas).T),
+            levels=levels,
+            colors=[(*color, 0.8) for color in inks] or "k",
+            linewidths=0.6,
+            linestyles="solid",
+        )
+        texts = dict(zip(levels, map(Scale.label, losses), strict=True))
         if surface.center_loss is not None and not surface.marks:
-            axes.plot(0, 0, "+", color="white", markersize=8)
+            size = 0.7 * plt.rcParams["font.size"]
+            axes.plot(0, 0, "+", markersize=size, **outlined("w", "k", 2.5))
         overlay(axes, surface)
         return Contours(axes, drawn, texts)
 
@@ -158,35 +223,9 @@ def overlay(axes: Any, surface: Surface) -> None:
             (5, 5),
             textcoords="offset points",
             fontsize="small",
+            color="k",
             zorder=6,
             bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0},
         )
     if surface.paths:
         axes.legend(fontsize="small", loc="best")
-
-
-def _need_both_axes(surface: Surface) -> None:
-    if min(surface.grid.shape) < 2:
-        raise LandscapeError(
-            f"{surface.name} has {surface.grid}: a surface or contours need two points or more "
-            "along both axes; draw it with --kind line"
-        )
-
-
-def _finer(axis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the axis with points in between, about 120, for smooth shading."""
-    pieces = max(1, round(120 / len(axis)))
-    places = np.arange((len(axis) - 1) * pieces + 1) / pieces
-    finer: NDArray[np.float64] = np.interp(places, np.arange(len(axis)), axis)
-    return finer
-
-
-def _bilinear(
-    grid: Grid,
-    heights: NDArray[np.float64],
-    alphas: NDArray[np.float64],
-    betas: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return heights on a finer grid, straight between the samples and equal to them there."""
-    columns = np.array([np.interp(alphas, grid.alphas, column) for column in heights.T])
-    return np.array([np.interp(betas, grid.betas, row) for row in columns.T])

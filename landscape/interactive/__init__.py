@@ -6,7 +6,7 @@ import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from landscape.atomic import replacing
 from landscape.errors import LandscapeError
@@ -19,12 +19,35 @@ from landscape.interactive.shelf import (
     told_apart,
     with_different_names,
 )
+from landscape.notebook import is_notebook, show_page
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
 __all__ = ["open_in_browser", "view"]
 
 
+@overload
+def view(
+    surfaces: Sequence[Surface],
+    html: str | Path,
+    *,
+    scale: ScaleKind = ...,
+    maximum: float | None = ...,
+    names: Sequence[str] | None = ...,
+    gallery: bool = ...,
+    open_browser: bool | None = ...,
+) -> Path: ...
+@overload
+def view(
+    surfaces: Sequence[Surface],
+    html: None = None,
+    *,
+    scale: ScaleKind = ...,
+    maximum: float | None = ...,
+    names: Sequence[str] | None = ...,
+    gallery: bool = ...,
+    open_browser: bool | None = ...,
+) -> Path | None: ...
 def view(
     surfaces: Sequence[Surface],
     html: str | Path | None = None,
@@ -34,23 +57,23 @@ def view(
     names: Sequence[str] | None = None,
     gallery: bool = False,
     open_browser: bool | None = None,
-) -> Path:
-    """Write a page with surfaces side by side, and open it.
+) -> Path | None:
+    """Write a page with surfaces side by side, and open it; in a notebook display it in the cell.
 
     It is one file that works offline and sends nothing anywhere.
 
     Args:
         surfaces: One or more.
-        html: Where to write; by default a temporary file.
+        html: Where to write; by default a temporary file, or the cell of a notebook.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100.
         maximum: Losses above are drawn at this height; the page says so.
         names: What tells them apart, in links and where they are called alike; all different.
         gallery: Begin with thumbnails to choose from, not with all of them.
-        open_browser: By default only where ``html`` is not given. Without a display nothing
-            is opened.
+        open_browser: By default only where ``html`` is not given, and not in a notebook.
+            Without a display nothing is opened.
 
     Returns:
-        The page's path.
+        The page's path; None where the page is displayed in a notebook.
 
     Raises:
         ValueError: No surfaces, or names that do not tell them apart.
@@ -63,10 +86,6 @@ def view(
         if reason := reason_not_drawn(surface):
             raise LandscapeError(reason)
     Scale.of([surface.median for surface in surfaces], scale, maximum)  # says what is wrong
-    if html is None:
-        path = Path(tempfile.mkdtemp(prefix="landscape-")) / "landscape.html"
-    else:
-        path = Path(html)
     if names is None:
         names = told_apart([surface.name for surface in surfaces])
     if len(set(names)) != len(surfaces):
@@ -92,6 +111,13 @@ def view(
         contents[name] = content(surface, name, "file")
     index = with_different_names(index)
     text = page(index, contents, live=False, gallery=gallery, scale=scale, maximum=maximum)
+    if html is None and open_browser is None and is_notebook():
+        show_page(text, f"the interactive page of {', '.join(names)}")
+        return None
+    if html is None:
+        path = Path(tempfile.mkdtemp(prefix="landscape-")) / "landscape.html"
+    else:
+        path = Path(html)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     if open_browser or (open_browser is None and html is None):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.checks import warnings
 from landscape.geometry import local_minima
 from landscape.notes import notes
 from landscape.progress import duration
@@ -60,7 +61,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         ],
         "paths": [_path(path) for path in surface.paths],
         "facts": _facts(surface),
-        "notes": notes(surface),
+        "notes": [*notes(surface), *(finding.text for finding in warnings(surface))],
     }
 
 
@@ -108,4 +109,5 @@ def _facts(surface: Surface) -> list[tuple[str, str]]:
     facts = [(key.replace("_", " "), str(every[key])) for key in dict.fromkeys(order)]
     seconds = sum(each.seconds for each in surface.all)
     seen = [("images per point", each)] if (each := surface.images_per_point) else []
-    return [("grid", str(surface.grid)), *seen, ("time", duration(seconds)), *facts]
+    found = [("warning", str(finding)) for finding in warnings(surface)]
+    return [*found, ("grid", str(surface.grid)), *seen, ("time", duration(seconds)), *facts]

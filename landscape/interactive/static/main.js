@@ -67,7 +67,8 @@ function address() {
   clearTimeout(timer);
   timer = setTimeout(() => {
     const text = format(view.state, view.defaults);
-    if (text !== location.hash) {
+    // A page in a cell of a notebook has no address of its own.
+    if (text !== location.hash && location.protocol !== "about:") {
       history.replaceState(null, "", text || location.pathname + location.search);
     }
   }, 150);

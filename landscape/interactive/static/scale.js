@@ -6,7 +6,9 @@
  */
 
 const LOG_FROM_RATIO = 100;
-const CLIP_FROM_RATIO = 20;
+const CLIPPED_PART = 0.1; // of the points of any surface, at most
+const CLIPPED_FROM = 4; // times the range that the others need
+const KEPT_HEIGHT = 0.25; // of the picture, at least, for every surface that is clipped
 
 /** A scale of losses, or of accuracies. */
 export class Scale {
@@ -52,8 +54,8 @@ export class Scale {
     const top = high;
     if (log) low = positive;
     if (maximum === "auto") {
-      const usual = log ? low : usualHeight(each);
-      maximum = usual > low && high - low > CLIP_FROM_RATIO * (usual - low) ? usual : null;
+      const usual = log ? low : usualHeight(each, low);
+      maximum = usual > low && high - low > CLIPPED_FROM * (usual - low) ? usual : null;
     }
     if (maximum !== null && maximum > low) high = Math.min(high, maximum);
     if (!(high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high)))) {
@@ -179,15 +181,21 @@ export function number(value) {
 }
 
 /**
- * The height that 98 of 100 points of the lowest surface do not exceed.
+ * The lowest maximum that clips few points of every surface and flattens none.
  *
  * @param {Float64Array[]} surfaces finite losses
+ * @param {number} low where the picture begins
  */
-function usualHeight(surfaces) {
+function usualHeight(surfaces, low) {
   const heights = surfaces
     .filter((values) => values.length)
-    .map((values) => values.toSorted()[Math.floor(0.98 * (values.length - 1))]);
-  return Math.min(...heights);
+    .map((values) => {
+      const sorted = values.toSorted();
+      const few = sorted[Math.ceil((1 - CLIPPED_PART) * sorted.length) - 1];
+      const kept = low + (sorted[0] - low) / (1 - KEPT_HEIGHT);
+      return Math.min(Math.max(few, kept), sorted[sorted.length - 1]);
+    });
+  return Math.max(...heights);
 }
 
 /**

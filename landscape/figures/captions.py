@@ -1,0 +1,118 @@
+"""What stands above pictures."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from matplotlib import rcParams
+from matplotlib.font_manager import FontProperties
+
+from landscape.checks import warnings
+from landscape.figures.parts import plain, wrapped
+from landscape.notes import center, notes, unfinished
+from landscape.surface import Surface
+
+
+def caption(surface: Surface, *told: str) -> str:
+    """Return the name, and below it what must be known of the picture.
+
+    Args:
+        surface: Which.
+        *told: That, if it is not about the losses.
+    """
+    texts = told or (*unfinished(surface), *notes(surface))
+    found = [] if told else _found(surface)
+    return "\n".join([surface.name, ", ".join(filter(None, texts)), *found])
+
+
+def below(surface: Surface) -> list[str]:
+    """Return what stands below the name of a line: its center, then warnings."""
+    return [plain(text) for text in (*center(surface), *_found(surface))]
+
+
+def _found(surface: Surface) -> list[str]:
+    return [finding.text for finding in warnings(surface)]
+
+
+def write(every: Sequence[Any], texts: Sequence[str]) -> None:
+    """Put texts above axes that are side by side, and break all texts that are too long.
+
+    Call it when all else is drawn: the room there is depends on the layout.
+
+    Args:
+        every: The axes.
+        texts: One for each.
+    """
+    for axes, text in zip(every, texts, strict=True):
+        axes.set_title(plain(text))
+    figure = every[0].figure.canvas.figure
+    break_labels(figure)
+    for axes, text in zip(every, texts, strict=True):
+        axes.set_title(_lines(text, _room(axes, every), "axes.titlesize"))
+
+
+def break_labels(figure: Any) -> None:
+    """Break the labels of axes that are longer than these."""
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        if axes.name == "3d":
+            continue
+        box = axes.get_window_extent()
+        for axis, room in ((axes.xaxis, box.width), (axes.yaxis, box.height)):
+            text = axis.get_label()
+            size = text.get_fontsize()
+            text.set_text(wrapped(text.get_text(), 1.1 * room / figure.dpi, size))
+
+
+def _room(axes: Any, every: Sequence[Any]) -> float:
+    """Return how wide a text that is centered above axes may be, in inches."""
+    figure = axes.figure.canvas.figure
+    box = axes.get_window_extent()
+    middle = (box.x0 + box.x1) / 2
+    room = 2 * min(middle - figure.bbox.x0, figure.bbox.x1 - middle)
+    for other in figure.axes:
+        beside = other.get_window_extent()
+        if other is axes or beside.y1 < box.y0 or beside.y0 > box.y1:
+            continue
+        if other in every:
+            room = min(room, abs((beside.x0 + beside.x1) / 2 - middle))
+        elif beside.x0 > middle:
+            room = min(room, 2 * (other.get_tightbbox().x0 - middle))
+    return float(0.95 * room / figure.dpi)
+
+
+def put_above(figure: Any, title: str) -> None:
+    """Put a title above a figure."""
+    figure.suptitle(_lines(title, 0.95 * figure.get_figwidth(), "figure.titlesize"))
+
+
+def _lines(text: str, inches: float, size: Any) -> str:
+    points = FontProperties(size=rcParams[size]).get_size_in_points()
+    return "\n".join(wrapped(plain(line), inches, points) for line in text.split("\n"))
+
+
+def named(surfaces: Sequence[Surface], names: Sequence[str] | None) -> Sequence[Surface]:
+    """Return surfaces with other names, if there are some.
+
+    Raises:
+        ValueError: There are not as many names as surfaces.
+    """
+    if names is None:
+        return surfaces
+    if isinstance(names, str) or len(names) != len(surfaces):
+        raise ValueError(
+            f"expected {len(surfaces)} names, for {', '.join(s.name for s in surfaces)}; "
+            f"got {names if isinstance(names, str) else len(names)}"
+        )
+    return [
+        replace(surface, provenance={**surface.provenance, "name": name})
+        for surface, name in zip(surfaces, names, strict=True)
+    ]
+
+
+def under_a_title(
+    surfaces: Sequence[Surface], names: Sequence[str] | None, title: str
+) -> Sequence[str]:
+    """Return what stands above each picture where the figure has a title, or is to have none."""
+    has_names = names is not None or (title and len(surfaces) > 1)
+    return [surface.name if has_names else "" for surface in surfaces]
