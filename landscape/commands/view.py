@@ -72,6 +72,7 @@ def command(
             list(surfaces.values()),
             html,
             names=list(surfaces),
+            files=shelf.files,
             gallery=is_folder,
             open_browser=open_browser or False,
             **options,

@@ -1,10 +1,10 @@
 /** Bringing the panels and the pictures below them in line with the view. */
 
 import { distances, profiles } from "landscape/charts.js";
+import { lineChart } from "landscape/lines.js";
 import { CONFIG } from "landscape/look.js";
 import { fit, Panel } from "landscape/panel.js";
-
-import { Scale } from "landscape/scale.js";
+import { scaleOf } from "landscape/quantity.js";
 import { load } from "landscape/source.js";
 import { byId } from "landscape/view.js";
 
@@ -14,21 +14,23 @@ import { byId } from "landscape/view.js";
 /** @type {any} */
 const Plotly = Reflect.get(globalThis, "Plotly");
 
+export const linePlot = byId("lines").querySelector(".plot");
 export const profilePlot = byId("profile").querySelector(".plot");
 export const distancePlot = byId("distances").querySelector(".plot");
 const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
-resized.observe(profilePlot);
-resized.observe(distancePlot);
+for (const plot of [linePlot, profilePlot, distancePlot]) resized.observe(plot);
 
 /**
- * Have a panel for every surface that is shown, with its newest content.
+ * Have a panel for every surface that is shown, and all lines, with their newest content.
  *
  * @param {View} view
  * @param {(id: string) => import("landscape/panel.js").Reports} reports
  */
 export async function refresh(view, reports) {
   const known = new Map(view.index.map((status) => [status.id, status]));
-  const wanted = view.state.show.filter((id) => known.has(id));
+  const shown = view.state.show.filter((id) => known.has(id));
+  await refreshLines(view, shown.filter((id) => isLine(known.get(id))));
+  const wanted = shown.filter((id) => !isLine(known.get(id)));
   const before = new Map(view.panels);
   for (const [id, panel] of before) if (!wanted.includes(id)) panel.remove();
   view.panels.clear();
@@ -43,7 +45,7 @@ export async function refresh(view, reports) {
   });
   for (const panel of view.panels.values()) {
     const status = known.get(panel.id);
-    if (isOld(panel, status)) {
+    if (isOld(panel.surface, status)) {
       try {
         panel.set(await load(view.page, panel.id));
       } catch (error) { // the others can be shown all the same
@@ -56,13 +58,45 @@ export async function refresh(view, reports) {
 }
 
 /**
- * Whether a panel lacks what the index knows of.
+ * @param {View} view
+ * @param {string[]} wanted ids of lines
+ */
+async function refreshLines(view, wanted) {
+  const before = new Map(view.lines);
+  view.lines.clear();
+  for (const id of wanted) {
+    const status = view.index.find((each) => each.id === id);
+    let line = before.get(id);
+    if (isOld(line, status)) {
+      try {
+        line = await load(view.page, id);
+      } catch (error) {
+        view.problem = `${id}: ${error instanceof Error ? error.message : error}`;
+      }
+    }
+    if (!line) continue;
+    if (status) line.name = status.name;
+    view.lines.set(id, line);
+  }
+}
+
+/**
+ * Whether what is stored under an id is a line, as far as the index has its shape.
  *
- * @param {Panel | undefined} panel
  * @param {import("landscape/surface.js").Status | undefined} status
  */
-export function isOld(panel, status) {
-  return (status?.version ?? "") !== "" && panel?.surface?.version !== status?.version;
+export function isLine(status) {
+  return status?.shape[1] === 1;
+}
+
+/**
+ * Whether what is shown is not what the index knows of.
+ *
+ * @param {Surface | null | undefined} surface
+ * @param {import("landscape/surface.js").Status | undefined} status
+ */
+export function isOld(surface, status) {
+  return (status?.version ?? "") !== "" && surface?.version !== status?.version;
 }
 
 /** @param {View} view */
@@ -83,6 +117,7 @@ export async function draw(view) {
     }, view.camera(number));
     panel.cut.set(surface, state.axis, state.at);
   }
+  await drawLines(view);
   await drawProfile(view);
   const hasPaths = state.paths &&
     all.some((surface) => surface.paths.some((path) => path.off_plane));
@@ -91,6 +126,29 @@ export async function draw(view) {
     const lines = distances(all, style);
     await Plotly.react(distancePlot, lines.data, lines.layout, CONFIG);
   }
+}
+
+/**
+ * Draw all lines in one chart, with what must be known of them below.
+ *
+ * @param {View} view
+ */
+async function drawLines(view) {
+  const { quantity, state, label, style } = view;
+  const lines = [...view.lines.values()];
+  const section = byId("lines");
+  section.hidden = !lines.length;
+  if (!lines.length) return;
+  const scale = quantity === "loss" ? view.lineScale : scaleOf(quantity, lines);
+  const { data, layout } = lineChart(lines, quantity, label, scale, state.marks, style);
+  await Plotly.react(linePlot, data, layout, CONFIG);
+  const statuses = new Map(view.index.map((status) => [status.id, status.note]));
+  section.querySelector(".note").replaceChildren(...lines.map((line) => {
+    const item = document.createElement("div");
+    const notes = [...line.notes, statuses.get(line.id)].filter(Boolean).join(" · ");
+    item.textContent = notes && `${line.name}: ${notes}`;
+    return item;
+  }));
 }
 
 /**
@@ -103,7 +161,7 @@ export async function drawProfile(view) {
   const hasLine = view.kind !== "surface" && surfaces.length > 0;
   byId("profile").hidden = !hasLine;
   if (!hasLine) return;
-  const scale = quantity === "loss" ? view.scale : Scale.ofAccuracies();
+  const scale = quantity === "loss" ? view.scale : scaleOf(quantity, surfaces);
   const lines = profiles(surfaces, quantity, state.axis, state.at, label, scale, style);
   await Plotly.react(profilePlot, lines.data, lines.layout, CONFIG);
 }

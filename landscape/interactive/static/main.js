@@ -2,13 +2,13 @@
 
 import * as cameras from "landscape/cameras.js";
 import { listenToUser, tell } from "landscape/controls.js";
-import { distancePlot, draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
-import { label } from "landscape/panel.js";
+import { draw, drawProfile, isOld, refresh } from "landscape/drawing.js";
 import { number, Scale } from "landscape/scale.js";
-import { save, snapshot } from "landscape/snapshot.js";
+import { sharing } from "landscape/share.js";
 import { content, listen } from "landscape/source.js";
 import { CAMERA, format, parse } from "landscape/state.js";
-import { css, View } from "landscape/view.js";
+import { turnOnce } from "landscape/turning.js";
+import { View } from "landscape/view.js";
 
 const REST = 4; // times as long as an answer took
 
@@ -42,6 +42,7 @@ async function drawAll() {
   }
   isDrawing = false;
   document.documentElement.dataset.drawn = String(++times);
+  if (times === 1) turnOnce(view, address);
   tell(view, choose);
   address();
   if (isWanted && !isHeld) requestAnimationFrame(drawAll);
@@ -135,41 +136,16 @@ function choose(id, on) {
   const own = new Map(view.drawn.map((panel, k) => [panel.id, view.camera(k)]));
   set({
     show: chosen,
-    cameras: link ? cameras.slice(0, 1) : chosen.map((each) => own.get(each) ?? CAMERA),
+    cameras: link
+      ? cameras.slice(0, 1)
+      : chosen.filter((each) => !view.lines.has(each)).map((each) => own.get(each) ?? CAMERA),
   });
-}
-
-async function savePicture() {
-  const { drawn, kind, surfaces } = view;
-  if (!drawn.length) return;
-  const isRelief = kind === "surface";
-  const pictures = drawn.map((panel) => ({
-    plot: isRelief ? panel.relief : panel.flat,
-    title: panel.surface?.name ?? "",
-    note: panel.part(".note").textContent,
-    line: isRelief ? null : panel.cut.element,
-    finish: isRelief
-      ? null
-      : (/** @type {ParentNode} */ picture) => panel.colors && label(picture, panel.colors),
-  }));
-  for (const plot of [profilePlot, distancePlot]) {
-    const section = plot.closest("section");
-    const title = section.querySelector("h2").textContent;
-    if (!section.hidden) pictures.push({ plot, title, note: "", line: null, finish: null });
-  }
-  try {
-    const names = surfaces.map((surface) => surface.name).join("-");
-    const picture = await snapshot(pictures, css("paper"), css("ink"));
-    save(picture, `${names.replaceAll(/[^\w.-]+/g, "_").slice(0, 100)}-${kind}.png`);
-  } catch (error) {
-    view.problem = `the picture was not made (${error})`;
-    tell(view, choose);
-  }
 }
 
 // ---- what comes from outside
 
-listenToUser(view, set, { png: savePicture, reset });
+const link = () => location.href.split("#")[0] + format(view.state, view.defaults);
+listenToUser(view, set, { ...sharing(view, link), reset });
 document.addEventListener("pointerdown", ({ target }) => {
   isHeld = target instanceof Element && target.closest(".relief") !== null;
 }, { capture: true });
@@ -195,7 +171,8 @@ if (view.page.live) {
     view.index = index;
     view.setDefaults();
     const isNew = index.some((status) =>
-      view.state.show.includes(status.id) && isOld(view.panels.get(status.id), status)
+      view.state.show.includes(status.id) &&
+      isOld(view.panels.get(status.id)?.surface ?? view.lines.get(status.id), status)
     );
     if ((isNew || !isSame) && waiting === 0) {
       waiting = setTimeout(() => {

@@ -1,6 +1,7 @@
 /** One surface on the page: its picture, and what is said below it. */
 
 import * as cameras from "landscape/cameras.js";
+import { label } from "landscape/contours.js";
 import { CutLine } from "landscape/cutline.js";
 import { color, CONFIG } from "landscape/look.js";
 import { flat, relief } from "landscape/pictures.js";
@@ -231,17 +232,4 @@ export class Panel {
  */
 export function fit(plot) {
   if (plot._fullLayout && plot.clientWidth > 0) Plotly.Plots.resize(plot);
-}
-
-/**
- * Turn the labels of contour lines, which plotly writes as heights, into losses.
- *
- * @param {ParentNode} plot
- * @param {import("landscape/scale.js").Scale} scale
- */
-export function label(plot, scale) {
-  for (const text of plot.querySelectorAll(".contourlabels text")) {
-    const height = text.textContent?.replace("−", "-") ?? "";
-    if (/^-?[0-9]+\.[0-9]{6,}$/.test(height)) text.textContent = scale.textAt(Number(height));
-  }
 }

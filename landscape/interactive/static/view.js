@@ -1,5 +1,6 @@
 /** What the page shows at this moment, and what follows from it. */
 
+import { label, QUANTITIES, scaleOf } from "landscape/quantity.js";
 import { Scale } from "landscape/scale.js";
 import { CAMERA, parse } from "landscape/state.js";
 
@@ -19,6 +20,8 @@ export class View {
     /** @type {Status[]} */ this.index = page.index;
     /** @type {Partial<State>} */ this.defaults = page.defaults;
     /** @type {Map<string, Panel>} */ this.panels = new Map();
+    /** @type {Map<string, Surface>} */ this.lines = new Map();
+    /** @type {import("landscape/state.js").Camera | null} */ this.passing = null; // of a turn
     this.setDefaults();
     this.state = parse(location.hash, this.defaults);
     this.isConnected = true;
@@ -63,24 +66,45 @@ export class View {
   /** @param {number} number of a panel */
   camera(number) {
     const { cameras, link } = this.state;
-    return cameras[link ? 0 : number] ?? cameras[0] ?? CAMERA;
+    return cameras[link ? 0 : number] ?? cameras[0] ?? this.passing ?? CAMERA;
   }
 
-  get hasAccuracies() {
-    return this.surfaces.some((surface) => surface.hasAccuracies);
+  /** Surfaces and lines. */
+  get all() {
+    return [...this.surfaces, ...this.lines.values()];
+  }
+
+  /** Which quantities there are. */
+  get quantities() {
+    const { all } = this;
+    return QUANTITIES.filter((quantity) => all.some((surface) => surface.has(quantity)));
   }
 
   get quantity() {
-    return this.hasAccuracies ? this.state.quantity : "loss";
+    return this.quantities.includes(this.state.quantity) ? this.state.quantity : "loss";
   }
 
-  /** What the losses are, with their unit where all have the same. */
+  /** What the values are, with their unit where all have the same. */
   get label() {
-    const labels = new Set(this.surfaces.map((surface) => surface.quantity));
-    return labels.size === 1 ? [...labels][0] : "mean loss";
+    return label(this.quantity, this.all);
   }
 
-  /** The scale of the losses of all surfaces together. */
+  /** The scale of the losses of all lines together, of every seed. */
+  get lineScale() {
+    return this.lineScaleTo(this.state.clip);
+  }
+
+  /** @param {State["clip"]} clip */
+  lineScaleTo(clip) {
+    const lines = [...this.lines.values()];
+    const every = lines.flatMap((line) =>
+      line.seeds.length ? line.seeds.map(({ losses }) => losses) : [line.sampled("loss")]
+    );
+    const others = lines.flatMap((line) => line.ownLosses);
+    return Scale.ofLosses(every, this.state.scale, clip, others);
+  }
+
+  /** The scale of the losses of all surfaces together; of lines where there are no surfaces. */
   get scale() {
     return this.scaleTo(this.state.clip);
   }
@@ -88,6 +112,7 @@ export class View {
   /** @param {State["clip"]} clip */
   scaleTo(clip) {
     const { surfaces, state } = this;
+    if (!surfaces.length && this.lines.size) return this.lineScaleTo(clip);
     const others = surfaces.flatMap((surface) => surface.ownLosses);
     return Scale.ofLosses(surfaces.map((s) => s.losses), state.scale, clip, others);
   }
@@ -99,7 +124,9 @@ export class View {
    * @param {Surface} surface
    */
   scaleOf(which, surface) {
-    if (this.quantity === "accuracy") return Scale.ofAccuracies();
+    if (this.quantity !== "loss") {
+      return scaleOf(this.quantity, which === "one" ? this.surfaces : [surface]);
+    }
     const one = this.scale;
     const kind = one.log ? "log" : "linear";
     return which === "one"
