@@ -8,8 +8,11 @@ import { css } from "landscape/view.js";
 /** @typedef {import("landscape/snapshot.js").Picture} Picture */
 /** @typedef {import("landscape/view.js").View} View */
 
-const FRAMES = 120;
-const FRAME_MS = 50;
+/** What can be changed from the console: how long the film is, and how many frames it has. */
+export const FILM = { seconds: 6, frames: 120 };
+
+const MOST_MS = 40_000; // for drawing: a slow machine draws fewer frames
+const FEWEST = 24;
 const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
 const BITS_PER_SECOND = 6_000_000;
 
@@ -63,15 +66,21 @@ export async function film(view, pictures, report) {
   recorder.start();
   recorder.pause();
   try {
-    for (let frame = 0; frame < FRAMES; frame++) {
+    let frames = FILM.frames;
+    for (let frame = 0; frame < frames; frame++) {
+      const began = performance.now();
       for (const scene of scenes) {
-        await drawScene(context, scene, around(scene.begin, (2 * Math.PI * frame) / FRAMES));
+        await drawScene(context, scene, around(scene.begin, (2 * Math.PI * frame) / frames));
+      }
+      if (frame === 0) {
+        const affordable = Math.max(FEWEST, Math.floor(MOST_MS / (performance.now() - began)));
+        frames = Math.min(frames, affordable);
       }
       recorder.resume();
       track.requestFrame();
-      await new Promise((resolve) => setTimeout(resolve, FRAME_MS));
+      await new Promise((resolve) => setTimeout(resolve, (1000 * FILM.seconds) / frames));
       recorder.pause();
-      report((frame + 1) / FRAMES);
+      report((frame + 1) / frames);
     }
   } finally {
     recorder.stop();

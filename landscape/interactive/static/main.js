@@ -4,6 +4,7 @@ import * as cameras from "landscape/cameras.js";
 import { listenToUser, tell } from "landscape/controls.js";
 import { draw, drawProfile, isOld, refresh } from "landscape/drawing.js";
 import { number, Scale } from "landscape/scale.js";
+import { FILM } from "landscape/film.js";
 import { sharing } from "landscape/share.js";
 import { content, listen } from "landscape/source.js";
 import { CAMERA, format, parse } from "landscape/state.js";
@@ -191,5 +192,5 @@ redraw();
 
 // For a look from the console, and for tests.
 Object.assign(globalThis, {
-  landscape: { number, Scale, state: () => view.state, surfaces: () => view.surfaces },
+  landscape: { number, Scale, film: FILM, state: () => view.state, surfaces: () => view.surfaces },
 });

@@ -24,8 +24,8 @@ import { color, escape, paper } from "landscape/look.js";
  */
 const LIGHT = { x: -3, y: 3, z: 0.98 };
 
-/** Contour lines from above. */
-const LINE = { width: 0.8, color: "rgba(0, 0, 0, 0.6)" };
+/** Contour lines from above, and their labels: white on the dark colors, black on the others. */
+const INK = [[0, "#ffffff"], [0.45, "#ffffff"], [0.45, "#000000"], [1, "#000000"]];
 
 /** Contour lines of a relief. */
 const DENSE = 24; // about so many levels
@@ -192,11 +192,7 @@ export function flat(surface, shown, type) {
     colorbar: bar(shown),
     hoverinfo: "none",
   };
-  const [first, ...others] = families(colors);
-  if (type === "contour") {
-    Object.assign(picture, lined(first, high - low), { line: LINE });
-    picture.contours.coloring = "heatmap";
-  }
+  if (type === "contour") picture.contours = { coloring: "heatmap", showlines: false };
   /** @type {any[]} */
   const data = [picture];
   if (shown.paths) {
@@ -243,11 +239,9 @@ export function flat(surface, shown, type) {
     });
   }
   if (type === "contour") {
-    for (const family of others) {
-      const { x, y, z } = picture;
-      const trace = { type, x, y, z, ...lined(family, high - low), hoverinfo: "skip" };
-      trace.contours.coloring = "none";
-      data.push({ ...trace, line: LINE, showscale: false });
+    const { x, y, z, zmin, zmax } = picture;
+    for (const family of families(colors)) {
+      data.push({ type, x, y, z, zmin, zmax, ...lined(family, high - low) });
     }
   }
   // Without zooming a finger can scroll the page, and all pictures show the same.
@@ -291,10 +285,15 @@ function lined(family, range) {
     autocontour: false,
     contours: {
       ...family,
+      coloring: "lines",
       showlabels: true,
-      labelfont: { color: "#000000", size: 10 },
+      labelfont: { size: 10 },
       labelformat: `.${digits}f`,
     },
+    colorscale: INK,
+    line: { width: 0.8 },
+    showscale: false,
+    hoverinfo: "skip",
   };
 }
 

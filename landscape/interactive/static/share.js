@@ -40,7 +40,7 @@ export function sharing(view, address) {
       save(await film(view, pictures(view), report), name(view, "webm"));
       return "film saved";
     },
-    link: async () => (await copied(address())) ? "link copied" : `link: ${address()}`,
+    address: async () => (await copied(address())) ? "link copied" : `link: ${address()}`,
     command: async () => {
       const { command: text, limits } = command(view);
       const dialog = byId("command");
