@@ -110,7 +110,7 @@ def test_thumbnails_of_all_shapes_have_cells(shape: tuple[int, int]) -> None:
 def a_line(points: int, *factors: float) -> Surface:
     """A line whose seeds are multiples of each other."""
     grid = Grid.regular((points, 1))
-    losses = 10 ** (2 * grid.alphas[:, None] ** 2)
+    losses = 10 ** (3 * grid.alphas[:, None] ** 2)
     of = replace(Surface.empty(grid, {}, {"name": "line"}), evaluated=np.ones(grid.shape) > 0)
     first, *others = (
         replace(of, losses=factor * losses, accuracies=1 / (1 + factor * losses))
@@ -130,7 +130,7 @@ def test_a_thumbnail_of_a_line_is_drawn_from_the_side() -> None:
     assert shown[-1].all()
     assert (np.diff(shown.astype(int), axis=0) >= 0).all()
     losses = a_line(81, 1.0).losses[np.linspace(0, 80, 40).round().astype(int), 0]
-    heights = np.log10(losses / losses.min()) / 2  # over two decades: a log scale
+    heights = np.log10(losses) / 3  # three decades: a log scale
     np.testing.assert_allclose(cells[-1] / 254, heights, atol=0.01)
     np.testing.assert_allclose(shown.sum(0), 1 + 39 * heights, atol=0.51)
     infinite = replace(a_line(3, 1.0), losses=np.full((3, 1), np.inf))
@@ -145,7 +145,7 @@ def test_a_line_has_all_of_its_seeds() -> None:
     line = replace(line, repeats=(replace(line.repeats[0], evaluated=gap), line.repeats[1]))
     told = content(line, "a", "v")
     losses = np.array([array(seed["losses"], "<f8") for seed in told["seeds"]])
-    wanted = np.array([1.0, 4.0, 2.0])[:, None] * 10 ** (2 * line.grid.alphas**2)
+    wanted = np.array([1.0, 4.0, 2.0])[:, None] * 10 ** (3 * line.grid.alphas**2)
     wanted[1, 3] = np.nan
     np.testing.assert_allclose(losses, wanted)
     accuracies = np.array([array(seed["accuracies"], "<f8") for seed in told["seeds"]])

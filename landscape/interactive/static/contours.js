@@ -8,6 +8,7 @@
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 
 const ABOUT = 12; // levels, as in figures
+const MOST = 6; // families, each of which is drawn by itself
 const SAME = 1e-6; // of a family's step
 
 /**
@@ -30,6 +31,10 @@ export function families(scale, about = ABOUT) {
     const size = family.length > 1 ? family[1] - family[0] : high - low;
     // The end lies a little above the last level, which rounding must not leave out.
     result.push({ start: family[0], end: family[family.length - 1] + size / 100, size });
+  }
+  if (result.length > MOST) { // of few losses on a logarithmic scale
+    const size = (high - low) / ABOUT;
+    return [{ start: low + size, end: high - size / 2, size }];
   }
   return result.length ? result : [{ start: high + 1, end: high + 1, size: 1 }];
 }
@@ -66,6 +71,8 @@ export function label(plot, scale) {
     if (!/^-?[0-9]+\.[0-9]{6,}$/.test(written)) continue; // it is a loss already
     const off = (/** @type {number} */ level) =>
       Math.abs(Number(scale.height(level)) - Number(written));
-    text.textContent = scale.text(levels.reduce((a, b) => (off(b) < off(a) ? b : a)));
+    const nearest = levels.toSorted((a, b) => off(a) - off(b))[0];
+    const isLevel = nearest !== undefined && off(nearest) < 1e-4;
+    text.textContent = isLevel ? scale.text(nearest) : scale.textAt(Number(written));
   }
 }
