@@ -76,7 +76,7 @@ def tab(browser: Any, page: str, request: pytest.FixtureRequest) -> Iterator[Tab
     found.close()
 
 
-def at(address: str) -> Any:
+def at(address: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("tab", [address], indirect=True, ids=[""])
 
 
@@ -237,7 +237,7 @@ def test_lines_stand_in_one_chart_beside_surfaces(tab: Tab) -> None:
 
 
 def test_it_turns_once_opened_and_stops_at_a_touch(browser: Any, page: str) -> None:
-    moving = {"viewport": SMALL, "reduced_motion": "no-preference"}
+    moving: dict[str, Any] = {"viewport": SMALL, "reduced_motion": "no-preference"}
     tab = Tab(browser, f"{page}#show=net", **moving)
     began = eye(tab)
     tab.until(f"Math.abs({RELIEF}._fullLayout.scene._scene.getCamera().eye.x - {began[0]}) > 1e-3")

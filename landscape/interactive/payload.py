@@ -114,7 +114,9 @@ def _from_the_side(line: Surface) -> NDArray[np.uint8]:
 
 def _spread(num: int) -> NDArray[np.int64]:
     """Return the indices of evenly spread points, the first and the last among them."""
-    return np.linspace(0, num - 1, min(num, _THUMBNAIL)).round().astype(np.int64)
+    places = np.linspace(0, num - 1, min(num, _THUMBNAIL)).round()
+    indices: NDArray[np.int64] = places.astype(np.int64)
+    return indices
 
 
 def _curvature(surface: Surface) -> Mapping[str, Any] | None:

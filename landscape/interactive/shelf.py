@@ -212,7 +212,7 @@ def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
             return status(name, name, "", "damaged", kept.reason)
         return status(name, name, "", "waiting", "waiting for the first points")
     state, note = _state(kept)
-    more = {"done": kept.done, "total": kept.total, "file": str(kept.path)}
+    more: Mapping[str, Any] = {"done": kept.done, "total": kept.total, "file": str(kept.path)}
     return status(name, state=state, note=note, **more, **kept.found)
 
 
