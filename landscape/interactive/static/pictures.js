@@ -192,7 +192,9 @@ export function flat(surface, shown, type) {
     colorbar: bar(shown),
     hoverinfo: "none",
   };
-  if (type === "contour") picture.contours = { coloring: "heatmap", showlines: false };
+  if (type === "contour") {
+    Object.assign(picture, { contours: { coloring: "heatmap" }, line: { width: 0 } });
+  }
   /** @type {any[]} */
   const data = [picture];
   if (shown.paths) {
