@@ -322,9 +322,9 @@ def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
         tab = open_tab(f"view=contour&scale={scale}&show=bowl&marks=0")
         first = bowl().losses
         levels = tab.get(
-            f"(() => {{ const c = {plot('bowl', 'flat')}.data[0].contours;"
-            "return Array.from({length: 60}, (_, k) => c.start + k * c.size)"
-            ".filter(level => level <= c.end); })()"
+            f"{plot('bowl', 'flat')}.data.filter(trace => trace.contours?.showlabels)"
+            ".flatMap(({contours: c}) => Array.from({length: 60}, (_, k) => c.start + k * c.size)"
+            ".filter(level => level <= c.end))"
         )
         losses = 10 ** np.array(levels) if scale == "log" else np.array(levels)
         assert len(losses) >= 4

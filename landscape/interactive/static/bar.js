@@ -35,12 +35,10 @@ export function fill(place, colors, title, colorscale, isVertical) {
 /**
  * What a color bar is titled.
  *
- * @param {"loss" | "accuracy"} quantity
- * @param {string} label of the losses
+ * @param {string} label of the values
  * @param {Scale} colors
  */
-export function titleOf(quantity, label, colors) {
-  if (quantity === "accuracy") return "accuracy";
+export function titleOf(label, colors) {
   const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
   return `${label}${colors.log ? ", log scale" : ""}${clipped}`;
 }

@@ -28,7 +28,10 @@ export function tell(view, choose) {
   fields.view.value = view.kind;
   fields.view[0].disabled = view.noRelief() !== null;
   fields.quantity.value = view.quantity;
-  fields.quantity[1].disabled = !view.hasAccuracies;
+  for (const field of fields.quantity) {
+    field.disabled = !view.quantities.includes(field.value);
+    field.closest("label").hidden = field.disabled && field.value !== "accuracy";
+  }
   fields.scale.value = scale.log ? "log" : "linear";
   for (const field of [...fields.scale, fields.clip, fields["clip-at"]]) {
     field.disabled = view.quantity !== "loss";
@@ -44,6 +47,7 @@ export function tell(view, choose) {
   }
   const isRelief = view.kind === "surface";
   fields.heights.disabled = fields.link.disabled = !isRelief;
+  fields.address.hidden = location.protocol === "about:"; // a cell of a notebook has no link
   fields.theme.textContent = view.isDark ? "Light" : "Dark";
   byId("same").hidden = view.panels.size < 2;
   byId("paths-switch").hidden = !view.surfaces.some((surface) => surface.paths.length);
@@ -76,7 +80,7 @@ export function tell(view, choose) {
  *
  * @param {View} view
  * @param {(change: Partial<State>) => void} set
- * @param {{png: () => void, reset: () => void}} buttons
+ * @param {{[name: string]: () => void, png: () => void, reset: () => void}} buttons
  */
 export function listenToUser(view, set, buttons) {
   document.addEventListener("input", ({ target }) => {
@@ -130,7 +134,8 @@ export function listenToUser(view, set, buttons) {
     "?": actions.help,
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
     const isTyping = event.target instanceof HTMLInputElement && event.target.type === "text";
     const action = keys[event.key.toLowerCase()];
     if (action && !isTyping && !event.repeat) {

@@ -1,13 +1,14 @@
 /** The page: when it is drawn again, and what happens then. */
 
 import { listenToUser, tell } from "landscape/controls.js";
-import { distancePlot, draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
-import { label } from "landscape/panel.js";
+import { draw, drawProfile, isLine, isOld, refresh } from "landscape/drawing.js";
+import { FILM } from "landscape/film.js";
 import { number, Scale } from "landscape/scale.js";
-import { save, snapshot } from "landscape/snapshot.js";
+import { sharing } from "landscape/share.js";
 import { content, listen } from "landscape/source.js";
 import { format, parse } from "landscape/state.js";
-import { byId, css, View } from "landscape/view.js";
+import { turnOnce } from "landscape/turning.js";
+import { byId, View } from "landscape/view.js";
 
 const REST = 4; // times as long as an answer took
 
@@ -16,6 +17,7 @@ const view = new View(content());
 let isDrawing = false;
 let isWanted = false;
 let times = 0;
+let hasTurned = false;
 let rested = 0; // when the server may be asked again for what it must not do all the time
 
 /** Draw everything, once the browser has time for it. */
@@ -41,6 +43,10 @@ async function drawAll() {
   }
   isDrawing = false;
   document.documentElement.dataset.drawn = String(++times);
+  if (!hasTurned && view.drawn.length) {
+    hasTurned = true;
+    turnOnce(view, address);
+  }
   tell(view, choose);
   address();
   if (isWanted) requestAnimationFrame(drawAll);
@@ -146,46 +152,21 @@ function choose(id, on) {
   const others = show.filter((other) => other !== id);
   const chosen = on ? [...others, id] : others;
   // Each keeps its own where they are not linked.
+  const lines = new Set(view.index.filter(isLine).map((status) => status.id));
+  const panels = chosen.filter((each) => !lines.has(each));
   const own = new Map(view.drawn.map((panel, k) => [panel.id, view.camera(k)]));
   set({
     show: chosen,
     cameras: link || !cameras.length
       ? cameras.slice(0, 1)
-      : chosen.map((each) => own.get(each) ?? (view.drawn.length ? view.nearest : cameras[0])),
+      : panels.map((each) => own.get(each) ?? (view.drawn.length ? view.nearest : cameras[0])),
   });
-}
-
-async function savePicture() {
-  const { drawn, kind, surfaces } = view;
-  if (!drawn.length) return;
-  const isRelief = kind === "surface";
-  const pictures = drawn.map((panel) => ({
-    plot: isRelief ? panel.relief : panel.flat,
-    title: panel.surface?.name ?? "",
-    note: panel.part(".note").textContent,
-    line: isRelief ? null : panel.cut.element,
-    finish: isRelief
-      ? null
-      : (/** @type {ParentNode} */ picture) => panel.shown && label(picture, panel.shown.colors),
-  }));
-  for (const plot of [profilePlot, distancePlot]) {
-    const section = plot.closest("section");
-    const title = section.querySelector("h2").textContent;
-    if (!section.hidden) pictures.push({ plot, title, note: "", line: null, finish: null });
-  }
-  try {
-    const names = surfaces.map((surface) => surface.name).join("-");
-    const picture = await snapshot(pictures, css("paper"), css("ink"));
-    save(picture, `${names.replaceAll(/[^\w.-]+/g, "_").slice(0, 100)}-${kind}.png`);
-  } catch (error) {
-    view.problem = `the picture was not made (${error})`;
-    tell(view, choose);
-  }
 }
 
 // ---- what comes from outside
 
-listenToUser(view, set, { png: savePicture, reset });
+const link = () => location.href.split("#")[0] + format(view.state, view.defaults);
+listenToUser(view, set, { ...sharing(view, link), reset });
 globalThis.addEventListener("resize", redraw);
 globalThis.addEventListener("hashchange", () => {
   view.state = parse(location.hash, view.defaults);
@@ -204,7 +185,8 @@ if (view.page.live) {
     view.setDefaults();
     if (isFirst && !wasFull) view.state.show = view.defaults.show ?? [];
     const isNew = index.some((status) =>
-      view.state.show.includes(status.id) && isOld(view.panels.get(status.id), status)
+      view.state.show.includes(status.id) &&
+      isOld(view.panels.get(status.id)?.surface ?? view.lines.get(status.id), status)
     );
     if ((isNew || !isSame) && waiting === 0) {
       waiting = setTimeout(() => {
@@ -229,6 +211,7 @@ Object.assign(globalThis, {
     Scale,
     parse,
     format,
+    film: FILM,
     state: () => view.state,
     surfaces: () => view.surfaces,
   },

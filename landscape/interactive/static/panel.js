@@ -1,10 +1,11 @@
 /** One surface on the page: its picture, and what is said below it. */
 
 import { Handle, project, show } from "landscape/cameras.js";
+import { label } from "landscape/contours.js";
 import { CutLine } from "landscape/cutline.js";
 import { boxHeight, inBox, spans } from "landscape/fit.js";
 import { color, CONFIG } from "landscape/look.js";
-import { flat, relief, values } from "landscape/pictures.js";
+import { flat, relief } from "landscape/pictures.js";
 import { coordinate, nearest } from "landscape/surface.js";
 
 /** @typedef {import("landscape/pictures.js").Shown} Shown */
@@ -293,7 +294,7 @@ export class Panel {
       shown.tall ?? 1,
       alpha,
       beta,
-      values(surface, shown)[k],
+      surface.values(shown.quantity)[k],
     );
     return project(camera, point, this.stage.clientWidth, this.stage.clientHeight);
   }
@@ -306,17 +307,4 @@ export class Panel {
  */
 export function fit(plot) {
   if (plot._fullLayout && plot.clientWidth > 0) Plotly.Plots.resize(plot);
-}
-
-/**
- * Turn the labels of contour lines, which plotly writes as heights, into losses.
- *
- * @param {ParentNode} plot
- * @param {import("landscape/scale.js").Scale} scale
- */
-export function label(plot, scale) {
-  for (const text of plot.querySelectorAll(".contourlabels text")) {
-    const height = text.textContent?.replace("−", "-") ?? "";
-    if (/^-?[0-9]+\.[0-9]{6,}$/.test(height)) text.textContent = scale.textAt(Number(height));
-  }
 }

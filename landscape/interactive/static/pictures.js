@@ -1,6 +1,7 @@
 /** What plotly is told to draw of a surface: a relief, or a picture from above. */
 
 import { walls } from "landscape/block.js";
+import { families } from "landscape/contours.js";
 import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
 
@@ -10,8 +11,8 @@ import { color, escape, paper } from "landscape/look.js";
 
 /**
  * @typedef {object} Shown
- * @property {"loss" | "accuracy"} quantity
- * @property {string} label what the losses are
+ * @property {import("landscape/quantity.js").Quantity} quantity
+ * @property {string} label what the values are
  * @property {Scale} scale of heights
  * @property {Scale} colors
  * @property {boolean} marks
@@ -21,12 +22,17 @@ import { color, escape, paper } from "landscape/look.js";
  */
 
 /**
- * @param {Surface} surface
- * @param {Shown} shown
+ * In coordinates of the picture, whose depth is nearly 1: from the left above, wherever the camera
+ * is, so that the two sides of every ridge differ.
  */
-export function values(surface, shown) {
-  return shown.quantity === "loss" ? surface.losses : surface.accuracies;
-}
+const LIGHT = { x: -3, y: 3, z: 0.98 };
+
+/** Contour lines from above, and their labels: white on the dark colors, black on the others. */
+const INK = [[0, "#ffffff"], [0.45, "#ffffff"], [0.45, "#000000"], [1, "#000000"]];
+
+/** Contour lines of a relief. */
+const DENSE = 24; // about so many levels
+const LINES = { show: true, color: "rgba(0, 0, 0, 0.6)", width: 1.5, highlight: false };
 
 /**
  * A relief.
@@ -37,24 +43,27 @@ export function values(surface, shown) {
  */
 export function relief(surface, shown, camera) {
   const { scale, colors, style } = shown;
-  const heights = values(surface, shown);
+  const heights = surface.values(shown.quantity);
   const [cmin, cmax] = colors.limits;
   /** @type {any[]} */
   const data = [];
+  const lines = families(scale, DENSE).map((family) => ({ ...LINES, ...family }));
+  const z = surface.rows((k) => scale.height(heights[k]));
   if (heights.some(Number.isFinite)) { // else plotly throws
     data.push({
       type: "surface",
       x: Array.from(surface.alphas),
       y: Array.from(surface.betas),
-      z: surface.rows((k) => scale.height(heights[k])),
+      z,
       surfacecolor: surface.rows((k) => colors.height(heights[k])),
       cmin,
       cmax,
       colorscale: style.colorscale,
       colorbar: bar(shown),
       hoverinfo: "none",
-      lighting: { ambient: 0.6, diffuse: 0.7, specular: 0.12, roughness: 0.6 },
-      contours: { x: { highlight: false }, y: { highlight: false }, z: { highlight: false } },
+      lighting: { ambient: 0.6, diffuse: 0.8, specular: 0.1, roughness: 0.5, fresnel: 0.1 },
+      lightposition: LIGHT,
+      contours: { x: { highlight: false }, y: { highlight: false }, z: lines[0] },
     });
   }
   if (shown.marks) {
@@ -128,6 +137,17 @@ export function relief(surface, shown, camera) {
       });
     });
   }
+  if (data[0]?.type === "surface") {
+    data.push(
+      ...lines.slice(1).map((line) => ({
+        ...data[0],
+        surfacecolor: undefined,
+        hidesurface: true,
+        showscale: false,
+        contours: { ...data[0].contours, z: line },
+      })),
+    );
+  }
   const axis = {
     color: style.text,
     gridcolor: style.grid,
@@ -165,7 +185,7 @@ export function relief(surface, shown, camera) {
  */
 export function flat(surface, shown, type) {
   const { colors, style } = shown;
-  const heights = values(surface, shown);
+  const heights = surface.values(shown.quantity);
   const [low, high] = colors.limits;
   /** @type {any} */
   const picture = {
@@ -180,13 +200,7 @@ export function flat(surface, shown, type) {
     hoverinfo: "none",
   };
   if (type === "contour") {
-    const { size, start } = colors.steps;
-    picture.autocontour = false;
-    // Levels in heights; the labels are turned into losses once they are drawn.
-    picture.contours = { start, end: high, size, coloring: "heatmap", showlabels: true };
-    picture.contours.labelfont = { color: "#000000", size: 10 };
-    picture.contours.labelformat = `.${Math.max(6, 3 - Math.floor(Math.log10(size)))}f`;
-    picture.line = { width: 0.8, color: "rgba(0, 0, 0, 0.6)" };
+    Object.assign(picture, { contours: { coloring: "heatmap" }, line: { width: 0 } });
   }
   /** @type {any[]} */
   const data = [picture];
@@ -213,6 +227,10 @@ export function flat(surface, shown, type) {
     });
   }
   if (shown.marks) {
+    if (surface.curvature && shown.quantity !== "loss" && shown.quantity !== "accuracy") {
+      const loose = notConverged(surface);
+      data.push({ ...marker(loose, "x-thin", 6, "#ffffff", "#ffffff"), hoverinfo: "none" });
+    }
     const dots = shown.quantity === "loss" ? lowest(surface, shown.scale) : [];
     data.push({ ...marker(dots, "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
     data.push({
@@ -228,6 +246,12 @@ export function flat(surface, shown, type) {
       hoverinfo: "none",
       meta: "mark",
     });
+  }
+  if (type === "contour") {
+    const { x, y, z, zmin, zmax } = picture;
+    for (const family of families(colors)) {
+      data.push({ type, x, y, z, zmin, zmax, ...lined(family, high - low) });
+    }
   }
   // Without zooming a finger can scroll the page, and all pictures show the same.
   const fixedrange = true;
@@ -256,12 +280,36 @@ export function flat(surface, shown, type) {
   return { data: data.map(nameless), layout };
 }
 
+/**
+ * What plotly needs to draw a family of contour lines.
+ *
+ * @param {{start: number, end: number, size: number}} family
+ * @param {number} range of heights
+ * @returns {any}
+ */
+function lined(family, range) {
+  // Levels are heights; the labels are turned into losses once they are drawn.
+  const digits = Math.max(6, 4 - Math.floor(Math.log10(range)));
+  return {
+    autocontour: false,
+    contours: {
+      ...family,
+      coloring: "lines",
+      showlabels: true,
+      labelfont: { size: 10 },
+      labelformat: `.${digits}f`,
+    },
+    colorscale: INK,
+    line: { width: 0.8 },
+    showscale: false,
+    hoverinfo: "skip",
+  };
+}
+
 /** @param {Shown} shown */
-function bar({ quantity, label, colors, style }) {
+function bar({ label, colors, style }) {
   const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
-  const title = quantity === "loss"
-    ? `${label}${colors.log ? ", log scale" : ""}${clipped}`
-    : "accuracy";
+  const title = `${label}${colors.log ? ", log scale" : ""}${clipped}`;
   return {
     orientation: "h",
     thickness: 10,
@@ -286,6 +334,20 @@ function lowest(surface, scale) {
   return surface.minima
     .map(([i, j]) => at(surface, i, j))
     .filter(({ k }) => surface.losses[k] <= scale.high);
+}
+
+/**
+ * Where an eigenvalue is not converged.
+ *
+ * @param {Surface} surface
+ */
+function notConverged(surface) {
+  return Array.from(
+    surface.alphas,
+    (_, i) => Array.from(surface.betas, (_, j) => at(surface, i, j)),
+  )
+    .flat()
+    .filter(({ k }) => surface.curvature?.state[k] === 2);
 }
 
 /**

@@ -7,7 +7,7 @@
  * @typedef {object} State
  * @property {string[]} show which surfaces, by their ids
  * @property {"surface" | "contour" | "heatmap"} view
- * @property {"loss" | "accuracy"} quantity
+ * @property {import("landscape/quantity.js").Quantity} quantity
  * @property {"auto" | "linear" | "log"} scale
  * @property {"one" | "own"} heights one range for all surfaces, or its own for each
  * @property {"one" | "own"} colors
@@ -43,7 +43,7 @@ const DEFAULTS = {
 /** @type {Record<string, string[]>} */
 const CHOICES = {
   view: ["surface", "contour", "heatmap"],
-  quantity: ["loss", "accuracy"],
+  quantity: ["loss", "accuracy", "ratio", "lowest", "highest"],
   scale: ["auto", "linear", "log"],
   heights: ["one", "own"],
   colors: ["one", "own"],

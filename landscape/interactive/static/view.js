@@ -2,6 +2,7 @@
 
 import { bounded } from "landscape/cameras.js";
 import { boxHeight, fit, outline, spans } from "landscape/fit.js";
+import { label, QUANTITIES, scaleOf } from "landscape/quantity.js";
 import { Scale } from "landscape/scale.js";
 import { parse } from "landscape/state.js";
 
@@ -23,6 +24,8 @@ export class View {
     /** @type {Status[]} */ this.index = page.index;
     /** @type {Partial<State>} */ this.defaults = page.defaults;
     /** @type {Map<string, Panel>} */ this.panels = new Map();
+    /** @type {Map<string, Surface>} */ this.lines = new Map();
+    /** @type {import("landscape/state.js").Camera | null} */ this.passing = null; // of a turn
     this.setDefaults();
     this.state = parse(location.hash, this.defaults);
     this.isConnected = true;
@@ -73,7 +76,7 @@ export class View {
   camera(number) {
     const { cameras, link } = this.state;
     const own = cameras[link ? 0 : number] ?? cameras[0];
-    return own ? bounded(own) : this.nearest;
+    return own ? bounded(own) : this.passing ?? this.nearest;
   }
 
   /** The camera that sees all surfaces, as near as their panels allow. */
@@ -92,7 +95,7 @@ export class View {
       const points = this.surfaces.flatMap((surface) =>
         outline(
           surface,
-          this.quantity === "loss" ? surface.losses : surface.accuracies,
+          surface.values(this.quantity),
           this.scaleOf(this.state.heights, surface),
           spans(surface, this.state.paths, this.state.marks),
           tall,
@@ -116,21 +119,42 @@ export class View {
     return choices[Math.round(0.75 * (choices.length - 1))];
   }
 
-  get hasAccuracies() {
-    return this.surfaces.some((surface) => surface.hasAccuracies);
+  /** Surfaces and lines. */
+  get all() {
+    return [...this.surfaces, ...this.lines.values()];
+  }
+
+  /** Which quantities there are. */
+  get quantities() {
+    const { all } = this;
+    return QUANTITIES.filter((quantity) => all.some((surface) => surface.has(quantity)));
   }
 
   get quantity() {
-    return this.hasAccuracies ? this.state.quantity : "loss";
+    return this.quantities.includes(this.state.quantity) ? this.state.quantity : "loss";
   }
 
-  /** What the losses are, with their unit where all have the same. */
+  /** What the values are, with their unit where all have the same. */
   get label() {
-    const labels = new Set(this.surfaces.map((surface) => surface.quantity));
-    return labels.size === 1 ? [...labels][0] : "mean loss";
+    return label(this.quantity, this.all);
   }
 
-  /** The scale of the losses of all surfaces together. */
+  /** The scale of the losses of all lines together, of every seed. */
+  get lineScale() {
+    return this.lineScaleTo(this.state.clip);
+  }
+
+  /** @param {State["clip"]} clip */
+  lineScaleTo(clip) {
+    const lines = [...this.lines.values()];
+    const every = lines.flatMap((line) =>
+      line.seeds.length ? line.seeds.map(({ losses }) => losses) : [line.sampled("loss")]
+    );
+    const others = lines.flatMap((line) => line.ownLosses);
+    return Scale.ofLosses(every, this.state.scale, clip, others);
+  }
+
+  /** The scale of the losses of all surfaces together; of lines where there are no surfaces. */
   get scale() {
     return this.scaleTo(this.state.clip);
   }
@@ -138,6 +162,7 @@ export class View {
   /** @param {State["clip"]} clip */
   scaleTo(clip) {
     const { surfaces, state } = this;
+    if (!surfaces.length && this.lines.size) return this.lineScaleTo(clip);
     const others = surfaces.flatMap((surface) => surface.ownLosses);
     return Scale.ofLosses(surfaces.map((s) => s.losses), state.scale, clip, others);
   }
@@ -149,7 +174,9 @@ export class View {
    * @param {Surface} surface
    */
   scaleOf(which, surface) {
-    if (this.quantity === "accuracy") return Scale.ofAccuracies();
+    if (this.quantity !== "loss") {
+      return scaleOf(this.quantity, which === "one" ? this.surfaces : [surface]);
+    }
     const one = this.scale;
     const kind = one.log ? "log" : "linear";
     return which === "one"
