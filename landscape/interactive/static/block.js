@@ -1,27 +1,24 @@
 /** The sides of a relief: what is below the border of the surface, down to the floor. */
 
-/** One sees through them, or they would hide what is deep. */
-const OPACITY = 0.35;
-
 const INSIDE = 1e-3;
 
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
 /**
- * Walls that make a block of a surface, colored by height as the surface is.
+ * Walls that make a solid block of a surface.
  *
- * Without them one looks from outside at the lower side of the slopes.
+ * Without them one looks from outside at the lower side of the slopes. They have one dull color,
+ * so that nobody takes them for slopes.
  *
  * @param {Surface} surface
  * @param {ArrayLike<number>} values
  * @param {Scale} scale of heights
- * @param {Scale} colors
  * @param {number} floor height at which they end, within the box
- * @param {any} colorscale
+ * @param {string} color
  * @returns {any[]} traces
  */
-export function walls(surface, values, scale, colors, floor, colorscale) {
+export function walls(surface, values, scale, floor, color) {
   const [m, n] = [surface.alphas.length, surface.betas.length];
   const along = [...Array(m).keys()];
   const across = [...Array(n).keys()];
@@ -31,20 +28,17 @@ export function walls(surface, values, scale, colors, floor, colorscale) {
     across.map((j) => [0, j]),
     across.map((j) => [m - 1, j]),
   ];
-  const [cmin, cmax] = colors.limits;
-  /** @type {Record<"x" | "y" | "z" | "intensity" | "i" | "j" | "k", number[]>} */
-  const mesh = { x: [], y: [], z: [], intensity: [], i: [], j: [], k: [] };
+  /** @type {Record<"x" | "y" | "z" | "i" | "j" | "k", number[]>} */
+  const mesh = { x: [], y: [], z: [], i: [], j: [], k: [] };
   for (const edge of edges) {
     let isOpen = false; // whether the last point has a height
     for (const [i, j] of edge) {
-      const value = values[surface.index(i, j)];
-      const height = scale.height(value);
+      const height = scale.height(values[surface.index(i, j)]);
       if (height !== null) {
         const [x, y] = [inside(surface.alphas, i), inside(surface.betas, j)];
         const first = mesh.x.push(x, x) - 2;
         mesh.y.push(y, y);
         mesh.z.push(floor, height);
-        mesh.intensity.push(cmin, colors.height(value) ?? cmin);
         if (isOpen) {
           mesh.i.push(first - 2, first - 1);
           mesh.j.push(first - 1, first + 1);
@@ -58,14 +52,10 @@ export function walls(surface, values, scale, colors, floor, colorscale) {
   return [{
     ...mesh,
     type: "mesh3d",
-    cmin,
-    cmax,
-    colorscale,
-    showscale: false,
+    color,
     hoverinfo: "skip",
     flatshading: true,
-    opacity: OPACITY,
-    lighting: { ambient: 0.75, diffuse: 0.25, specular: 0, fresnel: 0 },
+    lighting: { ambient: 0.92, diffuse: 0.15, specular: 0, fresnel: 0 },
   }];
 }
 

@@ -8,7 +8,7 @@ import { project } from "landscape/cameras.js";
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
 const AZIMUTH = -66 * Math.PI / 180;
-const ELEVATION = 31 * Math.PI / 180;
+const ELEVATION = 42 * Math.PI / 180;
 const MOST_ROWS = 30; // of a grid that are looked at, along each axis
 const ROUNDS = 24;
 const FLOOR = 0.01; // below the lowest value, as a part of the heights
@@ -20,7 +20,7 @@ const FLOOR = 0.01; // below the lowest value, as a part of the heights
  * @param {number} height
  */
 export function boxHeight(width, height) {
-  return Math.min(Math.max((height / width) ** 1.7, 0.42), 1.8);
+  return Math.min(Math.max((height / width) ** 1.5, 0.5), 1.6) * 0.65;
 }
 
 /**

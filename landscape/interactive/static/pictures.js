@@ -157,7 +157,10 @@ export function relief(surface, shown, camera) {
   };
   const { alphas, betas } = spans(surface, shown.paths, shown.marks);
   const floor = 0.9 * ends(scale)[0] + 0.1 * scale.limits[0];
-  data.push(...walls(surface, heights, scale, colors, floor, style.colorscale));
+  // Inside of a block one would not see them.
+  const isOpen = shown.quantity === "loss" &&
+    ((shown.paths && surface.paths.length > 0) || (shown.marks && surface.marks.length > 0));
+  if (!isOpen) data.push(...walls(surface, heights, scale, floor, style.base));
   const scene = {
     xaxis: { ...axis, title: { text: "α" }, range: alphas },
     yaxis: { ...axis, title: { text: "β" }, range: betas },

@@ -195,6 +195,7 @@ export class View {
       text: css("ink"),
       grid: css("line"),
       missing: css("missing"),
+      base: css("base"),
       colorscale: this.page.colorscale,
     };
   }
