@@ -73,6 +73,22 @@ export function tell(view, choose) {
   const message = byId("message");
   message.textContent = texts.join(" ");
   message.hidden = !texts.length;
+  fold();
+}
+
+/** Have the controls in one row: closer together where they need it, then folded. */
+function fold() {
+  const { dataset } = form;
+  const isOneRow = () => {
+    const [first, last] = [form.firstElementChild, form.querySelector(".end")];
+    return Math.abs(
+      Number(first?.getBoundingClientRect().top) - Number(last?.getBoundingClientRect().top),
+    ) < 8;
+  };
+  for (const room of ["wide", "close", "folded"]) {
+    dataset.room = room;
+    if (room === "folded" || isOneRow()) break;
+  }
 }
 
 /**

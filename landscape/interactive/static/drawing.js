@@ -113,10 +113,11 @@ function place(view) {
   const views = byId("views");
   const charts = [byId("lines"), byId("profile"), byId("distances")];
   const hasCharts = charts.some(({ hidden }) => !hidden);
+  const [width, height] = [views.clientWidth, globalThis.innerHeight - views.offsetTop];
   const { columns, cell, rail, size } = arrange(
-    views.clientWidth,
-    globalThis.innerHeight - views.offsetTop,
-    Math.max(view.panels.size, 1),
+    width,
+    height,
+    view.panels.size,
     kind === "surface",
     hasCharts,
   );

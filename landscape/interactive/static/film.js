@@ -13,6 +13,7 @@ export const FILM = { seconds: 6, frames: 120 };
 
 const MOST_MS = 40_000; // for drawing: a slow machine draws fewer frames
 const FEWEST = 24;
+const LAST_MS = 100;
 const TYPES = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
 const BITS_PER_SECOND = 6_000_000;
 
@@ -76,9 +77,16 @@ export async function film(view, pictures, report) {
         const affordable = Math.max(FEWEST, Math.floor(MOST_MS / (performance.now() - began)));
         frames = Math.min(frames, affordable);
       }
-      recorder.resume();
-      track.requestFrame();
-      await new Promise((resolve) => setTimeout(resolve, (1000 * FILM.seconds) / frames));
+      await new Promise((resolve) => {
+        recorder.onresume = resolve; // what is captured earlier is lost
+        recorder.resume();
+      });
+      capture(context, track);
+      await pause((1000 * FILM.seconds) / frames);
+      if (frame === frames - 1) { // a film lasts until the beginning of its last frame
+        capture(context, track);
+        await pause(LAST_MS);
+      }
       recorder.pause();
       report((frame + 1) / frames);
     }
@@ -88,6 +96,22 @@ export async function film(view, pictures, report) {
   }
   await ended;
   return new Blob(parts, { type: "video/webm" });
+}
+
+/**
+ * Have the canvas recorded as it is: the browser takes a frame when something has been drawn.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {{requestFrame: () => void}} track
+ */
+function capture(context, track) {
+  track.requestFrame();
+  context.drawImage(context.canvas, 0, 0, 1, 1, 0, 0, 1, 1);
+}
+
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**

@@ -27,6 +27,7 @@ const LOWEST_CELL = 260; // pixels
  * @returns {Layout}
  */
 export function arrange(width, height, num, isRelief, hasCharts) {
+  if (num === 0) return { columns: 1, cell: 0, rail: "below", size: Math.floor(height) };
   if (width < NARROW) {
     const share = num > 1 ? SHARE_OF_TWO : SHARE;
     const most = isRelief ? Infinity : 1.15 * width; // what is square needs no more

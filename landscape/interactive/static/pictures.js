@@ -4,6 +4,7 @@ import { walls } from "landscape/block.js";
 import { families } from "landscape/contours.js";
 import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
+import { deepest } from "landscape/minima.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
@@ -76,7 +77,7 @@ export function relief(surface, shown, camera) {
     });
   }
   if (shown.marks && shown.quantity === "loss") {
-    const dots = lowest(surface, scale);
+    const dots = deepest(surface, scale).map(({ i, j }) => at(surface, i, j));
     data.push(
       {
         ...marker(dots, "circle", 2.5, "#ffffff", "#000000"),

@@ -62,6 +62,9 @@ export function sharing(view, address) {
     }
     isBusy = false;
   };
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (!isBusy && target !== byId("shared")) say("");
+  }, { capture: true });
   const result = Object.fromEntries(
     Object.entries(actions).map(([key, action]) => [key, () => run(action)]),
   );

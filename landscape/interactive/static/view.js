@@ -103,8 +103,8 @@ export class View {
       );
       const isNarrow = width < NARROW;
       const margin = isNarrow
-        ? { top: 20, left: 20, right: 6, bottom: 24 }
-        : { top: 10, left: 36, right: 10, bottom: 28 };
+        ? { top: 20, left: 28, right: 8, bottom: 28 }
+        : { top: 10, left: 44, right: 14, bottom: 32 };
       this.fitted = { key, camera: fit(points, width, height, margin) };
     }
     return this.fitted.camera;
