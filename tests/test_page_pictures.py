@@ -280,6 +280,7 @@ def test_a_turn_is_saved_as_a_film_and_a_link_copied(browser: Any, page: str) ->
         viewport=SMALL,
         permissions=["clipboard-read", "clipboard-write"],
     )
+    tab.act(lambda: tab.page.click("button[name=more]"))  # panels give the controls their place
     began = eye(tab)
     tab.page.wait_for_timeout(1000)
     assert eye(tab) == began  # nothing turns for those who want no motion
