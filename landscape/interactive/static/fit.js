@@ -20,7 +20,7 @@ const FLOOR = 0.01; // below the lowest value, as a part of the heights
  * @param {number} height
  */
 export function boxHeight(width, height) {
-  return Math.min(Math.max((height / width) ** 1.5, 0.5), 1.6) * 0.65;
+  return Math.min(Math.max((height / width) ** 1.4, 0.5), 1.6) * 0.78;
 }
 
 /**

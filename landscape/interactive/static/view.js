@@ -103,8 +103,8 @@ export class View {
       );
       const isNarrow = width < NARROW;
       const margin = isNarrow
-        ? { top: 20, left: 28, right: 8, bottom: 28 }
-        : { top: 10, left: 44, right: 14, bottom: 32 };
+        ? { top: 16, left: 24, right: 6, bottom: 22 }
+        : { top: 8, left: 40, right: 8, bottom: 24 };
       this.fitted = { key, camera: fit(points, width, height, margin) };
     }
     return this.fitted.camera;
