@@ -48,7 +48,9 @@ export function relief(surface, shown, camera) {
   const [cmin, cmax] = colors.limits;
   /** @type {any[]} */
   const data = [];
-  const lines = families(scale, DENSE).map((family) => ({ ...LINES, ...family }));
+  // Beside a point that is left out plotly needs seconds for every frame with lines.
+  const isWhole = heights.every(Number.isFinite);
+  const lines = (isWhole ? families(scale, DENSE) : []).map((family) => ({ ...LINES, ...family }));
   const z = surface.rows((k) => scale.height(heights[k]));
   if (heights.some(Number.isFinite)) { // else plotly throws
     data.push({
@@ -64,7 +66,11 @@ export function relief(surface, shown, camera) {
       hoverinfo: "none",
       lighting: { ambient: 0.6, diffuse: 0.8, specular: 0.1, roughness: 0.5, fresnel: 0.1 },
       lightposition: LIGHT,
-      contours: { x: { highlight: false }, y: { highlight: false }, z: lines[0] },
+      contours: {
+        x: { highlight: false },
+        y: { highlight: false },
+        z: lines[0] ?? { highlight: false },
+      },
     });
   }
   if (shown.marks) {
