@@ -140,6 +140,7 @@ function place(view) {
   };
   if (drawn.length) fill(byId("bar"), /** @type {Surface} */ (drawn[0].surface));
   for (const panel of drawn) {
+    panel.element.dataset.view = kind; // of which the size of its stage depends
     const own = panel.part(".own-bar");
     own.hidden = isShared;
     if (!isShared) {

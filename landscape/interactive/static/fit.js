@@ -7,8 +7,8 @@ import { project } from "landscape/cameras.js";
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
-const AZIMUTH = -66 * Math.PI / 180;
-const ELEVATION = 42 * Math.PI / 180;
+const AZIMUTH = -72 * Math.PI / 180;
+const ELEVATION = 38 * Math.PI / 180;
 const MOST_ROWS = 30; // of a grid that are looked at, along each axis
 const ROUNDS = 24;
 const FLOOR = 0.01; // below the lowest value, as a part of the heights
@@ -20,7 +20,7 @@ const FLOOR = 0.01; // below the lowest value, as a part of the heights
  * @param {number} height
  */
 export function boxHeight(width, height) {
-  return Math.min(Math.max((height / width) ** 1.4, 0.5), 1.6) * 0.78;
+  return Math.min(Math.max(0.62 * (height / width) ** 1.9, 0.37), 1.7);
 }
 
 /**

@@ -103,8 +103,8 @@ export class View {
       );
       const isNarrow = width < NARROW;
       const margin = isNarrow
-        ? { top: 16, left: 24, right: 6, bottom: 22 }
-        : { top: 8, left: 40, right: 8, bottom: 24 };
+        ? { top: 12, left: 22, right: 4, bottom: 20 }
+        : { top: 8, left: 38, right: 6, bottom: 20 };
       this.fitted = { key, camera: fit(points, width, height, margin) };
     }
     return this.fitted.camera;
