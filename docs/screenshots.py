@@ -40,7 +40,7 @@ def taken(tab: Tab) -> Image.Image:
 
 def write(picture: Image.Image, path: Path) -> None:
     """Write a picture with 256 colors, which is a third of the size."""
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(256, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def of_the_document(page: Any, browser: Any) -> Iterator[tuple[str, Image.Image]]:

@@ -17,7 +17,7 @@ _FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
 )
-SLOW = 40_000  # ms; a frame of software WebGL takes a second or two
+SLOW = 120_000  # ms; a frame of software WebGL takes a second or two
 
 
 @contextmanager
