@@ -312,7 +312,9 @@ class _Run:
         """Go on from a snapshot."""
         found.load_into(self.model, self.net.name)
         self.optimizer.load_state_dict(found.resume["optimizer"])
-        self.threads = min(found.resume.get("threads", 1), torch.get_num_threads())
+        threads = found.resume.get("threads")  # checkpoints of before have none
+        if isinstance(threads, int) and threads > 0:
+            self.threads = min(threads, torch.get_num_threads())
         self.epoch = found.epoch or 0
         self.history = {key: list(values) for key, values in found.history.items()}
 
