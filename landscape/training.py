@@ -46,7 +46,7 @@ class Recipe:
 
     The defaults train a 56-layer residual net on digits with any seed and number of threads
     (``results/README.md``); without warm-up rounding decides whether it learns. Li et al. 2018
-    train on CIFAR-10 for 300 epochs in batches of 128 with the ``step`` schedule, weight decay
+    train on CIFAR-10 for 300 epochs with the ``step`` schedule, weight decay
     5e-4, augmentation and no warm-up.
 
     Attributes:
@@ -68,8 +68,8 @@ class Recipe:
         ValueError: A value is out of its range.
     """
 
-    epochs: int = 15
-    images_per_batch: int = 64
+    epochs: int = 20
+    images_per_batch: int = 128
     optimizer: Optimizer = "sgd"
     learning_rate: float = 0.1
     schedule: Schedule = "cosine"
