@@ -44,7 +44,7 @@ _CHOICES = {
 class Recipe:
     """How a net is trained.
 
-    The defaults train a 56-layer residual net on digits with any seed and number of threads
+    The defaults train a 56-layer residual net on digits with nearly any seed and number of threads
     (``results/README.md``); without warm-up rounding decides whether it learns. Li et al. 2018
     train on CIFAR-10 for 300 epochs with the ``step`` schedule, weight decay 5e-4, augmentation
     and no warm-up.
