@@ -1,17 +1,17 @@
 """A small picture of a surface for a terminal."""
 
 import sys
-from collections.abc import Sequence
 from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
-from plotly.colors import hex_to_rgb, sequential
+from plotly.colors import hex_to_rgb
 from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from landscape.colors import MAP_COLORS
 from landscape.scale import Scale
 from landscape.surface import Surface
 
@@ -86,8 +86,7 @@ def _halves(heights: NDArray[np.float64]) -> Text:
 def _color(height: float) -> Color:
     if not np.isfinite(height):
         return Color.from_rgb(128, 128, 128)
-    stops: Sequence[str] = sequential.Viridis
-    place = height * (len(stops) - 1)
-    first = min(int(place), len(stops) - 2)
-    a, b = (np.array(hex_to_rgb(stops[k])) for k in (first, first + 1))
+    place = height * (len(MAP_COLORS) - 1)
+    first = min(int(place), len(MAP_COLORS) - 2)
+    a, b = (np.array(hex_to_rgb(MAP_COLORS[k])) for k in (first, first + 1))
     return Color.from_rgb(*(a + (place - first) * (b - a)).round())

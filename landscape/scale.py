@@ -21,7 +21,7 @@ _CLIPPED_FROM = 4.0  # times the range that the others need
 _KEPT_HEIGHT = 0.25  # of the picture, at least, for every surface that is clipped
 
 COLOR_MAP = "plasma"
-"""Of matplotlib, perceptually uniform; figures use it unless a style has another."""
+"""Of matplotlib and plotly, perceptually uniform; figures use it unless a style has another."""
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Of Okabe and Ito, told apart by the colorblind."""

@@ -17,7 +17,7 @@ _FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
 )
-SLOW = 120_000  # ms; a frame of software WebGL takes a second or two
+SLOW = 40_000  # ms; a frame of software WebGL takes a second or two
 
 
 @contextmanager
@@ -42,14 +42,14 @@ class Tab:
     Args:
         browser: Chromium.
         address: Where the page is.
-        options: Of playwright's context, such as ``viewport``.
+        options: Of playwright's context, such as ``viewport``. By default without motion, so that
+            the pictures do not turn when the page opens.
         script: Run before the page's own.
     """
 
     def __init__(self, browser: Any, address: str, script: str = "", **options: Any) -> None:
-        self.context = browser.new_context(
-            **{"viewport": {"width": 1200, "height": 900}, "accept_downloads": True, **options}
-        )
+        usual = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"}
+        self.context = browser.new_context(**{**usual, "accept_downloads": True, **options})
         self.page = self.context.new_page()
         self.page.set_default_timeout(SLOW)
         self.complaints: list[str] = []

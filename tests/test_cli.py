@@ -690,22 +690,21 @@ def test_scan_with_a_view_stays_until_ctrl_c(runs: Path, tmp_path: Path) -> None
         (("view", ".", "a.h5"), 2, "one folder"),
         (("view", ".", "--html", "a.html"), 1, "holds no surface"),
         (("view", "gone.h5", "--html", "a.html", "--wait"), 2, "without --html"),
-        (("view", "line.h5"), 1, "is a line"),
-        (("view", "line.h5", "--html", "a.html"), 1, "is a line"),
-        (("scan", "a.pt", "--line", "--view"), 2, "landscape plot"),
+        (("view", "point.h5"), 1, "two points or more along alpha"),
+        (("view", "point.h5", "--html", "a.html"), 1, "two points or more along alpha"),
     ],
 )
 def test_wrong_views_are_told_in_one_line(
     arguments: tuple[str, ...], code: int, text: str, run: Run, tmp_path: Path, surface: Surface
 ) -> None:
     names = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
-    flat = {name: getattr(surface, name).reshape(6, 1) for name in names}
-    replace(surface, grid=Grid.regular((6, 1)), **flat).save(tmp_path / "line.h5")
+    flat = {name: getattr(surface, name).reshape(1, 6) for name in names}
+    replace(surface, grid=Grid.regular((1, 6)), **flat).save(tmp_path / "point.h5")
     result = run(*arguments)
     assert result.returncode == code
     assert text in result.stderr
     assert "Traceback" not in result.stderr
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["line.h5"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["point.h5"]
 
 
 def test_plot_to_the_wishes_of_a_paper(run: Run, tmp_path: Path, surface: Surface) -> None:

@@ -15,7 +15,7 @@ from landscape.errors import LandscapeError
 from landscape.geometry import local_minima
 from landscape.grid import Grid
 from landscape.interactive.payload import content, thumbnail
-from landscape.surface import Mark, Surface
+from landscape.surface import Curvature, Mark, Surface
 
 
 def array(text: str, kind: str) -> Any:
@@ -97,7 +97,7 @@ def test_a_thumbnail_is_small_and_has_beta_upwards() -> None:
     assert thumbnail(Surface.empty(grid, {}, {})) is None
 
 
-@pytest.mark.parametrize("shape", [(2, 121), (3, 251), (251, 3), (51, 1), (2, 2), (41, 41)])
+@pytest.mark.parametrize("shape", [(2, 121), (3, 251), (251, 3), (2, 2), (41, 41)])
 def test_thumbnails_of_all_shapes_have_cells(shape: tuple[int, int]) -> None:
     surface = Surface.empty(Grid.regular(shape), {}, {})
     whole = np.ones(shape, dtype=bool)
@@ -105,6 +105,88 @@ def test_thumbnails_of_all_shapes_have_cells(shape: tuple[int, int]) -> None:
     assert small is not None
     assert (small["width"], small["height"]) == tuple(min(n, 40) for n in shape)
     assert len(array(small["values"], "u1")) == small["width"] * small["height"]
+
+
+def a_line(points: int, *factors: float) -> Surface:
+    """A line whose seeds are multiples of each other."""
+    grid = Grid.regular((points, 1))
+    losses = 10 ** (3 * grid.alphas[:, None] ** 2)
+    of = replace(Surface.empty(grid, {}, {"name": "line"}), evaluated=np.ones(grid.shape) > 0)
+    first, *others = (
+        replace(of, losses=factor * losses, accuracies=1 / (1 + factor * losses))
+        for factor in factors
+    )
+    return replace(first, repeats=tuple(others))
+
+
+def test_a_thumbnail_of_a_line_is_drawn_from_the_side() -> None:
+    small = thumbnail(a_line(81, 1.0))
+    assert small is not None
+    assert (small["width"], small["height"]) == (40, 40)
+    cells = array(small["values"], "u1").reshape(40, 40)
+    shown = cells != 255
+    # The curve is high at both ends, low in the middle; below it all is filled.
+    assert shown[0].nonzero()[0].tolist() == [0, 39]
+    assert shown[-1].all()
+    assert (np.diff(shown.astype(int), axis=0) >= 0).all()
+    losses = a_line(81, 1.0).losses[np.linspace(0, 80, 40).round().astype(int), 0]
+    heights = np.log10(losses) / 3  # three decades: a log scale
+    np.testing.assert_allclose(cells[-1] / 254, heights, atol=0.01)
+    np.testing.assert_allclose(shown.sum(0), 1 + 39 * heights, atol=0.51)
+    infinite = replace(a_line(3, 1.0), losses=np.full((3, 1), np.inf))
+    empty = thumbnail(infinite)
+    assert empty is not None
+    assert (array(empty["values"], "u1") == 255).all()
+
+
+def test_a_line_has_all_of_its_seeds() -> None:
+    line = a_line(9, 1.0, 4.0, 2.0)
+    gap = np.arange(9)[:, None] != 3
+    line = replace(line, repeats=(replace(line.repeats[0], evaluated=gap), line.repeats[1]))
+    told = content(line, "a", "v")
+    losses = np.array([array(seed["losses"], "<f8") for seed in told["seeds"]])
+    wanted = np.array([1.0, 4.0, 2.0])[:, None] * 10 ** (3 * line.grid.alphas**2)
+    wanted[1, 3] = np.nan
+    np.testing.assert_allclose(losses, wanted)
+    accuracies = np.array([array(seed["accuracies"], "<f8") for seed in told["seeds"]])
+    np.testing.assert_allclose(accuracies, 1 / (1 + wanted))
+    np.testing.assert_allclose(array(told["losses"], "<f8"), np.nanmedian(wanted, axis=0))
+    assert content(a_line(9, 1.0), "a", "v")["seeds"] == []
+
+
+def test_eigenvalues_are_told_filled_with_where_they_are_known(surface: Surface) -> None:
+    assert content(surface, "a", "v")["curvature"] is None
+    nothing = Curvature.empty(surface.grid)
+    assert content(replace(surface, curvature=nothing), "a", "v")["curvature"] is None
+    lowest = np.array([[-1.0, -2.0], [np.nan, 1.0], [0.0, -6.0]])
+    highest = np.array([[4.0, 4.0], [np.nan, 2.0], [5.0, 3.0]])
+    state = np.array([[1, 2], [0, 1], [1, 1]], dtype=np.uint8)
+    whole = replace(surface, curvature=Curvature(lowest, highest, state))
+    told = content(whole, "a", "v")["curvature"]
+    json.dumps(told, allow_nan=False)
+    assert array(told["state"], "u1").tolist() == state.ravel().tolist()
+    known = state.ravel() > 0
+    ratio = [0.25, 0.5, 0.5, 0.0, 2.0]
+    for name, values in (("ratio", ratio), ("lowest", lowest[state > 0])):
+        got = array(told[name], "<f8")
+        np.testing.assert_allclose(got[known], values)
+        assert np.isfinite(got).all()
+    # A scan of the curvature is told from one of the loss by its thumbnail.
+    small = thumbnail(whole)
+    assert small is not None
+    cells = array(small["values"], "u1").reshape(2, 3)
+    assert cells[0, 2] == 254  # the last α and β, where the ratio is 2
+    assert cells[1, 2] == 0
+
+
+def test_lines_are_drawn_beside_surfaces(surface: Surface, tmp_path: Path) -> None:
+    line = a_line(9, 1.0)
+    found = content_of(
+        interactive.view([surface, line], tmp_path / "a.html", files={"mlp": "runs/mlp.h5"})
+    )
+    assert [status["shape"] for status in found["index"]] == [[3, 2], [9, 1]]
+    assert [status["file"] for status in found["index"]] == ["runs/mlp.h5", "line.h5"]
+    assert set(found["surfaces"]) == {"mlp", "line"}
 
 
 def test_the_page_is_one_whole_file(surface: Surface, tmp_path: Path) -> None:
@@ -130,7 +212,7 @@ def test_names_cannot_become_code(surface: Surface, tmp_path: Path) -> None:
     ("change", "text"),
     [
         ({"losses": np.full((3, 2), np.nan)}, "no point has a finite loss"),
-        ({"grid": Grid.regular((6, 1))}, "is a line"),
+        ({"grid": Grid.regular((1, 6))}, "two points or more along alpha"),
     ],
 )
 def test_what_cannot_be_drawn_is_told(
@@ -138,7 +220,7 @@ def test_what_cannot_be_drawn_is_told(
 ) -> None:
     if "grid" in change:
         names = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
-        change |= {name: getattr(surface, name).reshape(6, 1) for name in names}
+        change |= {name: getattr(surface, name).reshape(1, 6) for name in names}
     with pytest.raises(LandscapeError, match=text):
         replace(surface, **change).view(tmp_path / "a.html")
     assert list(tmp_path.iterdir()) == []

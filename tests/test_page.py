@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from landscape import interactive
+from landscape import interactive, load
 from landscape.grid import Grid
 from landscape.scale import Scale
 from landscape.surface import Mark, Surface, Trajectory
@@ -21,6 +21,7 @@ from tests.browser import SLOW, Tab, chromium, plot
 pytestmark = pytest.mark.browser
 
 GRID = Grid.regular((25, 21), (-1, 1), (-0.5, 1.5))
+PAPER = Path(__file__).parent.parent / "results" / "li2018"
 
 
 def surface(losses: NDArray[np.float64], name: str, **more: Any) -> Surface:
@@ -99,14 +100,16 @@ def wait_for_colors(tab: Tab, clip: Any = None) -> None:
     pytest.fail(f"only {parts} of the halves are colored")
 
 
+def eye(tab: Tab, picture: str) -> Any:
+    """Where plotly has the camera of a picture, from the point that it looks at."""
+    return tab.get(
+        f"(() => {{ const {{eye, center}} = {picture}._fullLayout.scene._scene.getCamera();"
+        "return [eye.x - center.x, eye.y - center.y, eye.z - center.z]; })()"
+    )
+
+
 def cameras(tab: Tab) -> list[Any]:
-    return [
-        tab.get(
-            f"(() => {{ const {{x, y, z}} = {plot(name, 'relief')}._fullLayout.scene._scene"
-            ".getCamera().eye; return [x, y, z]; })()"
-        )
-        for name in ("bowl", "rugged & <i>")
-    ]
+    return [eye(tab, plot(name, "relief")) for name in ("bowl", "rugged & <i>")]
 
 
 def cameras_after(tab: Tab, key: str) -> list[Any]:
@@ -145,10 +148,18 @@ def test_two_reliefs_turn_together_and_nothing_leaves_the_page(open_tab: Open, f
     far = cameras(tab)
     assert np.linalg.norm(far[1]) > np.linalg.norm(turned[1]) + 0.1
     assert far[0] == pytest.approx(far[1], abs=1e-6)
-    assert np.linalg.norm(far[0]) <= 6.001  # not lost in the distance
+    assert np.linalg.norm(far[0]) <= 5.001  # not lost in the distance
+
+    mouse.down()  # and not below the floor, however far it is dragged
+    mouse.move(x + 600, y - 2000)
+    mouse.up()
+    tab.page.wait_for_timeout(1500)
+    low = cameras(tab)[0]
+    assert 0 < low[2] < 0.1 * np.linalg.norm(low)
+    mouse.move(x + 600, y)
 
     keyed = cameras_after(tab, "ArrowRight")
-    assert keyed[0] != pytest.approx(far[0], abs=1e-3)
+    assert keyed[0] != pytest.approx(low, abs=1e-3)
     assert keyed[0] == pytest.approx(keyed[1], abs=1e-6)
 
     tab.act(lambda: tab.page.uncheck("input[name=link]"))
@@ -181,6 +192,14 @@ def test_hovering_a_relief_reads_all_surfaces(open_tab: Open) -> None:
         if "loss" in tab.readout("bowl"):
             break
     ours, other = tab.readout("bowl"), tab.readout("rugged & <i>")
+    # plotly finds the point under the pointer, the page where that point is seen: the same place.
+    ring = tab.page.query_selector('[data-id="bowl"] .here').bounding_box()
+    pointer = (box["x"] + box["width"] / 2 + step, box["y"] + box["height"] * 0.45 + step % 3)
+    assert np.hypot(ring["x"] - pointer[0], ring["y"] - pointer[1]) < 25
+    text = tab.page.query_selector('[data-id="bowl"] .readout').bounding_box()
+    assert text["x"] < ring["x"] + 40
+    assert text["x"] + text["width"] > ring["x"] - 40
+    assert not tab.get(f"{plot('rugged & <i>', 'here')}.hidden")
     assert "±" in ours
     assert "accuracy" in ours
     assert ours.split(":")[0] == other.split(":")[0]
@@ -223,7 +242,7 @@ def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
         # Every net has a band of its error, and its line.
         return tab.get(f"document.querySelector('#profile .plot').data[{2 * number + 1}].y")
 
-    row = int(np.argmin(np.abs(GRID.betas)))
+    row = 15  # at first away from the center
     np.testing.assert_allclose(profile(0), first.losses[:, row])
     tab.page.mouse.move(*pixel(0.1, GRID.betas[row]))
     tab.page.mouse.down()
@@ -243,6 +262,7 @@ def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
 
     tab.page.mouse.move(*pixel(0.3, 0.2))
     with tab.page.expect_download(timeout=SLOW) as download:
+        tab.page.click("#share summary")
         tab.page.click("button[name=png]")
     assert min(colored(Path(download.value.path()).read_bytes())) > 0.1
     assert tab.complaints == []
@@ -259,7 +279,7 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
     assert first.losses.max() * 0.8 < top <= first.losses.max()
     heights = np.array(tab.trace("rugged & <i>")["z"], dtype=float)
     assert np.nanmax(heights) == top
-    assert "clipped at" in tab.get(f"{plot('bowl', 'flat')}.textContent")
+    assert "clipped at" in tab.page.text_content("#bar")
     tab.act(
         lambda: tab.page.evaluate(
             "(() => { const s = document.querySelector('input[name=clip]'); s.value = 1000;"
@@ -269,9 +289,16 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
     largest = second.losses[np.isfinite(second.losses)].max()
     assert tab.trace("bowl")["zmax"] == pytest.approx(largest)
     assert "clip=none" in tab.get("landscape.state().clip === null ? 'clip=none' : ''")
+    assert tab.get("[...document.querySelectorAll('.bar')].filter(b => b.offsetHeight).length") == 1
     tab.act(lambda: tab.page.uncheck("input[name=colors]"))
     assert tab.trace("bowl")["zmax"] == pytest.approx(first.losses.max())
-    tab.act(lambda: tab.page.check("input[value=accuracy]"))
+    assert tab.get("[...document.querySelectorAll('.bar')].filter(b => b.offsetHeight).length") == 2
+    tab.act(lambda: tab.page.check("input[value=accuracy]", force=True))
+    # The trained net has an accuracy of its own: that of the losses' file, not of the drawing.
+    center = second.accuracies[12, 5]
+    note = tab.page.text_content('[data-id="rugged & <i>"] .note')
+    assert f"accuracy {100 * center:.1f} % at the center" in note
+    assert "loss" not in note or "accuracy" in note.split("loss")[1]
     np.testing.assert_allclose(tab.trace("bowl")["z"], first.accuracies.T, rtol=1e-6)
     assert (tab.trace("bowl")["zmin"], tab.trace("bowl")["zmax"]) == (0, 1)
     tab.act(lambda: tab.page.keyboard.press("2"))
@@ -295,9 +322,9 @@ def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
         tab = open_tab(f"view=contour&scale={scale}&show=bowl&marks=0")
         first = bowl().losses
         levels = tab.get(
-            f"(() => {{ const c = {plot('bowl', 'flat')}.data[0].contours;"
-            "return Array.from({length: 60}, (_, k) => c.start + k * c.size)"
-            ".filter(level => level <= c.end); })()"
+            f"{plot('bowl', 'flat')}.data.filter(trace => trace.contours?.showlabels)"
+            ".flatMap(({contours: c}) => Array.from({length: 60}, (_, k) => c.start + k * c.size)"
+            ".filter(level => level <= c.end))"
         )
         losses = 10 ** np.array(levels) if scale == "log" else np.array(levels)
         assert len(losses) >= 4
@@ -322,7 +349,8 @@ def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
         )
         with tab.page.expect_download(timeout=SLOW) as download:
             tab.page.keyboard.press("s")
-        assert min(colored(Path(download.value.path()).read_bytes())) > 0.1
+        # The chart along the cut line stands at the right.
+        assert max(colored(Path(download.value.path()).read_bytes())) > 0.1
         saved = tab.get("saved")
         assert saved
         for text in saved:
@@ -436,6 +464,15 @@ def test_on_a_phone_and_in_the_dark(open_tab: Open) -> None:
     assert tab.get("document.documentElement.scrollWidth <= 390")
     tops = tab.get("[...document.querySelectorAll('.panel')].map(p => p.offsetLeft)")
     assert tops[0] == tops[1]  # one below the other
+    assert not tab.page.is_visible("input[name=marks]")  # most controls are folded
+    tab.act(lambda: tab.page.tap("button[name=more]"))
+    assert tab.page.is_visible("input[name=marks]")
+    tab.act(lambda: tab.page.tap("button[name=more]"))
+    assert not tab.page.is_visible("input[name=marks]")
+    letters = "[...document.querySelectorAll('.panel .xtick text, .bar span')]"
+    assert (
+        tab.get(f"Math.min(...{letters}.map(t => parseFloat(getComputedStyle(t).fontSize)))") >= 11
+    )
     color = "getComputedStyle(document.body).backgroundColor"
     assert tab.get(color) == "rgb(21, 24, 28)"
     assert tab.get(f"{plot('bowl', 'flat')}.layout.font.color") == "rgb(228, 231, 234)"
@@ -448,25 +485,33 @@ def test_on_a_phone_and_in_the_dark(open_tab: Open) -> None:
 
 def test_a_gallery_to_choose_from(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.html"
-    interactive.view([bowl(), rugged()], path, gallery=True)
+    hill = surface(1 / bowl().losses, "hill")
+    interactive.view([bowl(), hill, rugged()], path, gallery=True)
     tab = Tab(browser, path.as_uri() + "#view=heatmap")
-    assert tab.get("document.querySelectorAll('.panel').length") == 0
-    assert tab.get("document.querySelectorAll('.card').length") == 2
+    shown = "[...document.querySelectorAll('.panel')].map(p => p.dataset.id)"
+    assert tab.get(shown) == ["bowl", "hill"]  # the first two
+    assert tab.get("document.querySelectorAll('.card').length") == 3
+    assert tab.page.is_visible(".card")
     middle = tab.get(
         "[...document.querySelectorAll('.card canvas')].map(c => "
         "[...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data])"
     )
-    assert middle[0] != middle[1]
+    assert middle[0] != middle[2]
     assert middle[0][2] > middle[0][1]  # the middle of the bowl is low: blue
+    tab.act(lambda: tab.page.uncheck('[data-choice="bowl"]'))
+    tab.act(lambda: tab.page.uncheck('[data-choice="hill"]'))
+    assert tab.get(shown) == []
     tab.act(lambda: tab.page.check('[data-choice="bowl"]'))
-    assert tab.get("[...document.querySelectorAll('.panel')].map(p => p.dataset.id)") == ["bowl"]
     tab.until("location.hash.includes('show=bowl')")
     # A second one takes half of the place, and the first gives it.
     tab.act(lambda: tab.page.check('[data-choice="rugged & <i>"]'))
+    assert tab.get(shown) == ["bowl", "rugged & <i>"]
     tab.until(
         "[...document.querySelectorAll('.panel')].every(panel => "
         "panel.querySelector('.main-svg').clientWidth <= panel.clientWidth)"
     )
+    tab.act(lambda: tab.page.click("button[name=gallery]"))
+    assert not tab.page.is_visible(".card")
     assert tab.complaints == []
     tab.close()
 
@@ -474,12 +519,153 @@ def test_a_gallery_to_choose_from(browser: Any, tmp_path: Path) -> None:
 def test_a_surface_that_is_added_leaves_the_cameras_of_the_others(open_tab: Open) -> None:
     turned = "0.5_-2_0.3_0_0_0_0_0_1"
     tab = open_tab(f"view=heatmap&show=bowl&link=0&camera={turned}")
-    tab.get("document.querySelector('#gallery').open = true")
+    tab.act(lambda: tab.page.click("button[name=gallery]"))
     tab.act(lambda: tab.page.check('[data-choice="rugged & <i>"]'))
     eyes = tab.get("landscape.state().cameras.map(({eye}) => [eye.x, eye.y, eye.z])")
     assert eyes[0] == [0.5, -2, 0.3]
     assert len(eyes) == 2
     assert eyes[1] != eyes[0]
+    assert tab.complaints == []
+
+
+def test_every_view_is_in_its_link(open_tab: Open) -> None:
+    tab = open_tab("view=heatmap&show=bowl")
+    rng = np.random.default_rng(0)
+
+    def one_of(*values: Any) -> Any:
+        return values[rng.integers(len(values))]
+
+    def camera() -> Any:
+        numbers = rng.uniform(-1, 1, 9).round(3).tolist()
+        return {
+            name: dict(zip("xyz", numbers[k : k + 3], strict=True))
+            for name, k in (("eye", 0), ("center", 3), ("up", 6))
+        }
+
+    for _ in range(50):
+        link = one_of(True, False)
+        state = {
+            "show": one_of(["bowl"], [], ["rugged & <i>"], ["rugged & <i>", "bowl"], ["a,b"]),
+            "view": one_of("surface", "contour", "heatmap"),
+            "quantity": one_of("loss", "accuracy"),
+            "scale": one_of("auto", "linear", "log"),
+            "heights": one_of("one", "own"),
+            "colors": one_of("one", "own"),
+            "clip": one_of(None, "auto", 2.5, 1e-9),
+            "axis": one_of("alpha", "beta"),
+            "at": one_of(None, 0, -0.25),
+            "link": link,
+            "marks": one_of(True, False),
+            "paths": one_of(True, False),
+            "theme": one_of("auto", "light", "dark"),
+            "cameras": [camera() for _ in range(one_of(0, 1) if link else one_of(0, 2, 4))],
+        }
+        defaults = {"show": one_of(["bowl"], ["a", "b"]), "clip": one_of("auto", 3, None)}
+        defaults["scale"] = one_of("auto", "log")
+        parsed = tab.page.evaluate(
+            "([state, defaults]) => landscape.parse(landscape.format(state, defaults), defaults)",
+            [state, defaults],
+        )
+        assert parsed == state
+        # No control is left out.
+        assert set(parsed) == set(tab.get("landscape.state()"))
+
+
+PLAIN = """
+(() => {
+  // A clock without slow frames, which let plotly's camera coast on.
+  let now = performance.now();
+  performance.now = () => now;
+  const tick = () => { now += 16; requestAnimationFrame(tick); };
+  tick();
+  const ours = document.querySelector('[data-id="bowl"] .relief');
+  const {left, top, width, height} = ours.getBoundingClientRect();
+  const plain = document.createElement("div");
+  plain.id = "plain";
+  plain.style.cssText = `position: fixed; z-index: 9; left: ${left}px; top: ${top}px;` +
+    `width: ${width}px; height: ${height}px; background: white`;
+  document.body.append(plain);
+  const camera = ours._fullLayout.scene._scene.getCamera();
+  // Their frames would be slow.
+  document.querySelectorAll(".relief").forEach((each) => Plotly.purge(each));
+  return Plotly.newPlot(plain, [{type: "surface", z: [[0, 1], [1, 3]]}], {
+    margin: {l: 0, r: 0, t: 0, b: 0}, scene: {dragmode: "turntable", camera},
+  }).then(() => true);
+})()
+"""
+
+
+def angles(tab: Tab, picture: str) -> NDArray[np.float64]:
+    x, y, z = eye(tab, picture)
+    return np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))])
+
+
+def turn_by(tab: Tab, picture: str, right: int, down: int) -> NDArray[np.float64]:
+    """By how many degrees a drag turns a camera around and up."""
+    before = angles(tab, picture)
+    box = tab.get(
+        f"(({{x, y, width, height}}) => [x, y, width, height])({picture}.getBoundingClientRect())"
+    )
+    x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
+    tab.page.mouse.move(x, y)
+    tab.page.mouse.down()
+    for k in range(1, 7):
+        tab.page.mouse.move(x + k * right / 6, y + k * down / 6)
+    tab.page.mouse.up()
+    tab.page.wait_for_timeout(1500)
+    return angles(tab, picture) - before
+
+
+def test_surfaces_fill_the_window(browser: Any, tmp_path: Path) -> None:
+    names = ["resnet56", "plain56", "resnet56-curvature", "plain56-curvature"]
+    path = tmp_path / "a.html"
+    interactive.view([load(PAPER / f"{name}.h5") for name in names], path, names=names)
+    tab = Tab(browser, path.as_uri() + "#show=resnet56", viewport={"width": 1400, "height": 900})
+    for width, height in ((1400, 900), (390, 844), (1920, 1080)):
+        tab.page.set_viewport_size({"width": width, "height": height})
+        for num in (1, 2, 4):
+            address = "&".join(f"show={name}" for name in names[:num])
+            tab.get(f"location.hash = '{address}'")
+            tab.until(
+                f"landscape.surfaces().length === {num} && [...document.querySelectorAll("
+                "'.panel .stage')].every(stage => { const svg = stage.querySelector('.main-svg'); "
+                "return svg && svg.clientWidth === stage.clientWidth && "
+                "svg.clientHeight === stage.clientHeight; })"
+            )
+            header = tab.get("document.querySelector('header').getBoundingClientRect().bottom")
+            assert header < 50  # one row
+            boxes = tab.get(
+                "[...document.querySelectorAll('.panel')].map(panel => "
+                "(({x, y, width, height}) => [x, y, width, height])(panel.getBoundingClientRect()))"
+            )
+            seen = sum(w * max(0, min(y + h, height) - max(y, header)) for _, y, w, h in boxes)
+            assert seen >= 0.75 * width * (height - header), (width, num)
+            x, y, w, h = boxes[0]
+            clip = {"x": x, "y": y, "width": w, "height": h}
+            for _ in range(40):
+                shot = np.asarray(
+                    Image.open(io.BytesIO(tab.page.screenshot(timeout=SLOW, clip=clip))).convert(
+                        "RGB"
+                    )
+                ).astype(int)
+                share = float((np.ptp(shot, axis=2) > 10).mean())  # colored: no letters, no axes
+                if share >= 0.45:
+                    break
+                tab.page.wait_for_timeout(250)
+            assert share >= 0.45, (width, num)
+    assert tab.complaints == []
+    tab.close()
+
+
+def test_dragging_turns_as_in_plotly(open_tab: Open) -> None:
+    tab = open_tab()
+    ours = [turn_by(tab, plot("bowl", "relief"), *drag) for drag in ((60, 0), (0, 60))]
+    tab.act(lambda: tab.page.click("button[name=reset]"))
+    tab.get(PLAIN)
+    turn_by(tab, "document.querySelector('#plain')", 6, 6)  # until it listens
+    plain = [turn_by(tab, "document.querySelector('#plain')", *drag) for drag in ((60, 0), (0, 60))]
+    np.testing.assert_allclose(ours, plain, rtol=0.2, atol=0.5)
+    assert np.abs(np.diag(plain)).min() > 5
     assert tab.complaints == []
 
 

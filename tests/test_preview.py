@@ -42,8 +42,8 @@ def test_the_highest_beta_is_above_in_color() -> None:
     first = re.findall(r"\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀", lines[0])
     last = re.findall(r"\x1b\[38;2;(\d+);(\d+);(\d+);48;2;(\d+);(\d+);(\d+)m▀", lines[1])
     assert len(first) == len(last) == 5
-    assert tuple(map(int, first[-1][:3])) == (253, 231, 37)  # the highest: yellow
-    assert tuple(map(int, last[0][3:])) == (68, 1, 84)  # the lowest: violet
+    assert tuple(map(int, first[-1][:3])) == (240, 249, 33)  # the highest: yellow
+    assert tuple(map(int, last[0][3:])) == (13, 8, 135)  # the lowest: blue
     assert "[red]slope: loss 1 to 305" in lines[-1]
 
 

@@ -281,18 +281,30 @@ def test_a_folder_forgets_what_is_gone_and_knows_files_of_one_name(
     assert len({told["name"] for told in shelf.index()}) == 2
 
 
-def test_lines_among_surfaces_are_left_out_and_said(surface: Surface, tmp_path: Path) -> None:
+def test_lines_among_surfaces_are_shown(surface: Surface, tmp_path: Path) -> None:
     flat = {name: getattr(surface, name).reshape(6, 1) for name in ARRAYS}
     replace(surface, grid=Grid.regular((6, 1)), **flat).save(tmp_path / "line.h5")
     surface.save(tmp_path / "a.h5")
     shelf = Shelf([tmp_path / "line.h5", tmp_path / "a.h5"])
+    found = [(told["id"], told["shape"]) for told in shelf.index()]
+    assert found == [("line", [6, 1]), ("a", [3, 2])]
+    assert shelf.index()[0]["file"] == str(tmp_path / "line.h5")
+    assert shelf.left_out == []
+    assert shelf.content("line") is not None
+
+
+def test_a_single_alpha_is_left_out_and_said(surface: Surface, tmp_path: Path) -> None:
+    flat = {name: getattr(surface, name).reshape(1, 6) for name in ARRAYS}
+    replace(surface, grid=Grid.regular((1, 6)), **flat).save(tmp_path / "line.h5")
+    surface.save(tmp_path / "a.h5")
+    shelf = Shelf([tmp_path / "line.h5", tmp_path / "a.h5"])
     assert [told["id"] for told in shelf.index()] == ["a"]
-    assert "is a line" in shelf.left_out[0]
+    assert "two points or more along alpha" in shelf.left_out[0]
     # One that comes while it is waited for is told, not drawn.
     waiting = Shelf([tmp_path / "line.h5"], wait=True)
     (told,) = waiting.index()
     assert (told["state"], told["version"]) == ("damaged", "")
-    assert "is a line" in told["note"]
+    assert "two points or more along alpha" in told["note"]
     assert waiting.content("line") is None
 
 

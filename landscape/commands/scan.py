@@ -242,8 +242,6 @@ def command(
     chosen = through or paths or plane != "random" or directions is not None
     if chosen and (given("seed") or given("normalize") or given("repeats")):
         raise click.UsageError("--seed, --normalize and --repeats are for random directions")
-    if view and (line or 1 in points or (through and len(checkpoint_paths) == 2)):
-        raise click.UsageError("--view is for surfaces: draw a line with `landscape plot`")
     report = progress.Silent() if as_json else progress.for_terminal()
     tasks = _tasks(checkpoint_paths, source, through, paths, plane, directions, out, "-line" * line)
     for task in tasks:

@@ -45,7 +45,7 @@ def command(
     with_parent: bool,
     **options: Any,
 ) -> None:
-    """Open a page of surfaces side by side, or of a folder to choose from.
+    """Open a page of surfaces side by side and lines in one chart, or of a folder to choose from.
 
     The page is live: a scan that is still running is seen to fill its surface. It is served to
     this machine alone until Ctrl-C. With --html it is one file instead.
@@ -72,6 +72,7 @@ def command(
             list(surfaces.values()),
             html,
             names=list(surfaces),
+            files=shelf.files,
             gallery=is_folder,
             open_browser=open_browser or False,
             **options,

@@ -34,6 +34,7 @@ def view(
     scale: ScaleKind = ...,
     maximum: float | None = ...,
     names: Sequence[str] | None = ...,
+    files: Mapping[str, str] | None = ...,
     gallery: bool = ...,
     open_browser: bool | None = ...,
 ) -> Path: ...
@@ -45,6 +46,7 @@ def view(
     scale: ScaleKind = ...,
     maximum: float | None = ...,
     names: Sequence[str] | None = ...,
+    files: Mapping[str, str] | None = ...,
     gallery: bool = ...,
     open_browser: bool | None = ...,
 ) -> Path | None: ...
@@ -55,12 +57,14 @@ def view(
     scale: ScaleKind = "auto",
     maximum: float | None = None,
     names: Sequence[str] | None = None,
+    files: Mapping[str, str] | None = None,
     gallery: bool = False,
     open_browser: bool | None = None,
 ) -> Path | None:
-    """Write a page with surfaces side by side, and open it; in a notebook display it in the cell.
+    """Write a page with surfaces side by side and lines in one chart, and open it.
 
-    It is one file that works offline and sends nothing anywhere.
+    In a notebook it is displayed in the cell. It is one file that works offline and sends nothing
+    anywhere.
 
     Args:
         surfaces: One or more.
@@ -68,6 +72,8 @@ def view(
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100.
         maximum: Losses above are drawn at this height; the page says so.
         names: What tells them apart, in links and where they are called alike; all different.
+        files: Where each surface is stored, by its name in ``names``, for the command that draws
+            the same with ``landscape plot``; by default the name with ``.h5``.
         gallery: Begin with thumbnails to choose from, not with all of them.
         open_browser: By default only where ``html`` is not given, and not in a notebook.
             Without a display nothing is opened.
@@ -106,6 +112,7 @@ def view(
                 total,
                 surface.grid.shape,
                 thumbnail(surface),
+                (files or {}).get(name, f"{name}.h5"),
             )
         )
         contents[name] = content(surface, name, "file")

@@ -3,16 +3,16 @@
 import base64
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from plotly.colors import sequential
 from plotly.offline import get_plotlyjs
 
+from landscape.colors import MAP_COLORS
 from landscape.scale import ScaleKind
 
 # The browser itself sees to it that no request leaves the page.
@@ -46,7 +46,7 @@ def page(
         "gallery": gallery,
         "index": index,
         "surfaces": surfaces,
-        "colorscale": _colors(sequential.Viridis),
+        "colorscale": _colors(MAP_COLORS),
         "defaults": {"scale": scale, "clip": _clip(maximum)},
     }
     names = ", ".join(str(status["name"]) for status in index)
@@ -73,7 +73,7 @@ def _inline(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _colors(names: list[str]) -> list[tuple[float, str]]:
+def _colors(names: Sequence[str]) -> list[tuple[float, str]]:
     return [(k / (len(names) - 1), name) for k, name in enumerate(names)]
 
 

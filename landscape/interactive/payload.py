@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from landscape.checks import warnings
 from landscape.geometry import local_minima
 from landscape.notes import notes
 from landscape.progress import duration
+from landscape.scale import Scale
 from landscape.surface import Surface, Trajectory
 
 _THUMBNAIL = 40  # cells along a side, at most
@@ -22,7 +24,7 @@ _FIRST_FACTS = ("command", "checkpoint", "net", "data", "images", "seed", "norma
 
 
 def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any]:
-    """Return all that the page shows of a surface; of several seeds the median.
+    """Return all that the page shows of a surface or a line; of several seeds the median.
 
     Points that are not evaluated lie between their neighbors, so that a picture has no gaps;
     ``evaluated`` tells which.
@@ -60,30 +62,85 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
             for mark in surface.marks
         ],
         "paths": [_path(path) for path in surface.paths],
+        "curvature": _curvature(surface),
+        "seeds": _seeds(surface) if surface.is_line and surface.repeats else [],
         "facts": _facts(surface),
         "notes": [*notes(surface), *(finding.text for finding in warnings(surface))],
     }
 
 
 def thumbnail(surface: Surface) -> Mapping[str, Any] | None:
-    """Return a small picture: cells from 0 (low) to 254 (high), row by row, the last β first.
+    """Return a small picture: cells from 0 (low) to 254 (high), row by row, the top row first.
 
-    Heights are the ranks of the losses, which show the shape whatever the scale.
+    Of a surface: from above, the last β first; heights are the ranks of the losses, which show
+    the shape on any scale. Where the curvature was evaluated, of |λ_min / λ_max| instead. Of a
+    line: the losses from the side, in colors of their own scale. 255 is an empty cell.
     """
     surface = surface.median
-    if not surface.evaluated.any():
+    curvature = surface.curvature
+    if curvature is not None and (curvature.state > 0).any() and not surface.is_line:
+        surface = replace(surface, evaluated=curvature.state > 0)
+        cells = _from_above(surface.filled(curvature.ratio))
+    elif not surface.evaluated.any():
         return None
-    losses = surface.filled()
-    rows, columns = (
-        np.linspace(0, n - 1, min(n, _THUMBNAIL)).round().astype(int) for n in losses.shape
-    )
-    small = losses[np.ix_(rows, columns)].T[::-1]
+    else:
+        cells = _from_the_side(surface) if surface.is_line else _from_above(surface.filled())
+    height, width = cells.shape
+    return {"width": width, "height": height, "values": _base64(cells, "u1")}
+
+
+def _from_above(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    small = values[np.ix_(*(_spread(n) for n in values.shape))].T[::-1]
     cells = np.full(small.shape, _UNKNOWN, dtype=np.uint8)
     finite = np.isfinite(small)
     _, ranks = np.unique(small[finite], return_inverse=True)
     cells[finite] = np.round(254 * ranks / max(1, ranks.max(initial=0)))
-    height, width = small.shape
-    return {"width": width, "height": height, "values": _base64(cells, "u1")}
+    return cells
+
+
+def _from_the_side(line: Surface) -> NDArray[np.uint8]:
+    losses = line.filled()[_spread(len(line.grid.alphas)), 0]
+    cells = np.full((_THUMBNAIL, len(losses)), _UNKNOWN, dtype=np.uint8)
+    if not np.isfinite(losses).any():
+        return cells
+    scale = Scale.of([line])
+    low, high = scale.limits
+    parts = (scale.heights(losses) - low) / (high - low)
+    for column, part in enumerate(parts):
+        if math.isfinite(part):
+            top = round((_THUMBNAIL - 1) * (1 - part))
+            cells[top:, column] = round(254 * part)
+    return cells
+
+
+def _spread(num: int) -> NDArray[np.int64]:
+    """Return the indices of evenly spread points, the first and the last among them."""
+    places = np.linspace(0, num - 1, min(num, _THUMBNAIL)).round()
+    indices: NDArray[np.int64] = places.astype(np.int64)
+    return indices
+
+
+def _curvature(surface: Surface) -> Mapping[str, Any] | None:
+    """Return the eigenvalues, filled between the points that are evaluated, where there are any.
+
+    ``state`` is 0 where they are not evaluated, 1 where both converged, 2 where one did not.
+    """
+    curvature = surface.curvature
+    if curvature is None or not (curvature.state > 0).any():
+        return None
+    where = replace(surface, evaluated=curvature.state > 0, repeats=())
+    names = ("ratio", "lowest", "highest")
+    values = {name: _base64(where.filled(getattr(curvature, name)), "<f8") for name in names}
+    return {**values, "state": _base64(curvature.state, "u1")}
+
+
+def _seeds(surface: Surface) -> list[Mapping[str, str]]:
+    """Return losses and accuracies of every seed; nan where not evaluated or not finite."""
+    stacks = {name: surface.stacked(name) for name in ("losses", "accuracies")}
+    return [
+        {name: _base64(stack[number], "<f8") for name, stack in stacks.items()}
+        for number in range(len(surface.all))
+    ]
 
 
 def _base64(values: NDArray[Any], kind: str) -> str:

@@ -31,15 +31,18 @@ def status(  # noqa: D417  # the rest is what the page shows
     total: int = 0,
     shape: Sequence[int] = (),
     picture: Mapping[str, Any] | None = None,
+    file: str = "",
 ) -> Mapping[str, Any]:
     """Return what the page is told of a surface before it is drawn.
 
     Args:
         identifier: By which the page knows it.
         version: Changes with the content; empty where there is none.
+        file: Its path as the user gave it, for commands that the page shows.
     """
     return {
         "id": identifier,
+        "file": file,
         "name": name,
         "version": version,
         "state": state,
@@ -53,8 +56,8 @@ def status(  # noqa: D417  # the rest is what the page shows
 
 def reason_not_drawn(surface: Surface) -> str | None:
     """Return why the page cannot draw a surface, if it cannot."""
-    if min(surface.grid.shape) < 2:
-        return f"{surface.name} is a line, not a surface: draw it with `landscape plot`"
+    if len(surface.grid.alphas) < 2:
+        return f"{surface.name} has {surface.grid}: expected two points or more along alpha"
     return None
 
 
@@ -127,6 +130,11 @@ class Shelf:
         """Return all that can be drawn, by identifier, for a page without a server."""
         self.index()
         return {name: store.load(kept.path) for name, kept in self._kept.items() if kept.found}
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Where each surface is, by identifier."""
+        return {name: str(kept.path) for name, kept in self._kept.items()}
 
     def content(self, identifier: str) -> Mapping[str, Any] | None:
         """Return all of a surface; None where there is none of that name.
@@ -204,7 +212,8 @@ def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
             return status(name, name, "", "damaged", kept.reason)
         return status(name, name, "", "waiting", "waiting for the first points")
     state, note = _state(kept)
-    return status(name, state=state, note=note, done=kept.done, total=kept.total, **kept.found)
+    more: Mapping[str, Any] = {"done": kept.done, "total": kept.total, "file": str(kept.path)}
+    return status(name, state=state, note=note, **more, **kept.found)
 
 
 def _state(kept: _Kept) -> tuple[State, str]:

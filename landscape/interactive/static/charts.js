@@ -5,6 +5,7 @@ import { number } from "landscape/scale.js";
 import { coordinate } from "landscape/surface.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
+/** @typedef {import("landscape/quantity.js").Quantity} Quantity */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
@@ -12,22 +13,22 @@ import { coordinate } from "landscape/surface.js";
  * The values of every net along one line of the plane.
  *
  * @param {Surface[]} surfaces
- * @param {"loss" | "accuracy"} quantity
+ * @param {Quantity} quantity
  * @param {"alpha" | "beta"} axis the coordinate that is constant
  * @param {number} at
- * @param {string} label what the losses are
+ * @param {string} label what the values are
  * @param {Scale} scale
  * @param {Style} style
  */
 export function profiles(surfaces, quantity, axis, at, label, scale, style) {
-  const unit = quantity === "loss" ? 1 : 100;
+  const unit = unitOf(quantity);
   const [fixed, along] = axis === "beta" ? ["β", "α"] : ["α", "β"];
   const data = surfaces.flatMap((surface, order) => {
-    const values = quantity === "loss" ? surface.losses : surface.accuracies;
-    const { at: there, x, y } = surface.profile(axis, at, values);
+    const values = surface.values(quantity);
+    const { at: there, x, y } = surface.profile(axis, at, values, quantity);
     // Of one net alone the line has no color, which paths might have as well.
     const line = { color: surfaces.length > 1 ? color(order, style) : style.text, width: 2 };
-    const errors = surface.profile(axis, at, surface.errors).y;
+    const errors = surface.profile(axis, at, surface.errors, "loss").y;
     const lowest = scale.log ? scale.low : -Infinity;
     return [
       {
@@ -58,9 +59,9 @@ export function profiles(surfaces, quantity, axis, at, label, scale, style) {
     data,
     layout: chart(style, along, {
       type: scale.log ? "log" : "linear",
-      ...(quantity === "loss" ? { tickvals: levels, ticktext: levels.map(number) } : {}),
+      ...(quantity === "accuracy" ? {} : { tickvals: levels, ticktext: levels.map(number) }),
       range: [unit * (low - margin), unit * (high + margin)],
-      title: { text: quantity === "loss" ? label : "accuracy (%)" },
+      title: { text: titleOf(quantity, label) },
     }),
   };
 }
@@ -126,11 +127,28 @@ function band(x, y, errors, lowest) {
 }
 
 /**
+ * What a chart multiplies a quantity with: an accuracy is drawn in percent.
+ *
+ * @param {Quantity} quantity
+ */
+export function unitOf(quantity) {
+  return quantity === "accuracy" ? 100 : 1;
+}
+
+/**
+ * @param {Quantity} quantity
+ * @param {string} label
+ */
+export function titleOf(quantity, label) {
+  return quantity === "accuracy" ? `${label} (%)` : label;
+}
+
+/**
  * @param {Style} style
  * @param {string} along what is along x
  * @param {any} yaxis
  */
-function chart(style, along, yaxis) {
+export function chart(style, along, yaxis) {
   const axis = { color: style.text, gridcolor: style.grid, zerolinecolor: style.grid };
   return {
     ...paper(style),

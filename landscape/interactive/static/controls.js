@@ -28,7 +28,10 @@ export function tell(view, choose) {
   fields.view.value = view.kind;
   fields.view[0].disabled = view.noRelief() !== null;
   fields.quantity.value = view.quantity;
-  fields.quantity[1].disabled = !view.hasAccuracies;
+  for (const field of fields.quantity) {
+    field.disabled = !view.quantities.includes(field.value);
+    field.closest("label").hidden = field.disabled && field.value !== "accuracy";
+  }
   fields.scale.value = scale.log ? "log" : "linear";
   for (const field of [...fields.scale, fields.clip, fields["clip-at"]]) {
     field.disabled = view.quantity !== "loss";
@@ -44,6 +47,7 @@ export function tell(view, choose) {
   }
   const isRelief = view.kind === "surface";
   fields.heights.disabled = fields.link.disabled = !isRelief;
+  fields.address.hidden = location.protocol === "about:"; // a cell of a notebook has no link
   fields.theme.textContent = view.isDark ? "Light" : "Dark";
   byId("same").hidden = view.panels.size < 2;
   byId("paths-switch").hidden = !view.surfaces.some((surface) => surface.paths.length);
@@ -51,10 +55,12 @@ export function tell(view, choose) {
     const input = /** @type {HTMLInputElement} */ (radio);
     input.checked = input.value === state.axis;
   }
-  const gallery = byId("gallery");
-  gallery.hidden = index.length < 2 && !page.gallery;
-  if (page.gallery && !state.show.length) gallery.open = true;
-  fill(gallery.querySelector(".cards"), index, state.show, page.colorscale, choose);
+  fields.gallery.hidden = index.length < 2 && !page.gallery;
+  fields.gallery.setAttribute("aria-expanded", String(!byId("gallery").hidden));
+  fill(byId("gallery").querySelector(".cards"), index, state.show, page.colorscale, choose);
+  byId("hint").textContent = isRelief
+    ? "Drag to turn, wheel to zoom, hover to read."
+    : "Hover to read; drag the line.";
   const unknown = state.show.filter((id) => !statuses.has(id));
   const texts = [
     view.problem && `Something went wrong: ${view.problem}`,
@@ -67,6 +73,22 @@ export function tell(view, choose) {
   const message = byId("message");
   message.textContent = texts.join(" ");
   message.hidden = !texts.length;
+  fold();
+}
+
+/** Have the controls in one row: closer together where they need it, then folded. */
+function fold() {
+  const { dataset } = form;
+  const isOneRow = () => {
+    const [first, last] = [form.firstElementChild, form.querySelector(".end")];
+    return Math.abs(
+      Number(first?.getBoundingClientRect().top) - Number(last?.getBoundingClientRect().top),
+    ) < 8;
+  };
+  for (const room of ["wide", "close", "folded"]) {
+    dataset.room = room;
+    if (room === "folded" || isOneRow()) break;
+  }
 }
 
 /**
@@ -74,7 +96,7 @@ export function tell(view, choose) {
  *
  * @param {View} view
  * @param {(change: Partial<State>) => void} set
- * @param {{png: () => void, reset: () => void}} buttons
+ * @param {{[name: string]: () => void, png: () => void, reset: () => void}} buttons
  */
 export function listenToUser(view, set, buttons) {
   document.addEventListener("input", ({ target }) => {
@@ -95,9 +117,23 @@ export function listenToUser(view, set, buttons) {
     ...buttons,
     theme: () => set({ theme: view.isDark ? "light" : "dark" }),
     help: () => byId("help").showModal(),
+    gallery: () => {
+      byId("gallery").hidden = !byId("gallery").hidden;
+      set({});
+    },
+    more: () => {
+      const isOpen = form.toggleAttribute("data-open");
+      /** @type {any} */ (form.elements).more.setAttribute("aria-expanded", String(isOpen));
+      set({});
+    },
   };
   form.addEventListener("click", ({ target }) => {
-    if (target instanceof HTMLButtonElement) actions[target.name]();
+    if (target instanceof HTMLButtonElement) actions[target.name]?.();
+  });
+  // A menu closes when its work is done, or something else begins.
+  document.addEventListener("click", ({ target }) => {
+    const share = byId("share");
+    if (target instanceof Node && target.parentNode !== share) share.open = false;
   });
 
   /** @type {Record<string, () => unknown>} */
@@ -114,7 +150,8 @@ export function listenToUser(view, set, buttons) {
     "?": actions.help,
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
     const isTyping = event.target instanceof HTMLInputElement && event.target.type === "text";
     const action = keys[event.key.toLowerCase()];
     if (action && !isTyping && !event.repeat) {

@@ -1,10 +1,12 @@
 /** Bringing the panels and the pictures below them in line with the view. */
 
+import * as bar from "landscape/bar.js";
 import { distances, profiles } from "landscape/charts.js";
+import { arrange } from "landscape/layout.js";
+import { lineChart } from "landscape/lines.js";
 import { CONFIG } from "landscape/look.js";
 import { fit, Panel } from "landscape/panel.js";
-
-import { Scale } from "landscape/scale.js";
+import { scaleOf } from "landscape/quantity.js";
 import { load } from "landscape/source.js";
 import { byId } from "landscape/view.js";
 
@@ -14,21 +16,25 @@ import { byId } from "landscape/view.js";
 /** @type {any} */
 const Plotly = Reflect.get(globalThis, "Plotly");
 
+const LOW = 220; // pixels of a chart without room for a title of its axis
+
+export const linePlot = byId("lines").querySelector(".plot");
 export const profilePlot = byId("profile").querySelector(".plot");
 export const distancePlot = byId("distances").querySelector(".plot");
 const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
-resized.observe(profilePlot);
-resized.observe(distancePlot);
+for (const plot of [linePlot, profilePlot, distancePlot]) resized.observe(plot);
 
 /**
- * Have a panel for every surface that is shown, with its newest content.
+ * Have a panel for every surface that is shown, and all lines, with their newest content.
  *
  * @param {View} view
  * @param {(id: string) => import("landscape/panel.js").Reports} reports
  */
 export async function refresh(view, reports) {
   const known = new Map(view.index.map((status) => [status.id, status]));
-  const wanted = view.state.show.filter((id) => known.has(id));
+  const shown = view.state.show.filter((id) => known.has(id));
+  await refreshLines(view, shown.filter((id) => isLine(known.get(id))));
+  const wanted = shown.filter((id) => !isLine(known.get(id)));
   const before = new Map(view.panels);
   for (const [id, panel] of before) if (!wanted.includes(id)) panel.remove();
   view.panels.clear();
@@ -43,7 +49,7 @@ export async function refresh(view, reports) {
   });
   for (const panel of view.panels.values()) {
     const status = known.get(panel.id);
-    if (isOld(panel, status)) {
+    if (isOld(panel.surface, status)) {
       try {
         panel.set(await load(view.page, panel.id));
       } catch (error) { // the others can be shown all the same
@@ -56,13 +62,93 @@ export async function refresh(view, reports) {
 }
 
 /**
- * Whether a panel lacks what the index knows of.
+ * @param {View} view
+ * @param {string[]} wanted ids of lines
+ */
+async function refreshLines(view, wanted) {
+  const before = new Map(view.lines);
+  view.lines.clear();
+  for (const id of wanted) {
+    const status = view.index.find((each) => each.id === id);
+    let line = before.get(id);
+    if (isOld(line, status)) {
+      try {
+        line = await load(view.page, id);
+      } catch (error) {
+        view.problem = `${id}: ${error instanceof Error ? error.message : error}`;
+      }
+    }
+    if (!line) continue;
+    if (status) line.name = status.name;
+    view.lines.set(id, line);
+  }
+}
+
+/**
+ * Whether what is stored under an id is a line, as far as the index has its shape.
  *
- * @param {Panel | undefined} panel
  * @param {import("landscape/surface.js").Status | undefined} status
  */
-export function isOld(panel, status) {
-  return (status?.version ?? "") !== "" && panel?.surface?.version !== status?.version;
+export function isLine(status) {
+  return status?.shape[1] === 1;
+}
+
+/**
+ * Whether what is shown is not what the index knows of.
+ *
+ * @param {Surface | null | undefined} surface
+ * @param {import("landscape/surface.js").Status | undefined} status
+ */
+export function isOld(surface, status) {
+  return (status?.version ?? "") !== "" && surface?.version !== status?.version;
+}
+
+/**
+ * Give every panel its place, and the color bar that all share.
+ *
+ * @param {View} view
+ */
+function place(view) {
+  const { kind, state, label, drawn, style } = view;
+  const views = byId("views");
+  const charts = [byId("lines"), byId("profile"), byId("distances")];
+  const hasCharts = charts.some(({ hidden }) => !hidden);
+  const [width, height] = [views.clientWidth, globalThis.innerHeight - views.offsetTop];
+  const { columns, cell, rail, size } = arrange(
+    width,
+    height,
+    view.panels.size,
+    kind === "surface",
+    hasCharts,
+  );
+  views.dataset.rail = rail;
+  for (const [name, value] of Object.entries({ columns, cell: `${cell}px`, rail: `${size}px` })) {
+    views.style.setProperty(`--${name}`, String(value));
+  }
+  const isShared = state.colors === "one" || drawn.length === 1;
+  byId("bar").hidden = !isShared || !drawn.length;
+  const fill = (/** @type {HTMLElement} */ element, /** @type {Surface} */ surface) => {
+    const colors = view.scaleOf(state.colors, surface);
+    const isVertical = isShared && rail === "right" && !hasCharts;
+    bar.fill(
+      element,
+      colors,
+      bar.titleOf(label, colors),
+      style.colorscale,
+      isVertical,
+    );
+  };
+  if (drawn.length) fill(byId("bar"), /** @type {Surface} */ (drawn[0].surface));
+  for (const panel of drawn) {
+    const own = panel.part(".own-bar");
+    own.hidden = isShared;
+    if (!isShared) {
+      fill(
+        own.firstElementChild ?? own.appendChild(document.createElement("div")),
+        /** @type {Surface} */ (panel.surface),
+      );
+    }
+  }
 }
 
 /** @param {View} view */
@@ -70,6 +156,13 @@ export async function draw(view) {
   document.documentElement.dataset.theme = view.state.theme;
   const all = view.surfaces;
   const { style, label, kind, state } = view;
+  const hasPaths = state.paths &&
+    all.some((surface) => surface.paths.some((path) => path.off_plane));
+  byId("distances").hidden = !hasPaths;
+  byId("profile").hidden = kind === "surface" || !all.length;
+  byId("lines").hidden = !view.lines.size;
+  place(view);
+  const seenFrom = view.drawn.map((_, k) => view.camera(k));
   for (const [number, panel] of view.drawn.entries()) {
     const surface = /** @type {Surface} */ (panel.surface);
     await panel.draw(kind, {
@@ -80,17 +173,37 @@ export async function draw(view) {
       marks: state.marks,
       paths: state.paths,
       style,
-    }, view.camera(number));
-    panel.cut.set(surface, state.axis, state.at);
+    }, seenFrom[number]);
+    panel.cut.set(surface, state.axis, view.at);
   }
+  await drawLines(view);
   await drawProfile(view);
-  const hasPaths = state.paths &&
-    all.some((surface) => surface.paths.some((path) => path.off_plane));
-  byId("distances").hidden = !hasPaths;
   if (hasPaths) {
     const lines = distances(all, style);
     await Plotly.react(distancePlot, lines.data, lines.layout, CONFIG);
   }
+}
+
+/**
+ * Draw all lines in one chart, with what must be known of them below.
+ *
+ * @param {View} view
+ */
+async function drawLines(view) {
+  const { quantity, state, label, style } = view;
+  const lines = [...view.lines.values()];
+  const section = byId("lines");
+  if (!lines.length) return;
+  const scale = quantity === "loss" ? view.lineScale : scaleOf(quantity, lines);
+  const { data, layout } = lineChart(lines, quantity, label, scale, state.marks, style);
+  await Plotly.react(linePlot, data, layout, CONFIG);
+  const statuses = new Map(view.index.map((status) => [status.id, status.note]));
+  section.querySelector(".note").replaceChildren(...lines.map((line) => {
+    const item = document.createElement("div");
+    const notes = [...line.notes, statuses.get(line.id)].filter(Boolean).join(" · ");
+    item.textContent = notes && `${line.name}: ${notes}`;
+    return item;
+  }));
 }
 
 /**
@@ -100,10 +213,10 @@ export async function draw(view) {
  */
 export async function drawProfile(view) {
   const { surfaces, quantity, state, label, style } = view;
-  const hasLine = view.kind !== "surface" && surfaces.length > 0;
-  byId("profile").hidden = !hasLine;
-  if (!hasLine) return;
-  const scale = quantity === "loss" ? view.scale : Scale.ofAccuracies();
-  const lines = profiles(surfaces, quantity, state.axis, state.at, label, scale, style);
+  if (byId("profile").hidden) return;
+  const scale = quantity === "loss" ? view.scale : scaleOf(quantity, surfaces);
+  const lines = profiles(surfaces, quantity, state.axis, view.at, label, scale, style);
+  // The color bar has the title as well.
+  if (profilePlot.clientHeight < LOW) lines.layout.yaxis.title = { text: "" };
   await Plotly.react(profilePlot, lines.data, lines.layout, CONFIG);
 }

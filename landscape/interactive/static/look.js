@@ -5,6 +5,7 @@
  * @property {string} text color of letters
  * @property {string} grid color of grid lines
  * @property {string} missing color of what is not known
+ * @property {string} base color of what is below a surface
  * @property {any} colorscale
  */
 

@@ -1,14 +1,14 @@
 /** The page: when it is drawn again, and what happens then. */
 
-import * as cameras from "landscape/cameras.js";
 import { listenToUser, tell } from "landscape/controls.js";
-import { distancePlot, draw, drawProfile, isOld, profilePlot, refresh } from "landscape/drawing.js";
-import { label } from "landscape/panel.js";
+import { draw, drawProfile, isLine, isOld, refresh } from "landscape/drawing.js";
+import { FILM } from "landscape/film.js";
 import { number, Scale } from "landscape/scale.js";
-import { save, snapshot } from "landscape/snapshot.js";
+import { sharing } from "landscape/share.js";
 import { content, listen } from "landscape/source.js";
-import { CAMERA, format, parse } from "landscape/state.js";
-import { css, View } from "landscape/view.js";
+import { format, parse } from "landscape/state.js";
+import { turnOnce } from "landscape/turning.js";
+import { byId, View } from "landscape/view.js";
 
 const REST = 4; // times as long as an answer took
 
@@ -16,14 +16,14 @@ const view = new View(content());
 
 let isDrawing = false;
 let isWanted = false;
-let isHeld = false; // a 3-D picture, by a pointer
 let times = 0;
+let hasTurned = false;
 let rested = 0; // when the server may be asked again for what it must not do all the time
 
-/** Draw everything, once the browser has time for it and nobody is turning a picture. */
+/** Draw everything, once the browser has time for it. */
 function redraw() {
   isWanted = true;
-  if (!isDrawing && !isHeld) requestAnimationFrame(drawAll);
+  if (!isDrawing) requestAnimationFrame(drawAll);
 }
 
 async function drawAll() {
@@ -35,6 +35,7 @@ async function drawAll() {
     const began = performance.now();
     await refresh(view, reports);
     rested = performance.now() + REST * (performance.now() - began);
+    tell(view, choose); // first, since the height of the controls is not the panels'
     await draw(view);
   } catch (error) {
     view.problem = error instanceof Error ? error.message : String(error);
@@ -42,9 +43,13 @@ async function drawAll() {
   }
   isDrawing = false;
   document.documentElement.dataset.drawn = String(++times);
+  if (!hasTurned && view.drawn.length) {
+    hasTurned = true;
+    turnOnce(view, address);
+  }
   tell(view, choose);
   address();
-  if (isWanted && !isHeld) requestAnimationFrame(drawAll);
+  if (isWanted) requestAnimationFrame(drawAll);
 }
 
 /** @param {Partial<import("landscape/state.js").State>} change */
@@ -84,8 +89,14 @@ function address() {
 function reports(id) {
   return {
     pointed: (alpha, beta) => view.drawn.forEach((panel) => panel.point(alpha, beta)),
+    left: () => view.drawn.forEach((panel) => panel.unpoint()),
+    camera: () => {
+      const own = view.drawn.findIndex((panel) => panel.id === id);
+      return own < 0 ? null : view.camera(own);
+    },
     turned: (camera) => turned(id, camera),
     cutMoved: moveCut,
+    resized: redraw,
   };
 }
 
@@ -95,15 +106,23 @@ function reports(id) {
  */
 function turned(id, camera) {
   const { state, drawn } = view;
-  const own = drawn.findIndex((panel) => panel.id === id);
-  if (state.link) {
-    state.cameras = [camera];
-    for (const panel of drawn) cameras.turn(panel.relief, camera);
-  } else {
-    state.cameras = drawn.map((_, k) => k === own ? camera : view.camera(k) ?? CAMERA);
-    cameras.turn(drawn[own].relief, camera);
-  }
+  state.cameras = state.link
+    ? [camera]
+    : drawn.map((panel, k) => panel.id === id ? camera : view.camera(k));
+  showCameras();
   address();
+}
+
+let areCamerasWanted = false;
+
+/** Have all pictures seen from the cameras of the state, once a frame. */
+function showCameras() {
+  if (areCamerasWanted) return;
+  areCamerasWanted = true;
+  requestAnimationFrame(() => {
+    areCamerasWanted = false;
+    view.drawn.forEach((panel, k) => panel.turn(view.camera(k)));
+  });
 }
 
 let isProfileWanted = false;
@@ -111,7 +130,7 @@ let isProfileWanted = false;
 /** @param {number} at */
 function moveCut(at) {
   const { state } = view;
-  if (at === state.at) return;
+  if (at === view.at) return;
   state.at = at;
   for (const { cut, surface } of view.drawn) if (surface) cut.set(surface, state.axis, at);
   if (!isProfileWanted) {
@@ -133,55 +152,22 @@ function choose(id, on) {
   const others = show.filter((other) => other !== id);
   const chosen = on ? [...others, id] : others;
   // Each keeps its own where they are not linked.
+  const lines = new Set(view.index.filter(isLine).map((status) => status.id));
+  const panels = chosen.filter((each) => !lines.has(each));
   const own = new Map(view.drawn.map((panel, k) => [panel.id, view.camera(k)]));
   set({
     show: chosen,
-    cameras: link ? cameras.slice(0, 1) : chosen.map((each) => own.get(each) ?? CAMERA),
+    cameras: link || !cameras.length
+      ? cameras.slice(0, 1)
+      : panels.map((each) => own.get(each) ?? (view.drawn.length ? view.nearest : cameras[0])),
   });
-}
-
-async function savePicture() {
-  const { drawn, kind, surfaces } = view;
-  if (!drawn.length) return;
-  const isRelief = kind === "surface";
-  const pictures = drawn.map((panel) => ({
-    plot: isRelief ? panel.relief : panel.flat,
-    title: panel.surface?.name ?? "",
-    note: panel.part(".note").textContent,
-    line: isRelief ? null : panel.cut.element,
-    finish: isRelief
-      ? null
-      : (/** @type {ParentNode} */ picture) => panel.colors && label(picture, panel.colors),
-  }));
-  for (const plot of [profilePlot, distancePlot]) {
-    const section = plot.closest("section");
-    const title = section.querySelector("h2").textContent;
-    if (!section.hidden) pictures.push({ plot, title, note: "", line: null, finish: null });
-  }
-  try {
-    const names = surfaces.map((surface) => surface.name).join("-");
-    const picture = await snapshot(pictures, css("paper"), css("ink"));
-    save(picture, `${names.replaceAll(/[^\w.-]+/g, "_").slice(0, 100)}-${kind}.png`);
-  } catch (error) {
-    view.problem = `the picture was not made (${error})`;
-    tell(view, choose);
-  }
 }
 
 // ---- what comes from outside
 
-listenToUser(view, set, { png: savePicture, reset });
-document.addEventListener("pointerdown", ({ target }) => {
-  isHeld = target instanceof Element && target.closest(".relief") !== null;
-}, { capture: true });
-for (const name of ["pointerup", "pointercancel", "pointermove"]) {
-  document.addEventListener(name, (event) => {
-    // One that was let go outside of the window moves without a button.
-    if (!isHeld || /** @type {PointerEvent} */ (event).buttons !== 0) return;
-    isHeld = false;
-    if (isWanted) redraw();
-  }, { capture: true });
-}
+const link = () => location.href.split("#")[0] + format(view.state, view.defaults);
+listenToUser(view, set, { ...sharing(view, link), reset });
+globalThis.addEventListener("resize", redraw);
 globalThis.addEventListener("hashchange", () => {
   view.state = parse(location.hash, view.defaults);
   redraw();
@@ -194,9 +180,13 @@ if (view.page.live) {
   listen((index) => {
     const isSame = String(index.map(({ id }) => id)) === String(view.index.map(({ id }) => id));
     view.index = index;
+    const isFirst = JSON.stringify(view.state.show) === JSON.stringify(view.defaults.show);
+    const wasFull = view.page.gallery && view.state.show.length > 1;
     view.setDefaults();
+    if (isFirst && !wasFull) view.state.show = view.defaults.show ?? [];
     const isNew = index.some((status) =>
-      view.state.show.includes(status.id) && isOld(view.panels.get(status.id), status)
+      view.state.show.includes(status.id) &&
+      isOld(view.panels.get(status.id)?.surface ?? view.lines.get(status.id), status)
     );
     if ((isNew || !isSame) && waiting === 0) {
       waiting = setTimeout(() => {
@@ -211,9 +201,18 @@ if (view.page.live) {
   });
 }
 
+byId("gallery").hidden = !(view.page.gallery && view.index.length > 2);
 redraw();
 
 // For a look from the console, and for tests.
 Object.assign(globalThis, {
-  landscape: { number, Scale, state: () => view.state, surfaces: () => view.surfaces },
+  landscape: {
+    number,
+    Scale,
+    parse,
+    format,
+    film: FILM,
+    state: () => view.state,
+    surfaces: () => view.surfaces,
+  },
 });

@@ -1,12 +1,15 @@
 /** One surface on the page: its picture, and what is said below it. */
 
-import * as cameras from "landscape/cameras.js";
+import { Handle, project, show } from "landscape/cameras.js";
+import { label } from "landscape/contours.js";
 import { CutLine } from "landscape/cutline.js";
+import { boxHeight, inBox, spans } from "landscape/fit.js";
 import { color, CONFIG } from "landscape/look.js";
 import { flat, relief } from "landscape/pictures.js";
-import { coordinate } from "landscape/surface.js";
+import { coordinate, nearest } from "landscape/surface.js";
 
 /** @typedef {import("landscape/pictures.js").Shown} Shown */
+/** @typedef {import("landscape/state.js").Camera} Camera */
 /** @typedef {import("landscape/surface.js").Status} Status */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
@@ -16,8 +19,11 @@ const Plotly = Reflect.get(globalThis, "Plotly");
 /**
  * @typedef {object} Reports what a panel tells the page
  * @property {(alpha: number, beta: number) => void} pointed
- * @property {(camera: import("landscape/state.js").Camera) => void} turned
+ * @property {() => void} left called when the pointer leaves
+ * @property {() => Camera | null} camera from which it is seen
+ * @property {(camera: Camera) => void} turned
  * @property {(at: number) => void} cutMoved
+ * @property {() => void} resized
  */
 
 /** A surface's part of the page. */
@@ -31,27 +37,35 @@ export class Panel {
     this.reports = reports;
     /** @type {Surface | null} */ this.surface = null;
     /** @type {{alpha: number, beta: number} | null} */ this.last = null;
-    /** @type {import("landscape/scale.js").Scale | null} */ this.colors = null;
     const template = /** @type {HTMLTemplateElement} */ (document.getElementById("panel"));
     const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
     this.element = /** @type {HTMLElement} */ (copy.firstElementChild);
     this.element.dataset.id = id;
+    this.stage = this.part(".stage");
     this.relief = this.part(".relief");
     this.flat = this.part(".flat");
     this.here = this.part(".here");
+    this.readout = this.part(".readout");
     this.cut = new CutLine(this.part(".cut"), this.flat, reports.cutMoved);
-    this.end = new AbortController();
+    this.handle = new Handle(this.relief, reports.camera, reports.turned);
+    /** @type {Shown | null} what was drawn last */ this.shown = null;
+    this.size = ""; // of the stage when it was drawn
     /** @type {Set<HTMLElement>} */ this.watched = new Set();
-    this.resized = new ResizeObserver((entries) => {
-      for (const { target } of entries) fit(target);
+    this.resized = new ResizeObserver(() => {
+      if (this.size !== "" && this.size !== this.sizeNow) reports.resized();
     });
-    this.resized.observe(this.relief);
-    this.resized.observe(this.flat);
-    cameras.watch(this.relief, reports.turned, this.end.signal);
+    this.resized.observe(this.stage);
     // A tap does not hover.
     this.flat.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
       if (event.pointerType === "touch") this.tap(event);
     }, { capture: true });
+    this.stage.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => {
+      if (event.pointerType === "mouse") reports.left();
+    });
+  }
+
+  get sizeNow() {
+    return `${this.stage.clientWidth} ${this.stage.clientHeight}`;
   }
 
   /**
@@ -64,7 +78,6 @@ export class Panel {
 
   /** Free what the browser holds for its pictures. */
   remove() {
-    this.end.abort();
     this.resized.disconnect();
     Plotly.purge(this.relief);
     Plotly.purge(this.flat);
@@ -72,18 +85,30 @@ export class Panel {
   }
 
   /**
-   * Say how far it is, and what must be known of it.
+   * Show how far it is, and what must be known of it.
    *
    * @param {Status} status
    */
   tell(status) {
     this.part("h2").textContent = status.name;
-    const notes = [...(this.surface?.notes ?? []), status.note].filter(Boolean);
+    const notes = [...this.notes, status.note].filter(Boolean);
     this.part(".note").textContent = notes.join(" · ");
     const bar = /** @type {HTMLProgressElement} */ (this.part("progress"));
     bar.hidden = status.state === "complete";
     bar.max = Math.max(1, status.total);
     bar.value = status.done;
+  }
+
+  /** What is noted of the surface; of accuracies, that of the center. */
+  get notes() {
+    const { surface, shown } = this;
+    if (surface === null) return [];
+    const { center, notes } = surface;
+    const accuracy = center ? surface.accuracies[surface.index(center.i, center.j)] : NaN;
+    if (shown?.quantity !== "accuracy" || !Number.isFinite(accuracy)) return notes;
+    if (notes.some((note) => note.includes("accuracy"))) return notes;
+    const others = notes.filter((note) => !note.endsWith("at the center"));
+    return [`accuracy ${(100 * accuracy).toFixed(1)} % at the center`, ...others];
   }
 
   /** @param {Surface} surface */
@@ -106,18 +131,26 @@ export class Panel {
    *
    * @param {"surface" | "contour" | "heatmap"} view
    * @param {Shown} shown
-   * @param {import("landscape/state.js").Camera} camera
+   * @param {Camera} camera
    */
   async draw(view, shown, camera) {
     if (this.surface === null) return;
-    const plot = view === "surface" ? this.relief : this.flat;
-    this.relief.hidden = view !== "surface";
-    this.part(".from-above").hidden = view === "surface";
-    const picture = view === "surface"
-      ? relief(this.surface, shown, camera)
-      : flat(this.surface, shown, view);
+    const isRelief = view === "surface";
+    const plot = isRelief ? this.relief : this.flat;
+    this.element.dataset.view = view;
+    this.relief.hidden = !isRelief;
+    this.flat.hidden = isRelief;
+    this.nameThePaths(shown);
+    this.size = this.sizeNow;
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    this.shown = { ...shown, tall: boxHeight(width, height) };
+    const picture = isRelief
+      ? relief(this.surface, this.shown, camera)
+      : flat(this.surface, this.shown, view);
+    // The color bar is the page's; what is exported has plotly's.
+    for (const trace of picture.data) if (trace.colorbar) trace.showscale = false;
     try {
-      await Plotly.react(plot, picture.data, picture.layout, CONFIG);
+      await Plotly.react(plot, picture.data, { ...picture.layout, width, height }, CONFIG);
     } catch (error) {
       Plotly.purge(plot); // what is half drawn takes no other drawing
       this.watched.delete(plot);
@@ -125,18 +158,26 @@ export class Panel {
     }
     if (!this.watched.has(plot)) {
       this.watched.add(plot);
-      plot.on("plotly_hover", (/** @type {any} */ event) => this.hover(event.points[0]));
+      plot.on("plotly_hover", (/** @type {any} */ event) => {
+        if (!this.handle.isHeld) this.hover(event.points[0]);
+      });
       plot.on("plotly_afterplot", () => this.finish());
     }
-    this.colors = shown.colors;
+    // Where something else has changed as well, plotly keeps the camera that it has.
+    if (isRelief) show(this.relief, camera);
     this.finish();
-    this.nameThePaths(shown);
-    if (this.last) this.point(this.last.alpha, this.last.beta);
   }
 
-  /** Do what plotly does not: at every drawing, also one that it does by itself. */
+  /** @param {Camera} camera */
+  turn(camera) {
+    if (this.relief.hidden) return;
+    show(this.relief, camera);
+    this.place();
+  }
+
+  /** Do what plotly does not, whenever it has drawn. */
   finish() {
-    if (this.colors) label(this.flat, this.colors);
+    if (this.shown) label(this.flat, this.shown.colors);
     this.place();
   }
 
@@ -187,11 +228,12 @@ export class Panel {
 
   /** @param {string} text */
   say(text) {
-    this.part(".readout").textContent = text;
+    this.readout.textContent = text;
+    this.place();
   }
 
   /**
-   * Say what is known at a point, and show where it is.
+   * Read what is known at a point, and show where it is.
    *
    * @param {number} alpha
    * @param {number} beta
@@ -200,27 +242,61 @@ export class Panel {
     if (this.surface === null) return;
     this.last = { alpha, beta };
     this.say(this.surface.describe(alpha, beta));
-    this.place();
   }
 
   /** Forget the point that was read. */
   unpoint() {
     this.last = null;
-    this.here.hidden = true;
-    this.say("Point at the picture, or tap it, to read it.");
+    this.say("");
   }
 
-  /** Put the line and the ring to their places over the picture from above. */
+  /** Put the line, the ring and the text beside it to their places over the picture. */
   place() {
-    this.cut.place();
-    const layout = this.flat._fullLayout;
-    const { last, surface } = this;
-    const isShown = last !== null && surface?.holds(last.alpha, last.beta) &&
-      layout?.xaxis?._length;
-    this.here.hidden = !isShown;
-    if (!isShown) return;
-    this.here.style.left = `${layout.xaxis._offset + layout.xaxis.d2p(last.alpha)}px`;
-    this.here.style.top = `${layout.yaxis._offset + layout.yaxis.d2p(last.beta)}px`;
+    this.cut.element.hidden = this.flat.hidden;
+    if (!this.flat.hidden) this.cut.place();
+    const at = this.last && this.pixel(this.last.alpha, this.last.beta);
+    this.readout.hidden = !at;
+    this.here.hidden = !at || !this.last || !this.surface?.holds(this.last.alpha, this.last.beta);
+    if (!at) return;
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    const x = Math.min(Math.max(at.x, 0), width);
+    const y = Math.min(Math.max(at.y, 0), height);
+    this.here.style.left = `${x}px`;
+    this.here.style.top = `${y}px`;
+    const { style } = this.readout;
+    style.left = x < width / 2 ? `${x + 12}px` : "auto";
+    style.right = x < width / 2 ? "auto" : `${width - x + 12}px`;
+    style.top = y < height / 2 ? `${y + 12}px` : "auto";
+    style.bottom = y < height / 2 ? "auto" : `${height - y + 12}px`;
+  }
+
+  /**
+   * Where a point of the plane is seen.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   * @returns {{x: number, y: number} | null} pixels in the stage
+   */
+  pixel(alpha, beta) {
+    const { surface, shown } = this;
+    if (surface === null || shown === null) return null;
+    if (!this.flat.hidden) {
+      const { xaxis, yaxis } = this.flat._fullLayout ?? {};
+      if (!xaxis?._length) return null;
+      return { x: xaxis._offset + xaxis.d2p(alpha), y: yaxis._offset + yaxis.d2p(beta) };
+    }
+    const camera = this.reports.camera();
+    if (camera === null) return null;
+    const k = surface.index(nearest(surface.alphas, alpha), nearest(surface.betas, beta));
+    const point = inBox(
+      spans(surface, shown.paths, shown.marks),
+      shown.scale,
+      shown.tall ?? 1,
+      alpha,
+      beta,
+      surface.values(shown.quantity)[k],
+    );
+    return project(camera, point, this.stage.clientWidth, this.stage.clientHeight);
   }
 }
 
@@ -231,17 +307,4 @@ export class Panel {
  */
 export function fit(plot) {
   if (plot._fullLayout && plot.clientWidth > 0) Plotly.Plots.resize(plot);
-}
-
-/**
- * Turn the labels of contour lines, which plotly writes as heights, into losses.
- *
- * @param {ParentNode} plot
- * @param {import("landscape/scale.js").Scale} scale
- */
-export function label(plot, scale) {
-  for (const text of plot.querySelectorAll(".contourlabels text")) {
-    const height = text.textContent?.replace("−", "-") ?? "";
-    if (/^-?[0-9]+\.[0-9]{6,}$/.test(height)) text.textContent = scale.textAt(Number(height));
-  }
 }

@@ -1,6 +1,10 @@
 /** What plotly is told to draw of a surface: a relief, or a picture from above. */
 
+import { walls } from "landscape/block.js";
+import { families } from "landscape/contours.js";
+import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
+import { deepest } from "landscape/minima.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
@@ -8,22 +12,28 @@ import { color, escape, paper } from "landscape/look.js";
 
 /**
  * @typedef {object} Shown
- * @property {"loss" | "accuracy"} quantity
- * @property {string} label what the losses are
+ * @property {import("landscape/quantity.js").Quantity} quantity
+ * @property {string} label what the values are
  * @property {Scale} scale of heights
  * @property {Scale} colors
  * @property {boolean} marks
  * @property {boolean} paths
  * @property {Style} style
+ * @property {number} [tall] height of the box of a relief, in widths
  */
 
 /**
- * @param {Surface} surface
- * @param {Shown} shown
+ * In coordinates of the picture, whose depth is nearly 1: from the left above, wherever the camera
+ * is, so that the two sides of every ridge differ.
  */
-function values(surface, shown) {
-  return shown.quantity === "loss" ? surface.losses : surface.accuracies;
-}
+const LIGHT = { x: -3, y: 3, z: 0.98 };
+
+/** Contour lines from above, and their labels: white on the dark colors, black on the others. */
+const INK = [[0, "#ffffff"], [0.45, "#ffffff"], [0.45, "#000000"], [1, "#000000"]];
+
+/** Contour lines of a relief. */
+const DENSE = 24; // about so many levels
+const LINES = { show: true, color: "rgba(0, 0, 0, 0.6)", width: 1.5, highlight: false };
 
 /**
  * A relief.
@@ -34,40 +44,45 @@ function values(surface, shown) {
  */
 export function relief(surface, shown, camera) {
   const { scale, colors, style } = shown;
-  const heights = values(surface, shown);
+  const heights = surface.values(shown.quantity);
   const [cmin, cmax] = colors.limits;
   /** @type {any[]} */
   const data = [];
+  const lines = families(scale, DENSE).map((family) => ({ ...LINES, ...family }));
+  const z = surface.rows((k) => scale.height(heights[k]));
   if (heights.some(Number.isFinite)) { // else plotly throws
     data.push({
       type: "surface",
       x: Array.from(surface.alphas),
       y: Array.from(surface.betas),
-      z: surface.rows((k) => scale.height(heights[k])),
+      z,
       surfacecolor: surface.rows((k) => colors.height(heights[k])),
       cmin,
       cmax,
       colorscale: style.colorscale,
       colorbar: bar(shown),
       hoverinfo: "none",
-      lighting: { ambient: 0.6, diffuse: 0.7, specular: 0.12, roughness: 0.6 },
-      contours: { x: { highlight: false }, y: { highlight: false }, z: { highlight: false } },
+      lighting: { ambient: 0.6, diffuse: 0.8, specular: 0.1, roughness: 0.5, fresnel: 0.1 },
+      lightposition: LIGHT,
+      contours: { x: { highlight: false }, y: { highlight: false }, z: lines[0] },
+    });
+  }
+  if (shown.marks) {
+    const center = middle(surface);
+    data.push({
+      ...marker(center, "cross", 4, "#ffffff", "#000000"),
+      type: "scatter3d",
+      z: center.map(({ k }) => scale.height(heights[k])),
+      hoverinfo: "none",
     });
   }
   if (shown.marks && shown.quantity === "loss") {
-    const dots = lowest(surface, scale);
-    const center = middle(surface);
+    const dots = deepest(surface, scale).map(({ i, j }) => at(surface, i, j));
     data.push(
       {
         ...marker(dots, "circle", 2.5, "#ffffff", "#000000"),
         type: "scatter3d",
         z: dots.map(({ k }) => scale.height(heights[k])),
-        hoverinfo: "none",
-      },
-      {
-        ...marker(center, "cross", 4, "#ffffff", "#000000"),
-        type: "scatter3d",
-        z: center.map(({ k }) => scale.height(heights[k])),
         hoverinfo: "none",
       },
       {
@@ -123,6 +138,17 @@ export function relief(surface, shown, camera) {
       });
     });
   }
+  if (data[0]?.type === "surface") {
+    data.push(
+      ...lines.slice(1).map((line) => ({
+        ...data[0],
+        surfacecolor: undefined,
+        hidesurface: true,
+        showscale: false,
+        contours: { ...data[0].contours, z: line },
+      })),
+    );
+  }
   const axis = {
     color: style.text,
     gridcolor: style.grid,
@@ -130,23 +156,28 @@ export function relief(surface, shown, camera) {
     showspikes: false,
     nticks: 6,
   };
-  const [low, high] = scale.limits;
-  const margin = 0.01 * (high - low);
+  const { alphas, betas } = spans(surface, shown.paths, shown.marks);
+  const floor = 0.9 * ends(scale)[0] + 0.1 * scale.limits[0];
+  // Inside of a block one would not see them.
+  const isOpen = shown.quantity === "loss" &&
+    ((shown.paths && surface.paths.length > 0) || (shown.marks && surface.marks.length > 0));
+  if (!isOpen) data.push(...walls(surface, heights, scale, floor, style.base));
   const scene = {
-    xaxis: { ...axis, title: { text: "α" } },
-    yaxis: { ...axis, title: { text: "β" } },
+    xaxis: { ...axis, title: { text: "α" }, range: alphas },
+    yaxis: { ...axis, title: { text: "β" }, range: betas },
     zaxis: {
       ...axis,
       title: { text: "" },
-      range: [low - margin, high + margin], // fixed, or the box jumps while points arrive
+      range: ends(scale), // fixed, or the box jumps while points arrive
       ...scale.ticks(7),
     },
     aspectmode: "manual",
-    aspectratio: { x: 1, y: 1, z: 0.75 },
-    dragmode: "turntable",
+    aspectratio: { x: 1, y: 1, z: shown.tall ?? 0.75 },
+    dragmode: false, // the page turns it
     camera,
   };
-  return { data: data.map(nameless), layout: { ...paper(style), scene } };
+  const margin = { l: 0, r: 0, t: 0, b: 0 };
+  return { data: data.map(nameless), layout: { ...paper(style), margin, scene } };
 }
 
 /**
@@ -158,7 +189,7 @@ export function relief(surface, shown, camera) {
  */
 export function flat(surface, shown, type) {
   const { colors, style } = shown;
-  const heights = values(surface, shown);
+  const heights = surface.values(shown.quantity);
   const [low, high] = colors.limits;
   /** @type {any} */
   const picture = {
@@ -173,13 +204,7 @@ export function flat(surface, shown, type) {
     hoverinfo: "none",
   };
   if (type === "contour") {
-    const { size, start } = colors.steps;
-    picture.autocontour = false;
-    // Levels in heights; the labels are turned into losses once they are drawn.
-    picture.contours = { start, end: high, size, coloring: "heatmap", showlabels: true };
-    picture.contours.labelfont = { color: "#000000", size: 10 };
-    picture.contours.labelformat = `.${Math.max(6, 3 - Math.floor(Math.log10(size)))}f`;
-    picture.line = { width: 0.8, color: "rgba(0, 0, 0, 0.6)" };
+    Object.assign(picture, { contours: { coloring: "heatmap" }, line: { width: 0 } });
   }
   /** @type {any[]} */
   const data = [picture];
@@ -206,6 +231,10 @@ export function flat(surface, shown, type) {
     });
   }
   if (shown.marks) {
+    if (surface.curvature && shown.quantity !== "loss" && shown.quantity !== "accuracy") {
+      const loose = notConverged(surface);
+      data.push({ ...marker(loose, "x-thin", 6, "#ffffff", "#ffffff"), hoverinfo: "none" });
+    }
     const dots = shown.quantity === "loss" ? lowest(surface, shown.scale) : [];
     data.push({ ...marker(dots, "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
     data.push({
@@ -222,6 +251,12 @@ export function flat(surface, shown, type) {
       meta: "mark",
     });
   }
+  if (type === "contour") {
+    const { x, y, z, zmin, zmax } = picture;
+    for (const family of families(colors)) {
+      data.push({ type, x, y, z, zmin, zmax, ...lined(family, high - low) });
+    }
+  }
   // Without zooming a finger can scroll the page, and all pictures show the same.
   const fixedrange = true;
   const axis = {
@@ -235,7 +270,7 @@ export function flat(surface, shown, type) {
   const square = Math.max(...spans) < 4 * Math.min(...spans);
   const layout = {
     ...paper(style),
-    margin: { l: 52, r: 12, t: 8, b: 104 },
+    margin: { l: 48, r: 12, t: 8, b: 40 },
     plot_bgcolor: style.missing,
     xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas, type) },
     yaxis: {
@@ -249,12 +284,36 @@ export function flat(surface, shown, type) {
   return { data: data.map(nameless), layout };
 }
 
+/**
+ * What plotly needs to draw a family of contour lines.
+ *
+ * @param {{start: number, end: number, size: number}} family
+ * @param {number} range of heights
+ * @returns {any}
+ */
+function lined(family, range) {
+  // Levels are heights; the labels are turned into losses once they are drawn.
+  const digits = Math.max(6, 4 - Math.floor(Math.log10(range)));
+  return {
+    autocontour: false,
+    contours: {
+      ...family,
+      coloring: "lines",
+      showlabels: true,
+      labelfont: { size: 10 },
+      labelformat: `.${digits}f`,
+    },
+    colorscale: INK,
+    line: { width: 0.8 },
+    showscale: false,
+    hoverinfo: "skip",
+  };
+}
+
 /** @param {Shown} shown */
-function bar({ quantity, label, colors, style }) {
+function bar({ label, colors, style }) {
   const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
-  const title = quantity === "loss"
-    ? `${label}${colors.log ? ", log scale" : ""}${clipped}`
-    : "accuracy";
+  const title = `${label}${colors.log ? ", log scale" : ""}${clipped}`;
   return {
     orientation: "h",
     thickness: 10,
@@ -279,6 +338,20 @@ function lowest(surface, scale) {
   return surface.minima
     .map(([i, j]) => at(surface, i, j))
     .filter(({ k }) => surface.losses[k] <= scale.high);
+}
+
+/**
+ * Where an eigenvalue is not converged.
+ *
+ * @param {Surface} surface
+ */
+function notConverged(surface) {
+  return Array.from(
+    surface.alphas,
+    (_, i) => Array.from(surface.betas, (_, j) => at(surface, i, j)),
+  )
+    .flat()
+    .filter(({ k }) => surface.curvature?.state[k] === 2);
 }
 
 /**

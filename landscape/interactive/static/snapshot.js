@@ -1,4 +1,4 @@
-/** The present view as one PNG. */
+/** The present view as one picture: PNG, or SVG in which 3-D pictures are pixels. */
 
 /** @type {any} */
 const Plotly = Reflect.get(globalThis, "Plotly");
@@ -6,6 +6,9 @@ const Plotly = Reflect.get(globalThis, "Plotly");
 const SHARPNESS = 2;
 const HEAD = 46; // pixels for the texts above a picture
 const GAP = 12;
+const ROOM = 64; // pixels of a color bar below a picture
+const FONT = "system-ui, sans-serif";
+const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {object} Picture
@@ -17,7 +20,7 @@ const GAP = 12;
  */
 
 /**
- * Draw pictures onto one canvas, in rows as on the page.
+ * Draw pictures onto one PNG, in rows as on the page.
  *
  * @param {Picture[]} pictures
  * @param {string} paper
@@ -25,29 +28,89 @@ const GAP = 12;
  * @returns {Promise<Blob>}
  */
 export async function snapshot(pictures, paper, ink) {
-  const rows = inRows(pictures);
-  const widths = rows.map((row) => sum(row.map(({ plot }) => plot.clientWidth + GAP)) - GAP);
-  const heights = rows.map((row) => HEAD + Math.max(...row.map(({ plot }) => plot.clientHeight)));
-  const [width, height] = [Math.max(...widths), sum(heights)];
-  const canvas = document.createElement("canvas");
-  canvas.width = SHARPNESS * width;
-  canvas.height = SHARPNESS * height;
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.scale(SHARPNESS, SHARPNESS);
-  context.fillStyle = paper;
-  context.fillRect(0, 0, width, height);
-  let top = 0;
-  for (const [number, row] of rows.entries()) {
-    let left = 0;
-    for (const picture of row) {
-      await add(context, picture, left, top, ink);
-      left += picture.plot.clientWidth + GAP;
-    }
-    top += heights[number];
-  }
+  const canvas = await canvasOf(pictures, paper, ink, SHARPNESS);
   return await new Promise((resolve, reject) =>
     canvas.toBlob((blob) => blob ? resolve(blob) : reject(new Error("too large")), "image/png")
   );
+}
+
+/**
+ * Draw pictures onto one canvas.
+ *
+ * @param {Picture[]} pictures
+ * @param {string} paper
+ * @param {string} ink
+ * @param {number} sharpness pixels for one of the page
+ */
+export async function canvasOf(pictures, paper, ink, sharpness) {
+  const { width, height, places } = layout(pictures);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(sharpness * width);
+  canvas.height = Math.round(sharpness * height);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.scale(sharpness, sharpness);
+  context.fillStyle = paper;
+  context.fillRect(0, 0, width, height);
+  for (const [number, picture] of pictures.entries()) {
+    const { left, top } = places[number];
+    await add(context, picture, left, top - HEAD, ink);
+  }
+  return canvas;
+}
+
+/**
+ * Draw pictures into one SVG, in rows as on the page.
+ *
+ * @param {Picture[]} pictures
+ * @param {string} paper
+ * @param {string} ink
+ * @returns {Promise<Blob>}
+ */
+export async function drawing(pictures, paper, ink) {
+  const { width, height, places } = layout(pictures);
+  const root = element("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  root.append(element("rect", { width, height, fill: paper }));
+  for (const [number, picture] of pictures.entries()) {
+    const { left, top } = places[number];
+    const part = element("g", { transform: `translate(${left} ${top})` });
+    const texts = { x: 8, fill: ink, "font-family": FONT };
+    const title = element("text", { ...texts, y: 20 - HEAD, "font-size": 17, "font-weight": 600 });
+    title.textContent = picture.title;
+    const note = element("text", { ...texts, y: 40 - HEAD, "font-size": 13 });
+    note.textContent = picture.note;
+    part.append(title, note, (await vector(picture)).documentElement);
+    const [x, y, w, h] = box(picture.line) ?? [0, 0, -1, -1];
+    if (w >= 0) {
+      const ends = { x1: x, y1: y, x2: x + w, y2: y + h };
+      part.append(element("line", { ...ends, stroke: "#000000", "stroke-width": 3 }));
+      part.append(element("line", { ...ends, stroke: "#ffffff", "stroke-width": 1.5 }));
+    }
+    root.append(part);
+  }
+  return new Blob([new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" });
+}
+
+/**
+ * Where pictures stand, in rows as on the page, below room for their texts.
+ *
+ * @param {Picture[]} pictures
+ */
+export function layout(pictures) {
+  /** @type {{left: number, top: number}[]} */
+  const places = [];
+  let [width, top, below] = [0, 0, 0];
+  let [left, last] = [0, -Infinity];
+  for (const { plot } of pictures) {
+    const onPage = plot.getBoundingClientRect().left;
+    if (onPage <= last) [left, top] = [0, below];
+    last = onPage;
+    places.push({ left, top: top + HEAD });
+    const [w, h] = sizeOf(plot);
+    width = Math.max(width, left + w);
+    below = Math.max(below, top + HEAD + h);
+    left += w + GAP;
+  }
+  return { width, height: below, places };
 }
 
 /**
@@ -57,23 +120,23 @@ export async function snapshot(pictures, paper, ink) {
  * @param {number} top
  * @param {string} ink
  */
-async function add(context, { plot, title, note, line, finish }, left, top, ink) {
-  const [width, height] = [plot.clientWidth, plot.clientHeight];
+async function add(context, picture, left, top, ink) {
+  const { plot, title, note, line, finish } = picture;
+  const [width, height] = sizeOf(plot);
   context.fillStyle = ink;
   context.textBaseline = "top";
-  context.font = "600 17px system-ui, sans-serif";
+  context.font = `600 17px ${FONT}`;
   context.fillText(title, left + 8, top + 6, width - 16);
-  context.font = "13px system-ui, sans-serif";
+  context.font = `13px ${FONT}`;
   context.fillText(note, left + 8, top + 28, width - 16);
   const image = new Image();
   image.src = finish === null
-    ? await Plotly.toImage(plot, { format: "png", width, height, scale: SHARPNESS })
-    : await finished(plot, finish);
+    ? await Plotly.toImage(withBar(plot), { format: "png", width, height, scale: SHARPNESS })
+    : address(await vector(picture));
   await image.decode();
   context.drawImage(image, left, top + HEAD, width, height);
-  if (line !== null && !line.hidden) {
-    const box = [line.offsetLeft, line.offsetTop, line.offsetWidth, line.offsetHeight];
-    const [x, y, w, h] = box;
+  const [x, y, w, h] = box(line) ?? [0, 0, -1, -1];
+  if (w >= 0) {
     context.fillStyle = "#000000";
     context.fillRect(left + x - 1.5, top + HEAD + y - 1.5, w + 3, h + 3);
     context.fillStyle = "#ffffff";
@@ -82,41 +145,72 @@ async function add(context, { plot, title, note, line, finish }, left, top, ink)
 }
 
 /**
- * The address of a picture without WebGL, which is changed before it is painted.
+ * A picture as SVG, with what plotly does not do.
  *
- * @param {any} plot
- * @param {(picture: ParentNode) => void} finish
+ * @param {Picture} picture
  */
-async function finished(plot, finish) {
-  const [width, height] = [plot.clientWidth, plot.clientHeight];
+async function vector({ plot, finish }) {
+  const [width, height] = sizeOf(plot);
   const options = { format: "svg", width, height, imageDataOnly: true };
-  const text = await Plotly.toImage(plot, options);
+  const text = await Plotly.toImage(withBar(plot), options);
   const picture = new DOMParser().parseFromString(text, "image/svg+xml");
-  finish(picture);
-  const changed = new XMLSerializer().serializeToString(picture);
-  return `data:image/svg+xml,${encodeURIComponent(changed)}`;
+  finish?.(picture);
+  return picture;
+}
+
+/** @param {Document} picture */
+function address(picture) {
+  const text = new XMLSerializer().serializeToString(picture);
+  return `data:image/svg+xml,${encodeURIComponent(text)}`;
 }
 
 /**
- * @param {Picture[]} pictures
- * @returns {Picture[][]} those that stand side by side together
+/**
+ * A picture with a color bar of its own below it, which the page shows elsewhere.
+ *
+ * @param {any} plot
  */
-function inRows(pictures) {
-  /** @type {Picture[][]} */
-  const rows = [];
-  let last = Infinity;
-  for (const picture of pictures) {
-    const { left } = picture.plot.getBoundingClientRect();
-    if (left <= last) rows.push([]);
-    rows[rows.length - 1].push(picture);
-    last = left;
-  }
-  return rows;
+function withBar({ data, layout }) {
+  const first = data.findIndex((/** @type {any} */ trace) => trace.colorbar);
+  const margin = { ...layout.margin, b: layout.margin.b + (first < 0 ? 0 : ROOM) };
+  return {
+    data: data.map((/** @type {any} */ trace, /** @type {number} */ k) =>
+      k === first ? { ...trace, showscale: true } : trace
+    ),
+    layout: { ...layout, margin },
+  };
 }
 
-/** @param {number[]} numbers */
-function sum(numbers) {
-  return numbers.reduce((a, b) => a + b, 0);
+/**
+ * How large a picture is with its color bar.
+ *
+ * @param {any} plot
+ * @returns {[number, number]}
+ */
+function sizeOf({ data, clientWidth, clientHeight }) {
+  const hasBar = data.some((/** @type {any} */ trace) => trace.colorbar);
+  return [clientWidth, clientHeight + (hasBar ? ROOM : 0)];
+}
+
+/**
+ * Where the cut line is over its picture.
+ *
+ * @param {HTMLElement | null} line
+ */
+function box(line) {
+  return line === null || line.hidden
+    ? null
+    : [line.offsetLeft, line.offsetTop, line.offsetWidth, line.offsetHeight];
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ */
+function element(name, attributes) {
+  const result = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) result.setAttribute(key, String(value));
+  return result;
 }
 
 /**

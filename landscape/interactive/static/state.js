@@ -7,26 +7,20 @@
  * @typedef {object} State
  * @property {string[]} show which surfaces, by their ids
  * @property {"surface" | "contour" | "heatmap"} view
- * @property {"loss" | "accuracy"} quantity
+ * @property {import("landscape/quantity.js").Quantity} quantity
  * @property {"auto" | "linear" | "log"} scale
  * @property {"one" | "own"} heights one range for all surfaces, or its own for each
  * @property {"one" | "own"} colors
  * @property {number | null | "auto"} clip losses above are drawn at this one
  * @property {"alpha" | "beta"} axis the coordinate that is constant along the cut line
- * @property {number} at where
+ * @property {number | null} at where; null is away from the center
  * @property {boolean} link whether all cameras turn together
  * @property {boolean} marks
  * @property {boolean} paths
  * @property {"auto" | "light" | "dark"} theme
- * @property {Camera[]} cameras the first is everybody's where they are linked
+ * @property {Camera[]} cameras the first is everybody's where they are linked; none: as near as
+ *     the panels allow
  */
-
-/** @type {Camera} */
-export const CAMERA = {
-  eye: { x: 1.21, y: -1.42, z: 0.84 },
-  center: { x: 0, y: 0, z: -0.12 },
-  up: { x: 0, y: 0, z: 1 },
-};
 
 /** @type {State} */
 const DEFAULTS = {
@@ -38,7 +32,7 @@ const DEFAULTS = {
   colors: "one",
   clip: "auto",
   axis: "beta",
-  at: 0,
+  at: null,
   link: true,
   marks: true,
   paths: true,
@@ -49,7 +43,7 @@ const DEFAULTS = {
 /** @type {Record<string, string[]>} */
 const CHOICES = {
   view: ["surface", "contour", "heatmap"],
-  quantity: ["loss", "accuracy"],
+  quantity: ["loss", "accuracy", "ratio", "lowest", "highest"],
   scale: ["auto", "linear", "log"],
   heights: ["one", "own"],
   colors: ["one", "own"],
@@ -108,8 +102,8 @@ export function format(state, defaults) {
   if (state.clip !== usual.clip) {
     result.set("clip", state.clip === null ? "none" : String(state.clip));
   }
-  if (state.at !== usual.at) result.set("at", String(Number(state.at.toPrecision(6))));
-  if (String(state.show) !== String(usual.show)) {
+  if (state.at !== null) result.set("at", String(Number(state.at.toPrecision(6))));
+  if (JSON.stringify(state.show) !== JSON.stringify(usual.show)) {
     for (const id of state.show.length ? state.show : [""]) result.append("show", id);
   }
   for (const camera of state.cameras) result.append("camera", writeCamera(camera));

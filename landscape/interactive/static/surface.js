@@ -1,6 +1,8 @@
 /** A surface as the page has it: arrays over a grid, and what is beside it. */
 
 /**
+ * @typedef {import("landscape/quantity.js").Quantity} Quantity
+ *
  * @typedef {object} Mark
  * @property {string} name
  * @property {string} title with its loss where it is off the plane
@@ -29,6 +31,7 @@
  * @property {string} note what else must be said
  * @property {number} done points
  * @property {number} total points
+ * @property {string} file where it is stored
  * @property {number | null} left seconds, where they can be told
  * @property {number[]} shape points along alpha and beta
  * @property {{width: number, height: number, values: string} | null} thumbnail
@@ -54,6 +57,81 @@ export class Surface {
     /** @type {[string, string][]} */ this.facts = data.facts;
     /** @type {string[]} */ this.notes = data.notes;
     this.hasAccuracies = this.accuracies.some(Number.isFinite);
+    const curvature = data.curvature;
+    this.curvature = curvature && {
+      ratio: new Float64Array(bytes(curvature.ratio)),
+      lowest: new Float64Array(bytes(curvature.lowest)),
+      highest: new Float64Array(bytes(curvature.highest)),
+      state: new Uint8Array(bytes(curvature.state)),
+    };
+    /** @type {{losses: Float64Array, accuracies: Float64Array}[]} */
+    this.seeds = data.seeds.map((/** @type {any} */ seed) => ({
+      losses: new Float64Array(bytes(seed.losses)),
+      accuracies: new Float64Array(bytes(seed.accuracies)),
+    }));
+  }
+
+  /** Whether it has points along alpha alone. */
+  get isLine() {
+    return this.betas.length === 1;
+  }
+
+  /**
+   * @param {Quantity} quantity
+   * @returns {Float64Array | Float32Array} NaN everywhere where it has none
+   */
+  values(quantity) {
+    if (quantity === "loss") return this.losses;
+    if (quantity === "accuracy") return this.accuracies;
+    return this.curvature?.[quantity] ?? new Float64Array(this.losses.length).fill(NaN);
+  }
+
+  /** @param {Quantity} quantity */
+  has(quantity) {
+    if (quantity === "loss") return true;
+    return quantity === "accuracy" ? this.hasAccuracies : this.curvature !== null;
+  }
+
+  /**
+   * Whether a quantity was evaluated at a point, not filled in between others.
+   *
+   * @param {Quantity} quantity
+   * @param {number} k
+   */
+  isKnown(quantity, k) {
+    const known = quantity === "loss" || quantity === "accuracy"
+      ? this.evaluated
+      : this.curvature?.state;
+    return Boolean(known?.[k]);
+  }
+
+  /**
+   * Where a quantity was evaluated.
+   *
+   * @param {Quantity} quantity
+   */
+  knownPlaces(quantity) {
+    return [...this.evaluated.keys()].filter((k) => this.isKnown(quantity, k));
+  }
+
+  /**
+   * A quantity where it was evaluated.
+   *
+   * @param {Quantity} quantity
+   */
+  sampled(quantity) {
+    const values = this.values(quantity);
+    return Float64Array.from(this.knownPlaces(quantity), (k) => values[k]);
+  }
+
+  /**
+   * The values of all seeds; none where only their median is known.
+   *
+   * @param {Quantity} quantity
+   */
+  seedsOf(quantity) {
+    if (quantity === "loss") return this.seeds.map(({ losses }) => losses);
+    return quantity === "accuracy" ? this.seeds.map(({ accuracies }) => accuracies) : [];
   }
 
   /**
@@ -124,7 +202,14 @@ export class Surface {
     const accuracy = Number.isFinite(this.accuracies[k])
       ? `, accuracy ${(100 * this.accuracies[k]).toFixed(1)} %`
       : "";
-    return `${at}loss ${loss}${error}${accuracy}`;
+    const { lowest, highest, state } = this.curvature ?? {};
+    const round = (/** @type {number} */ value) => Number(value.toPrecision(3));
+    const eigenvalues = state?.[k]
+      ? `, Hessian λ ${round(lowest[k])} to ${round(highest[k])}${
+        state[k] === 2 ? " (not converged)" : ""
+      }`
+      : "";
+    return `${at}loss ${loss}${error}${accuracy}${eigenvalues}`;
   }
 
   /**
@@ -133,14 +218,15 @@ export class Surface {
    * @param {"alpha" | "beta"} axis which coordinate is constant
    * @param {number} at its value; the nearest line of the grid is taken
    * @param {ArrayLike<number>} values
+   * @param {Quantity} quantity which decides what points are known
    */
-  profile(axis, at, values) {
+  profile(axis, at, values, quantity) {
     const fixed = axis === "beta" ? this.betas : this.alphas;
     const along = axis === "beta" ? this.alphas : this.betas;
     const line = nearest(fixed, at);
     const index = (/** @type {number} */ k) =>
       axis === "beta" ? this.index(k, line) : this.index(line, k);
-    const known = [...along.keys()].filter((k) => this.evaluated[index(k)]);
+    const known = [...along.keys()].filter((k) => this.isKnown(quantity, index(k)));
     const finite = (/** @type {number} */ value) => (Number.isFinite(value) ? value : null);
     return {
       at: fixed[line],

@@ -1,7 +1,10 @@
 /** What the page shows at this moment, and what follows from it. */
 
+import { bounded } from "landscape/cameras.js";
+import { boxHeight, fit, outline, spans } from "landscape/fit.js";
+import { label, QUANTITIES, scaleOf } from "landscape/quantity.js";
 import { Scale } from "landscape/scale.js";
-import { CAMERA, parse } from "landscape/state.js";
+import { parse } from "landscape/state.js";
 
 /** @typedef {import("landscape/state.js").State} State */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
@@ -10,6 +13,8 @@ import { CAMERA, parse } from "landscape/state.js";
 /** @typedef {import("landscape/source.js").Content} Content */
 
 const MOST_RELIEFS = 12; // a browser stops at about 16 WebGL contexts
+const FIRST_OF_GALLERY = 2;
+const NARROW = 560; // pixels of a panel whose title may cover the picture
 
 /** The state, the surfaces it is about, and their panels. */
 export class View {
@@ -19,17 +24,21 @@ export class View {
     /** @type {Status[]} */ this.index = page.index;
     /** @type {Partial<State>} */ this.defaults = page.defaults;
     /** @type {Map<string, Panel>} */ this.panels = new Map();
+    /** @type {Map<string, Surface>} */ this.lines = new Map();
+    /** @type {import("landscape/state.js").Camera | null} */ this.passing = null; // of a turn
     this.setDefaults();
     this.state = parse(location.hash, this.defaults);
     this.isConnected = true;
     this.problem = "";
     this.hasWebGL = hasWebGL();
+    /** @type {{key: string, camera: any}} */ this.fitted = { key: "", camera: null };
   }
 
-  /** A gallery begins with a choice, all others with everything. */
+  /** A gallery begins with the first surfaces, all others with everything. */
   setDefaults() {
     const all = this.index.map((status) => status.id);
-    this.defaults = { ...this.defaults, show: this.page.gallery ? [] : all };
+    const show = this.page.gallery ? all.slice(0, FIRST_OF_GALLERY) : all;
+    this.defaults = { ...this.defaults, show };
   }
 
   /** @returns {string | null} why nothing can be drawn in 3-D */
@@ -60,27 +69,92 @@ export class View {
     return this.drawn.map((panel) => /** @type {Surface} */ (panel.surface));
   }
 
-  /** @param {number} number of a panel */
+  /**
+   * @param {number} number of a panel
+   * @returns {import("landscape/state.js").Camera}
+   */
   camera(number) {
     const { cameras, link } = this.state;
-    return cameras[link ? 0 : number] ?? cameras[0] ?? CAMERA;
+    const own = cameras[link ? 0 : number] ?? cameras[0];
+    return own ? bounded(own) : this.passing ?? this.nearest;
   }
 
-  get hasAccuracies() {
-    return this.surfaces.some((surface) => surface.hasAccuracies);
+  /** The camera that sees all surfaces, as near as their panels allow. */
+  get nearest() {
+    const { clientWidth: width, clientHeight: height } = this.drawn[0].stage;
+    const key = JSON.stringify([
+      ...[width, height, this.quantity, this.scale, this.state.heights],
+      ...[
+        this.state.paths,
+        this.state.marks,
+        this.surfaces.map(({ id, version }) => [id, version]),
+      ],
+    ]);
+    if (key !== this.fitted.key) {
+      const tall = boxHeight(width, height);
+      const points = this.surfaces.flatMap((surface) =>
+        outline(
+          surface,
+          surface.values(this.quantity),
+          this.scaleOf(this.state.heights, surface),
+          spans(surface, this.state.paths, this.state.marks),
+          tall,
+        )
+      );
+      const isNarrow = width < NARROW;
+      const margin = isNarrow
+        ? { top: 16, left: 24, right: 6, bottom: 22 }
+        : { top: 8, left: 40, right: 8, bottom: 24 };
+      this.fitted = { key, camera: fit(points, width, height, margin) };
+    }
+    return this.fitted.camera;
+  }
+
+  /** Where the cut line is: at first away from the center and what is marked there. */
+  get at() {
+    const { at, axis } = this.state;
+    const [surface] = this.surfaces;
+    if (at !== null || !surface) return at ?? 0;
+    const choices = axis === "beta" ? surface.betas : surface.alphas;
+    return choices[Math.round(0.75 * (choices.length - 1))];
+  }
+
+  /** Surfaces and lines. */
+  get all() {
+    return [...this.surfaces, ...this.lines.values()];
+  }
+
+  /** Which quantities there are. */
+  get quantities() {
+    const { all } = this;
+    return QUANTITIES.filter((quantity) => all.some((surface) => surface.has(quantity)));
   }
 
   get quantity() {
-    return this.hasAccuracies ? this.state.quantity : "loss";
+    return this.quantities.includes(this.state.quantity) ? this.state.quantity : "loss";
   }
 
-  /** What the losses are, with their unit where all have the same. */
+  /** What the values are, with their unit where all have the same. */
   get label() {
-    const labels = new Set(this.surfaces.map((surface) => surface.quantity));
-    return labels.size === 1 ? [...labels][0] : "mean loss";
+    return label(this.quantity, this.all);
   }
 
-  /** The scale of the losses of all surfaces together. */
+  /** The scale of the losses of all lines together, of every seed. */
+  get lineScale() {
+    return this.lineScaleTo(this.state.clip);
+  }
+
+  /** @param {State["clip"]} clip */
+  lineScaleTo(clip) {
+    const lines = [...this.lines.values()];
+    const every = lines.flatMap((line) =>
+      line.seeds.length ? line.seeds.map(({ losses }) => losses) : [line.sampled("loss")]
+    );
+    const others = lines.flatMap((line) => line.ownLosses);
+    return Scale.ofLosses(every, this.state.scale, clip, others);
+  }
+
+  /** The scale of the losses of all surfaces together; of lines where there are no surfaces. */
   get scale() {
     return this.scaleTo(this.state.clip);
   }
@@ -88,6 +162,7 @@ export class View {
   /** @param {State["clip"]} clip */
   scaleTo(clip) {
     const { surfaces, state } = this;
+    if (!surfaces.length && this.lines.size) return this.lineScaleTo(clip);
     const others = surfaces.flatMap((surface) => surface.ownLosses);
     return Scale.ofLosses(surfaces.map((s) => s.losses), state.scale, clip, others);
   }
@@ -99,7 +174,9 @@ export class View {
    * @param {Surface} surface
    */
   scaleOf(which, surface) {
-    if (this.quantity === "accuracy") return Scale.ofAccuracies();
+    if (this.quantity !== "loss") {
+      return scaleOf(this.quantity, which === "one" ? this.surfaces : [surface]);
+    }
     const one = this.scale;
     const kind = one.log ? "log" : "linear";
     return which === "one"
@@ -118,6 +195,7 @@ export class View {
       text: css("ink"),
       grid: css("line"),
       missing: css("missing"),
+      base: css("base"),
       colorscale: this.page.colorscale,
     };
   }

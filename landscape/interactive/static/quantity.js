@@ -1,0 +1,45 @@
+/** What is drawn over the plane: the loss, the accuracy, or eigenvalues of the Hessian. */
+
+import { Scale } from "landscape/scale.js";
+
+/** @typedef {"loss" | "accuracy" | "ratio" | "lowest" | "highest"} Quantity */
+/** @typedef {import("landscape/surface.js").Surface} Surface */
+
+/** @type {Record<Quantity, string>} */
+const LABELS = {
+  loss: "mean loss",
+  accuracy: "accuracy",
+  ratio: "|λ min / λ max| of the Hessian",
+  lowest: "λ min of the Hessian",
+  highest: "λ max of the Hessian",
+};
+
+/** @type {Quantity[]} */
+export const QUANTITIES = ["loss", "accuracy", "ratio", "lowest", "highest"];
+
+/**
+ * What the values are, with their unit where all have the same.
+ *
+ * @param {Quantity} quantity
+ * @param {Surface[]} surfaces
+ */
+export function label(quantity, surfaces) {
+  const losses = new Set(surfaces.map((surface) => surface.quantity));
+  return quantity === "loss" && losses.size === 1 ? [...losses][0] : LABELS[quantity];
+}
+
+/**
+ * The scale of a quantity other than the loss, by the rules of figures.
+ *
+ * @param {Quantity} quantity
+ * @param {Surface[]} surfaces
+ */
+export function scaleOf(quantity, surfaces) {
+  if (quantity === "accuracy") return Scale.ofAccuracies();
+  const every = surfaces.map((surface) => surface.sampled(quantity));
+  if (quantity === "ratio") {
+    // 0 where the loss is convex; above 1 the Hessian is dominated by negative curvature.
+    return new Scale(0, 1, false, every.some((values) => values.some((value) => value > 1)));
+  }
+  return Scale.ofLosses(every, "auto", null);
+}
