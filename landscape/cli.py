@@ -58,7 +58,7 @@ def group() -> None:
 
     \b
     Example:
-      landscape train plain56 resnet56 --data digits --epochs 15
+      landscape train plain56 resnet56 --data digits
       landscape scan runs/plain56/last.pt runs/resnet56/last.pt
       landscape view surfaces/plain56.h5 surfaces/resnet56.h5
     """

@@ -499,8 +499,11 @@ def _fastest_num_threads(objective: Objective) -> int:
     some = objective.inputs[: min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)]
     if some.device.type != "cpu":
         return torch.get_num_threads()
-    with torch.no_grad():
-        return fastest_num_threads(lambda: objective.model(some))
+    try:
+        with torch.no_grad():
+            return fastest_num_threads(lambda: objective.model(some))
+    except Exception:  # a user's model that does not take so few examples
+        return torch.get_num_threads()
 
 
 def _environment(device: torch.device, threads: int) -> Mapping[str, str | int]:

@@ -17,6 +17,7 @@ from PIL import Image, ImageSequence
 
 from landscape import figures
 from landscape.errors import LandscapeError
+from landscape.figures import captions
 from landscape.figures.between import between, finer
 from landscape.figures.parts import line_color
 from landscape.figures.relief import Polygons, relief
@@ -751,23 +752,28 @@ def test_a_film_turns_once_around(slope: Surface, tmp_path: Path) -> None:
 def test_a_film_shows_one_after_the_other_on_one_scale(
     slope: Surface, tmp_path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bars = []
-    original = Picture.add_bar
+    scales, titles = [], []
+    original, original_write = Picture.add_bar, captions.write
 
     def record(self: Picture, figure: Any, every: Any, **options: Any) -> None:
-        bars.append((self.scale, figure.get_axes()[0].get_title()))
+        scales.append(self.scale)
         original(self, figure, every, **options)
 
+    def record_title(every: Any, texts: Any) -> None:
+        original_write(every, texts)
+        titles.append(every[0].get_title().split("\n")[0])
+
     monkeypatch.setattr(Picture, "add_bar", record)
+    monkeypatch.setattr("landscape.figures.still.write", record_title)
     epochs = [
         replace(slope, losses=slope.losses / k, provenance={"name": f"epoch {k}"})
         for k in (1, 2, 4)
     ]
     path = tmp_path / "a.gif"
     figures.animate(epochs, path, motion="sequence", kind=kind, dpi=40, size=(3, 3))
-    assert len({scale for scale, _ in bars}) == 1
-    assert [title.split("\n")[0] for _, title in bars] == ["epoch 1", "epoch 2", "epoch 4"]
-    assert bars[0][0].low == 0.25
+    assert len(set(scales)) == 1
+    assert titles == ["epoch 1", "epoch 2", "epoch 4"]
+    assert scales[0].low == 0.25
     pictures = frames(path)
     assert pictures[0].shape == (120, 120, 3)
     assert len(pictures) >= 3

@@ -490,3 +490,15 @@ def test_float32_is_not_rounded_to_tf32_and_the_setting_comes_back(vectors: Data
     exact = ("ieee", "ieee") if isinstance(before[0], str) else (False, False)
     assert exact in seen
     assert seen <= {exact, before}  # before: the checks of data and loss
+
+
+def test_a_net_that_takes_no_few_examples_is_scanned_with_all_threads(
+    monkeypatch: pytest.MonkeyPatch, mlp: nn.Module, vectors: tuple[Tensor, Tensor]
+) -> None:
+    def fail(_: object) -> int:
+        raise RuntimeError("expected 23 examples")
+
+    monkeypatch.setattr("landscape.scanning.fastest_num_threads", fail)
+    surface = scan(mlp, F.cross_entropy, vectors, points=2)
+    assert surface.provenance["threads"] == torch.get_num_threads()
+    assert surface.is_complete

@@ -54,7 +54,7 @@ _ESSENTIAL = (
     help=f"{', '.join(data.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.",
 )
 @data_options
-@click.option("--epochs", default=30, show_default=True, help="Passes over the images.")
+@click.option("--epochs", default=20, show_default=True, help="Passes over the images.")
 @click.option("--images-per-batch", default=128, show_default=True, help="Images per step.")
 @click.option(
     "--optimizer",
@@ -79,7 +79,7 @@ _ESSENTIAL = (
 @click.option(
     "--warmup-epochs", type=int, help="Epochs of rising rate.  [default: a fifth of the epochs]"
 )
-@click.option("--weight-decay", default=5e-4, show_default=True, help="Of all parameters.")
+@click.option("--weight-decay", default=2e-3, show_default=True, help="Of all parameters.")
 @click.option("--label-smoothing", default=0.0, show_default=True, help="From 0 to 1.")
 @click.option(
     "--augment/--no-augment",
@@ -134,7 +134,7 @@ def command(
 
     \b
     Example:
-      landscape train plain56 resnet56 --data digits --epochs 15
+      landscape train plain56 resnet56 --data digits
       landscape train resnet20 --data cifar10 --data-dir ~/data --epochs 200
     """
     if learning_rate is None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.brief import brief
+
 Array = NDArray[np.float64]
 
 _LIGHT_AZIMUTH, _LIGHT_ALTITUDE = -135.0, 45.0  # degrees; from the left of the usual camera
@@ -26,6 +28,8 @@ class Polygons:
     corners: Array
     fill: Array
     edge: Array
+
+    __repr__ = brief
 
 
 def relief(

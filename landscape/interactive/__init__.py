@@ -63,7 +63,8 @@ def view(
 ) -> Path | None:
     """Write a page with surfaces side by side and lines in one chart, and open it.
 
-    In a notebook it is displayed in the cell. It is one file that works offline and sends nothing anywhere.
+    In a notebook it is displayed in the cell. It is one file that works offline and sends nothing
+    anywhere.
 
     Args:
         surfaces: One or more.
