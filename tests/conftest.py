@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.surface import Surface
+from tests.browser import chromium
 
 matplotlib.use("Agg")
 
@@ -34,6 +36,13 @@ def device(request: pytest.FixtureRequest) -> str:
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of one file; where there is none they are skipped."""
+    with chromium() as found:
+        yield found
 
 
 class ConvNet(nn.Module):

@@ -17,7 +17,7 @@ from landscape import interactive
 from landscape.grid import Grid
 from landscape.scale import Scale
 from landscape.surface import Curvature, Mark, Surface
-from tests.browser import SLOW, Tab, chromium, plot
+from tests.browser import SLOW, Tab, plot
 
 pytestmark = pytest.mark.browser
 
@@ -52,12 +52,6 @@ def lines() -> list[Surface]:
     repeats = (seeds[1], replace(seeds[2], evaluated=gap))
     mark = Mark("other net", 0.5, 0.0, 0.0, 0.7)
     return [replace(seeds[0], repeats=repeats, marks=(mark,)), surface(LINE, 300 * losses, "high")]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
