@@ -336,6 +336,16 @@ def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
             assert len(texts) >= 2
             for text in texts:
                 assert np.abs(losses / float(text) - 1).min() < 0.01, text
+        heat = tab.trace("bowl")
+        middle = heat["zmin"] + 0.45 * (heat["zmax"] - heat["zmin"])
+        inks = tab.get(
+            f"[...{plot('bowl', 'flat')}.querySelectorAll('.contourlabels text')]"
+            ".map(text => [text.textContent, getComputedStyle(text).fill])"
+        )
+        for text, ink in inks:  # white on the dark colors, black on the others
+            height = np.log10(float(text)) if scale == "log" else float(text)
+            assert ink == ("rgb(255, 255, 255)" if height < middle else "rgb(0, 0, 0)"), text
+        assert len({ink for _, ink in inks}) == 2
         # What is saved has them too: seen in the picture of which it is made.
         tab.get(
             "(() => { const write = XMLSerializer.prototype.serializeToString;"

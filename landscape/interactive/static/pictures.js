@@ -28,8 +28,8 @@ import { deepest } from "landscape/minima.js";
  */
 const LIGHT = { x: -3, y: 3, z: 0.98 };
 
-/** Contour lines from above, and their labels: white on the dark colors, black on the others. */
-const INK = [[0, "#ffffff"], [0.45, "#ffffff"], [0.45, "#000000"], [1, "#000000"]];
+/** The part of the color map that is dark: lines and labels on it are white, others black. */
+const DARK = 0.45;
 
 /** Contour lines of a relief. */
 const DENSE = 24; // about so many levels
@@ -260,7 +260,9 @@ export function flat(surface, shown, type) {
   if (type === "contour") {
     const { x, y, z, zmin, zmax } = picture;
     for (const family of families(colors)) {
-      data.push({ type, x, y, z, zmin, zmax, ...lined(family, high - low) });
+      for (const [ink, part] of inked(family, low + DARK * (high - low))) {
+        data.push({ type, x, y, z, zmin, zmax, ...lined(part, high - low, ink) });
+      }
     }
   }
   // Without zooming a finger can scroll the page, and all pictures show the same.
@@ -291,13 +293,32 @@ export function flat(surface, shown, type) {
 }
 
 /**
+ * The levels of a family below and above a height, each with its ink.
+ *
+ * plotly spreads the color scale of lines over their own levels, so each part has one color.
+ *
+ * @param {{start: number, end: number, size: number}} family
+ * @param {number} middle
+ * @returns {[string, {start: number, end: number, size: number}][]}
+ */
+function inked({ start, end, size }, middle) {
+  const dark = Math.ceil((middle - start) / size); // so many levels lie below
+  if (dark <= 0) return [["#000000", { start, end, size }]];
+  const first = start + dark * size;
+  const below = { start, end: Math.min(end, first - size / 2), size };
+  if (first > end) return [["#ffffff", below]];
+  return [["#ffffff", below], ["#000000", { start: first, end, size }]];
+}
+
+/**
  * What plotly needs to draw a family of contour lines.
  *
  * @param {{start: number, end: number, size: number}} family
  * @param {number} range of heights
+ * @param {string} ink
  * @returns {any}
  */
-function lined(family, range) {
+function lined(family, range, ink) {
   // Levels are heights; the labels are turned into losses once they are drawn.
   const digits = Math.max(6, 4 - Math.floor(Math.log10(range)));
   return {
@@ -309,7 +330,7 @@ function lined(family, range) {
       labelfont: { size: 10 },
       labelformat: `.${digits}f`,
     },
-    colorscale: INK,
+    colorscale: [[0, ink], [1, ink]],
     line: { width: 0.8 },
     showscale: false,
     hoverinfo: "skip",
