@@ -5,10 +5,10 @@ Waiting threads of OpenMP spin: on a busy machine they take the cores from those
 of threads before long work is the only one that is near the best everywhere.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from statistics import median
 
 _ROUNDS = 3
 # Seconds of one measurement, and of all; longer steps are measured once.
@@ -33,18 +33,19 @@ def fastest_num_threads(step: Callable[[], object]) -> int:
         return 1
     while candidates[-1] > 1:
         candidates.append(candidates[-1] // 2)
-    times: dict[int, list[float]] = {num: [] for num in candidates}
+    times: dict[int, float] = {}
+    step()  # memory is allocated
     began = time.perf_counter()
     for _ in range(_ROUNDS):
         for num in candidates:
             with num_threads(num):
-                times[num].append(_seconds(step))
-            if times[num][-1] > _SLOWER * min(min(each) for each in times.values() if each):
+                # The first step with a number of threads prepares kernels for it.
+                times[num] = min(times.get(num, math.inf), _seconds(step))
+            if times[num] > _SLOWER * min(times.values()):
                 break
         if time.perf_counter() - began > _ALL:
             break
-    middle = {num: median(each) for num, each in times.items() if each}
-    return min(num for num, each in middle.items() if each <= _SAME * min(middle.values()))
+    return min(num for num, each in times.items() if each <= _SAME * min(times.values()))
 
 
 @contextmanager
@@ -62,7 +63,6 @@ def num_threads(num: int) -> Iterator[int]:
 
 def _seconds(step: Callable[[], object]) -> float:
     """Return the time of a step, the mean over several where it is short."""
-    step()  # the threads begin
     done, began = 0, time.perf_counter()
     while True:
         step()

@@ -68,7 +68,7 @@ class Recipe:
         ValueError: A value is out of its range.
     """
 
-    epochs: int = 20
+    epochs: int = 30
     images_per_batch: int = 128
     optimizer: Optimizer = "sgd"
     learning_rate: float = 0.1

@@ -54,7 +54,7 @@ _ESSENTIAL = (
     help=f"{', '.join(data.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.",
 )
 @data_options
-@click.option("--epochs", default=20, show_default=True, help="Passes over the images.")
+@click.option("--epochs", default=30, show_default=True, help="Passes over the images.")
 @click.option("--images-per-batch", default=128, show_default=True, help="Images per step.")
 @click.option(
     "--optimizer",
