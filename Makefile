@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 OUT    ?= demo
-PAGE   := landscape/interactive/static
+PAGE   := landscape/page/static
+JSTESTS := tests/page_js
 DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-fast check doctest format clean
 
 demo: $(VENV)/installed
 	$(BIN)/landscape demo
@@ -22,21 +23,29 @@ demo: $(VENV)/installed
 	@echo "The figures, the page and the surfaces are in $(OUT)/: open $(OUT)/landscape.html"
 
 test: $(VENV)/installed-dev $(VENV)/browser check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
+
+# Without checks, browser, processes and compilers.
+test-fast: $(VENV)/installed-dev
+	$(BIN)/pytest -n auto --dist worksteal -m "not browser and not slow"
+
+doctest: $(VENV)/installed-dev
+	$(BIN)/pytest tests/test_doctests.py
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(DENO) lint --quiet $(PAGE)
-	$(DENO) fmt --quiet --check $(PAGE)/*.js $(PAGE)/*.css deno.json
-	$(DENO) check --quiet $(PAGE)/*.js
+	$(BIN)/python tools/wording.py
+	$(DENO) lint --quiet $(PAGE) $(JSTESTS)
+	$(DENO) fmt --quiet --check $(PAGE)/*.js $(PAGE)/*.css $(JSTESTS)/*.js deno.json
+	$(DENO) check --quiet $(PAGE)/*.js $(JSTESTS)/*.js
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(DENO) fmt --quiet $(PAGE)/*.js $(PAGE)/*.css deno.json
+	$(DENO) fmt --quiet $(PAGE)/*.js $(PAGE)/*.css $(JSTESTS)/*.js deno.json
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info

@@ -1,4 +1,4 @@
-"""The front door of a checkout: `python cli.py` is `landscape`."""
+"""The Entry point of a checkout: `python cli.py` is `landscape`."""
 
 from landscape.cli import main
 

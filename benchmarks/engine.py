@@ -1,8 +1,8 @@
-"""How fast the engine is: each way to compute a surface against the loop one writes by hand.
+"""How fast the engine is: each plan to compute a surface against the loop one writes by hand.
 
     python benchmarks/engine.py --out results/benchmarks
 
-All ways take turns in one run; numbers are medians over the rounds. The loop sets the weights in
+All plans take turns in one run; numbers are medians over the rounds. The loop sets the weights in
 place, then evaluates float32 images in batches of 256, as most programs of the field do. It runs in
 processes of its own, as scripts would: ours changes how the process allocates memory. In several of
 them, because the same loop takes half as long again in one process as in another, by the luck of
@@ -28,18 +28,19 @@ import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
-from landscape import data, figures
-from landscape.evaluate import choose, kernels, slow_way
-from landscape.evaluate.chooser import Way
-from landscape.evaluate.folding import folded
-from landscape.evaluate.profile import operations_per_image, peak
-from landscape.evaluate.strategy import Strategy
-from landscape.evaluate.values import Point
+from landscape import datasets, figures
+from landscape.devices import choose_device, hardware
+from landscape.evaluation import autotune, float32_precision, reference_plan
+from landscape.evaluation.plan import Plan
+from landscape.evaluation.profiling import operations_per_image, peak
+from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.strategy import Strategy
 from landscape.memory import keep_freed_memory
-from landscape.models import Net
+from landscape.models import Architecture
 from landscape.objective import Objective
 from landscape.plane import Plane
-from landscape.scanning import choose_device, hardware, scan
+from landscape.scanning import scan
+from landscape.values import Point
 
 LOOP, LOOPS = "hand-written loop", 3
 WHOLE = "float32, a whole scan with its trials"
@@ -77,13 +78,13 @@ class Case:
 
 
 def _images(net: str, num: int) -> tuple[nn.Module, Tensor, Tensor]:
-    model = Net(net).build()
+    model = Architecture(net).build()
     model.train()(torch.randn(64, 3, 32, 32))
     return model, torch.randn(num, 3, 32, 32), torch.randint(10, (num,))
 
 
 def _digits() -> tuple[nn.Module, Tensor, Tensor]:
-    digits = data.load("digits", "all")
+    digits = datasets.load("digits", "all")
     assert digits.preprocessing is not None
     model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     return model, digits.preprocessing(digits.x).flatten(1), digits.y
@@ -163,7 +164,7 @@ def _rival(connection: Any, kind: str, name: str, images: int, device: str) -> N
     model, x, y = case.make()
     place = torch.device(device)
     turn = _loop_turn if kind == "loop" else _peer_turn
-    with kernels(tf32=False):
+    with float32_precision("float32"):
         work = turn(case, model, x.to(place), y.to(place))
         try:
             while connection.recv():
@@ -173,7 +174,7 @@ def _rival(connection: Any, kind: str, name: str, images: int, device: str) -> N
 
 
 def _loop_turn(case: Case, model: nn.Module, x: Tensor, y: Tensor) -> Callable[[], float]:
-    objective = Objective.of(model, F.cross_entropy, x, y, device=x.device)
+    objective = Objective(model, F.cross_entropy, (x, y), device=x.device)
     run = loop(model, x, y, Plane.random(objective.center, 0))
 
     def turn() -> float:
@@ -215,42 +216,42 @@ def _listed(strategy: Strategy) -> Callable[[Sequence[Point]], Any]:
     return lambda points: list(strategy(points))
 
 
-def _ways(
+def _plans(
     case: Case, objective: Objective, plane: Plane, device: torch.device
-) -> dict[str, tuple[str, Way]]:
-    """Return our ways by name, each with the precision whose peak it is compared with."""
-    base = slow_way(objective, plane)
+) -> dict[str, tuple[str, Plan]]:
+    """Return our plans by name, each with the precision whose peak it is compared with."""
+    base = reference_plan(objective, plane)
     probes = [(0.0, 0.0), (-1.0, 1.0), (0.37, -0.21)]
     named = {"one point at a time": ("float32", base)}
     network = folded(objective, plane)
     if network is None:
         named["32 points at once"] = ("float32", replace(base, points_per_batch=32))
     else:
-        way = replace(base, network=network, images_per_batch=64 if device.type == "cpu" else 2048)
-        named["BatchNorm folded"] = ("float32", way)
+        plan = replace(base, network=network, images_per_batch=64 if device.type == "cpu" else 2048)
+        named["BatchNorm folded"] = ("float32", plan)
     for precision in ("float32", *(["tf32"] if device.type == "cuda" else []), "bfloat16"):
-        way = choose(
+        plan = autotune(
             objective,
             plane,
             probes,
             case.total_points,
             precision=precision,  # type: ignore[arg-type]
             note=click.echo,
-        ).way
-        named[f"{precision}, chosen: {way}"] = (precision, way)
-        if case.compiles and precision == "float32" and way.network.compiles:
-            named["float32, chosen, compiled"] = ("float32", replace(way, compiled=True))
+        ).plan
+        named[f"{precision}, chosen: {plan}"] = (precision, plan)
+        if case.compiles and precision == "float32" and plan.network.compiles:
+            named["float32, chosen, compiled"] = ("float32", replace(plan, compiled=True))
     return named
 
 
 def measure(case: Case, images: int, device: torch.device, rounds: int) -> list[dict[str, Any]]:
-    """Return one row per way: its median time, its ratio to the loop, its part of the peak."""
+    """Return one row per plan: its median time, its ratio to the loop, its part of the peak."""
     torch.manual_seed(0)
     model, x, y = case.make()
-    objective = Objective.of(model, F.cross_entropy, x, y, device=device)
+    objective = Objective(model, F.cross_entropy, (x, y), device=device)
     plane = Plane.random(objective.center, 0)
-    ways = _ways(case, objective, plane, device)
-    ours = {name: _listed(way.on(objective)) for name, (_, way) in ways.items()}
+    plans = _plans(case, objective, plane, device)
+    ours = {name: _listed(plan.on(objective)) for name, (_, plan) in plans.items()}
     rivals = {
         f"{LOOP} {number}": Rival("loop", case.name, images, device) for number in range(LOOPS)
     }
@@ -264,7 +265,7 @@ def measure(case: Case, images: int, device: torch.device, rounds: int) -> list[
             return rivals[name].seconds_per_point()
         began = time.perf_counter()
         if name == WHOLE:
-            scan(model, F.cross_entropy, (x, y), points=51, device=device)
+            scan(Objective(model, F.cross_entropy, (x, y), device=device), grid=51)
             return (time.perf_counter() - began) / 51**2
         ours[name](points)
         return (time.perf_counter() - began) / len(points)
@@ -286,10 +287,10 @@ def measure(case: Case, images: int, device: torch.device, rounds: int) -> list[
     return [
         {
             "case": case.name,
-            "way": name
+            "plan": name
             if name != LOOP
             else f"{LOOP} ({1000 * min(ends):.3g} to {1000 * max(ends):.3g} by process)",
-            "precision": ways[name][0] if name in ways else "float32",
+            "precision": plans[name][0] if name in plans else "float32",
             "ms per point": 1000 * seconds,
             "images per second": objective.num_images / seconds,
             "ratio": medians[LOOP] / seconds,
@@ -301,7 +302,7 @@ def measure(case: Case, images: int, device: torch.device, rounds: int) -> list[
 
 @click.command()
 @click.option("--images", default=2000, show_default=True, help="Of the convolutional nets.")
-@click.option("--rounds", default=5, show_default=True, help="Turns of each way.")
+@click.option("--rounds", default=5, show_default=True, help="Turns of each plan.")
 @click.option("--only", help="One case, by a part of its name.")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the table and the figure.")
@@ -310,7 +311,7 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
     place = choose_device(device)
     rows = []
     keep_freed_memory()
-    with kernels(tf32=False):
+    with float32_precision("float32"):
         kinds = ("float32", *(["tf32"] if place.type == "cuda" else []), "bfloat16")
         rates = {kind: peak(place, kind) for kind in kinds}
         for case in cases(images):
@@ -322,11 +323,11 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
         + ", ".join(f"{kind} {rate / 1e9:.0f} GFLOP/s" for kind, rate in rates.items())
     )
     lines = [
-        "| net | way | ms per point | points × images/s | ratio to the loop | of peak |",
+        "| net | plan | ms per point | points × images/s | ratio to the loop | of peak |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {r['case']} | {r['way']} | {r['ms per point']:.3g} | {r['images per second']:.0f} "
+        f"| {r['case']} | {r['plan']} | {r['ms per point']:.3g} | {r['images per second']:.0f} "
         f"| {r['ratio']:.2f} | {r['operations per second'] / rates[r['precision']]:.0%} |"
         for r in rows
     ]
@@ -340,7 +341,7 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
 
 def _draw(rows: list[dict[str, Any]]) -> Any:
     figure, axes = plt.subplots(figsize=(9, 0.38 * len(rows) + 1), layout="constrained")
-    labels = [f"{r['case']}: {r['way'].split(':')[0]}" for r in rows]
+    labels = [f"{r['case']}: {r['plan'].split(':')[0]}" for r in rows]
     axes.barh(range(len(rows)), [r["ratio"] for r in rows], color="C0")
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
     axes.invert_yaxis()

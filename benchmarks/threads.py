@@ -2,7 +2,7 @@
 
 A thread that waits for its next piece of work either spins, which is fast on an idle machine and
 steals the cores of everybody else on a busy one, or sleeps. Each setting is measured in processes
-of its own, in turns, on the machine without other load and beside two processes that are busy all
+of its own, in turns, on the machine without other load and next to two processes that are busy all
 the time.
 
     python benchmarks/threads.py --out results/benchmarks
@@ -46,13 +46,13 @@ _SECONDS = 1.5  # of each measurement
 
 
 def _measure() -> None:
-    """Print the steps per second of every kind of step; run in a process of its own."""
+    """Print the steps per second of every type of step; run in a process of its own."""
     import time
 
     import torch
     from torch import nn
 
-    from landscape.models import Net
+    from landscape.models import Architecture
     from landscape.threads import fastest_num_threads, num_threads
 
     rates = {}
@@ -63,7 +63,7 @@ def _measure() -> None:
                 nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
             )
         else:
-            model = Net(kind, in_channels=1).build()
+            model = Architecture(kind, in_channels=1).build()
         optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
         x, y = torch.randn(images, 1, 8, 8), torch.randint(10, (images,))
 
@@ -139,7 +139,7 @@ def table(rates: dict[tuple[int, str, str], list[float]], rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-_WHERE = {0: "idle", 2: "beside two busy processes"}
+_WHERE = {0: "idle", 2: "next to two busy processes"}
 
 
 @click.command()

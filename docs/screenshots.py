@@ -3,7 +3,7 @@
 python docs/screenshots.py
 
 A sheet ``window-SIZE.png`` has 1, 2 and 4 surfaces in one size of window: above as they were before
-the page filled the window, which is kept, below as they are now.
+the page filled the window, which is kept, below unchanged now.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from landscape import interactive, load
+from landscape import load, view
 from tests.browser import SLOW, Tab, chromium
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,7 +105,8 @@ def main() -> None:
         def page(name: str, *paths: Path, **options: Any) -> str:
             surfaces, names = [load(path) for path in paths], [path.stem for path in paths]
             file = Path(folder, f"{name}.html")
-            return interactive.view(surfaces, file, names=names, **options).as_uri()
+            view(*surfaces, html=file, names=names, **options)
+            return file.as_uri()
 
         for pictures in (of_the_document, of_windows):
             for name, picture in pictures(page, browser):

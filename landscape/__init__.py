@@ -1,64 +1,101 @@
-"""See the loss landscape of a neural network.
+"""Visualize the loss landscape of any PyTorch model.
 
-A few nouns and one verb::
+A few nouns and few verbs; every noun can be given to the verbs::
 
-    surface = landscape.scan(model, loss, (x, y), points=51, seed=0)
-    surface.save("a.h5"); surface.plot(); surface.view()
-    landscape.load("a.h5").losses[i, j]  # belongs to (alphas[i], betas[j])
+    objective = landscape.Objective(model, "cross_entropy", (x, y))
+    plane = landscape.Plane.random(objective.center, seed=0)
+    surface = landscape.scan(objective, plane, 51, file="a.h5")
+    landscape.plot(surface)
+    landscape.view(surface)
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landscape.connecting import connect
+    from landscape import datasets, models, planes
+    from landscape.compute import Compute
     from landscape.curvature import Hessian
     from landscape.errors import LandscapeError
+    from landscape.figures import animate, plot
     from landscape.grid import Grid
+    from landscape.hdf5 import load
     from landscape.objective import Objective
+    from landscape.overlays import Mark, Trajectory
+    from landscape.page import view
     from landscape.plane import Plane
-    from landscape.scanning import scan
-    from landscape.store import load
+    from landscape.planes import project_checkpoint, project_trajectory
+    from landscape.progress import Silent
+    from landscape.scanning import evaluate, scan
     from landscape.surface import Surface
-    from landscape.trajectory import follow, principal_plane
+    from landscape.training import Recipe, connect, train
+    from landscape.values import Values
 
 __version__ = "0.1.0"
 __all__ = [
+    "Compute",
     "Grid",
     "Hessian",
     "LandscapeError",
+    "Mark",
     "Objective",
     "Plane",
+    "Recipe",
+    "Silent",
     "Surface",
+    "Trajectory",
+    "Values",
     "__version__",
+    "animate",
     "connect",
-    "follow",
+    "datasets",
+    "evaluate",
     "load",
-    "principal_plane",
+    "models",
+    "planes",
+    "plot",
+    "project_checkpoint",
+    "project_trajectory",
     "scan",
+    "train",
+    "view",
 ]
 
-_ROOMS = {
+# Imported on first use, so that the command line starts without torch.
+_LAZY = {
+    "Compute": "compute",
     "Grid": "grid",
     "Hessian": "curvature",
     "LandscapeError": "errors",
+    "Mark": "overlays",
     "Objective": "objective",
     "Plane": "plane",
+    "Recipe": "training",
+    "Silent": "progress",
     "Surface": "surface",
-    "connect": "connecting",
-    "follow": "trajectory",
-    "load": "store",
-    "principal_plane": "trajectory",
+    "Trajectory": "overlays",
+    "Values": "values",
+    "animate": "figures",
+    "connect": "training",
+    "evaluate": "scanning",
+    "load": "hdf5",
+    "plot": "figures",
+    "project_checkpoint": "planes",
+    "project_trajectory": "planes",
     "scan": "scanning",
+    "train": "training",
+    "view": "page",
 }
+_PACKAGES = ("datasets", "models", "planes")
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use, so that the command line starts without torch.
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'landscape' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"landscape.{_ROOMS[name]}"), name)
+    if name in _PACKAGES:
+        return import_module(f"landscape.{name}")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'landscape' has no attribute {name!r}")
+    value = getattr(import_module(f"landscape.{_LAZY[name]}"), name)
     globals()[name] = value
     return value
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-_LONGEST = 48  # letters of one value
+_LONGEST = 48  # characters of one value
 
 
 def brief(self: Any) -> str:

@@ -1,145 +1,167 @@
-"""Signs in a surface that it is not the picture its user wants, each with a remedy."""
+"""Check that a model with its data has a well-defined, deterministic loss."""
 
 import math
-from dataclasses import dataclass
 
-import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrize import is_parametrized
 
-from landscape.notes import percent
-from landscape.scale import Scale
-from landscape.surface import Surface
+from landscape.errors import DataError, first_line
+from landscape.memory import is_out_of_memory
 
-_SIGMAS = 2.0
-_CLEARLY = 0.05  # of the loss at the center
+# Examples of the first forward pass, and those of them that are also run in other batches.
+MANY, _FEW = 256, 16
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One sign, as texts.
+def check_model(model: nn.Module) -> None:
+    """Check that the parameters of a model can be moved independently of data and hooks.
 
-    Attributes:
-        text: What was found; short enough to stand under a figure.
-        remedy: What to do.
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: A parameter is not dense and real, or computed from others, or a BatchNorm
+            has no running statistics.
     """
-
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.text}: {self.remedy}"
-
-
-def warnings(surface: Surface) -> list[Finding]:
-    """Return what is wrong with a surface, or probably is; of several seeds with the median.
-
-    What is not known, as the chance level of losses without classes, is not checked. Where the
-    center lies is checked for planes around a net alone (random directions, eigenvectors): a
-    plane through several nets, along their paths or of a curve shows what lies between them.
-    """
-    return [*(_other_net(surface) or _guessing(surface)), *_place(surface)]
-
-
-def _other_net(surface: Surface) -> list[Finding]:
-    options, accuracy = surface.provenance.get("better_net"), _number(surface, "better_accuracy")
-    if options is None or accuracy is None:
-        return []
-    return [
-        Finding(
-            f"another net fits the weights: accuracy {percent(accuracy)} with {options}",
-            "scan again with these options and --overwrite",
-        )
-    ]
-
-
-def _guessing(surface: Surface) -> list[Finding]:
-    """Compare the center with answers that do not depend on the input.
-
-    The accuracy of such an answer is at most the frequency of the most frequent label; its
-    cross entropy is compared with that of equal probabilities, ln(classes).
-    """
-    middle = surface.median
-    loss, accuracy = middle.center_loss, middle.center_accuracy
-    chance, classes = _number(surface, "guess_accuracy"), _number(surface, "classes")
-    by_loss = by_accuracy = False
-    if accuracy is not None and chance is not None and chance < 1:
-        images = max(each.center_images or 1 for each in surface.all)
-        by_accuracy = accuracy <= chance + _SIGMAS * math.sqrt(chance * (1 - chance) / images)
-    if loss is not None and classes is not None and classes > 1 and surface.is_cross_entropy:
-        by_loss = not loss < math.log(classes)
-    found, guessed = [], []
-    if by_loss and loss is not None and classes is not None:
-        found.append(f"loss {Scale.label(loss)}")
-        guessed.append(f"{math.log(classes):.3g}")
-    if by_accuracy and accuracy is not None and chance is not None:
-        found.append(f"accuracy {percent(accuracy)}")
-        guessed.append(percent(chance))
-    if not found:
-        return []
-    remedy = "check net, weights and preprocessing, and that the labels belong to the images"
-    if not by_accuracy:
-        remedy += " (a few confident errors also make a large loss)"
-    return [
-        Finding(
-            f"{', '.join(found)} at the center: no better than guessing ({', '.join(guessed)})",
-            remedy,
-        )
-    ]
-
-
-def _place(surface: Surface) -> list[Finding]:
-    """Check where the center lies on a plane around a net."""
-    settings = surface.settings
-    plane = settings.get("plane")
-    is_around_a_net = plane == "top eigenvectors" or (plane is None and "seed" in settings)
-    if not is_around_a_net:
-        return []
-    if not surface.grid.holds(0, 0):
-        return [
-            Finding(
-                "the range does not contain the center (0, 0)",
-                "take ranges that contain 0, such as -1:1",
+    for name, parameter in model.named_parameters():
+        if not parameter.is_floating_point() or parameter.layout != torch.strided:
+            raise ValueError(f"only dense, real parameters can be moved; {name} is not")
+    for name, module in model.named_modules():
+        if is_parametrized(module):
+            raise ValueError(
+                f"{name} computes its weights from others (weight_norm or the like), which are "
+                "not filters: torch.nn.utils.parametrize.remove_parametrizations makes them plain"
             )
-        ]
-    if surface.center is None:
-        return [
-            Finding(
-                "the center (0, 0) lies between points of the grid",
-                "take an odd number of points and a range symmetric about 0",
+        if isinstance(module, _BatchNorm) and module.running_mean is None:
+            raise ValueError(
+                f"{name} is a BatchNorm without running statistics: the output for an example "
+                "depends on the rest of the batch, so the loss is not well defined"
             )
-        ]
-    return _lower(surface.median)
 
 
-def _lower(surface: Surface) -> list[Finding]:
-    """Find a point clearly lower than the center and not next to it.
+def has_batchnorm(model: nn.Module) -> bool:
+    """Return whether a model has running statistics of BatchNorm.
 
-    Clearly is by more than two standard errors of the difference, as if both were of
-    different images, and by 5 % of the loss at the center.
+    Args:
+        model: The model.
     """
-    center = surface.center
-    known = surface.final & np.isfinite(surface.losses)
-    if center is None or not surface.final[center] or not known.any():
-        return []
-    losses = np.where(known, surface.losses, np.inf)
-    i, j = (int(index) for index in np.unravel_index(np.argmin(losses), losses.shape))
-    if max(abs(i - center[0]), abs(j - center[1])) <= 1:
-        return []
-    loss, lowest = float(losses[center]), float(losses[i, j])
-    errors = np.nan_to_num([surface.standard_errors[place] for place in (center, (i, j))])
-    margin = max(_SIGMAS * float(np.hypot(*errors)), _CLEARLY * abs(loss))
-    if math.isfinite(loss) and loss - lowest <= margin:
-        return []
-    alpha, beta = surface.grid.alphas[i], surface.grid.betas[j]
-    place = f"α = {alpha:.3g}" if surface.is_line else f"({alpha:.3g}, {beta:.3g})"
-    return [
-        Finding(
-            f"the center is not the lowest point: loss {Scale.label(lowest)} at {place}",
-            "check that the weights are those of a trained net, and that data and preprocessing "
-            "are those of its training",
+    return any(
+        isinstance(module, _BatchNorm) and module.running_mean is not None
+        for module in model.modules()
+    )
+
+
+def probe(model: nn.Module, inputs: Tensor, num: int) -> tuple[Tensor, Tensor]:
+    """Run the model on evenly spaced examples, halving their number on out-of-memory errors.
+
+    Evenly spaced, since data are often ordered by class.
+
+    Args:
+        model: The model, in evaluation mode.
+        inputs: All inputs, shape (examples, …).
+        num: Number of examples.
+
+    Returns:
+        The outputs, and the indices of the examples.
+
+    Raises:
+        DataError: The model rejects the inputs, or does not return one output per example.
+        ValueError: The model changes its inputs, or an output depends on the other examples.
+        MemoryError: One example does not fit the memory.
+        RuntimeError: The model fails for another reason.
+    """
+    while True:
+        # In float64, which represents the index of every example.
+        places = torch.linspace(0, len(inputs) - 1, num, dtype=torch.float64)
+        some = places.long().to(inputs.device)
+        try:
+            return _outputs(model, inputs[some], tuple(inputs.shape)), some
+        except (RuntimeError, MemoryError) as error:
+            if num == 1 or not is_out_of_memory(error):
+                raise
+            num //= 2
+
+
+def _outputs(model: nn.Module, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
+    probe = inputs.clone()
+    try:
+        outputs = model(probe)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise DataError(
+            f"the model does not take inputs of shape {shape} and type {inputs.dtype}: "
+            f"{type(error).__name__}: {first_line(error)}"
+        ) from error
+    if not ((probe == inputs) | inputs.isnan()).all():
+        raise ValueError("the model changes its inputs (a first layer with inplace=True?)")
+    if not isinstance(outputs, Tensor):
+        raise DataError(
+            f"the model must return one tensor, not {type(outputs).__name__}: wrap it in a "
+            f"module whose forward returns what the loss needs"
         )
-    ]
+    if outputs.dim() == 0 or len(outputs) != len(inputs):
+        raise DataError(
+            f"the model must return one output per example, shape ({len(inputs)}, …), not "
+            f"{tuple(outputs.shape)}",
+            expected=(len(inputs), ...),
+            got=tuple(outputs.shape),
+        )
+    _check_independent(model, inputs[:_FEW], outputs[:_FEW])
+    return outputs
 
 
-def _number(surface: Surface, key: str) -> float | None:
-    value = surface.provenance.get(key)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+def _check_independent(model: nn.Module, inputs: Tensor, outputs: Tensor) -> None:
+    """Check that the output for an example does not depend on the other examples in its batch.
+
+    Raises:
+        ValueError: It does.
+    """
+
+    def is_same(again: Tensor) -> bool:
+        tolerance = 1e-3 * float(outputs.nan_to_num(0.0, 0.0, 0.0).abs().max())
+        return torch.allclose(again, outputs, rtol=1e-3, atol=tolerance, equal_nan=True)
+
+    first = len(inputs) // 3
+    try:
+        apart = [model(part) for part in (inputs[:first], inputs[first:]) if len(part)]
+    except Exception:
+        return  # it takes batches of one size only
+    # A stochastic model is reported when its loss is evaluated.
+    if not is_same(torch.cat(apart)) and is_same(model(inputs)):
+        raise ValueError(
+            "The model's output for an example depends on the rest of the batch (for example "
+            "BatchNorm in training mode), so the loss is not well defined."
+        )
+
+
+def class_dimension(outputs: Tensor, targets: Tensor, torchs_order: bool) -> int | None:
+    """Return which dimension of the outputs counts classes: 1, or the last, or None.
+
+    Args:
+        outputs: Outputs for some examples.
+        targets: Their targets.
+        torchs_order: Whether the loss is torch's cross entropy, whose classes are dimension 1;
+            decides where both dimensions fit.
+    """
+    if targets.is_floating_point() or outputs.dim() != targets.dim() + 1:
+        return None
+    second = outputs.shape[:1] + outputs.shape[2:] == targets.shape
+    last = outputs.shape[:-1] == targets.shape
+    if second and last and outputs.dim() > 2 and not torchs_order:
+        return None
+    dimension = 1 if second else outputs.dim() - 1 if last else None
+    return dimension if dimension is not None and outputs.shape[dimension] > 1 else None
+
+
+def is_same_loss(first: float, again: float, tolerance: float = 1e-3) -> bool:
+    """Return whether two evaluations of the same point agree.
+
+    Args:
+        first: One loss; may be inf or nan.
+        again: The other.
+        tolerance: Relative tolerance.
+    """
+    both_nan = math.isnan(first) and math.isnan(again)
+    return both_nan or math.isclose(first, again, rel_tol=tolerance, abs_tol=1e-6)

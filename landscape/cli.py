@@ -1,4 +1,4 @@
-"""The command line: lists the verbs, imports them on use, turns errors into one line."""
+"""The command line: lists the commands, imports them on use, prints errors as one line."""
 
 import shlex
 import signal
@@ -10,18 +10,19 @@ from typing import NoReturn
 
 import click
 
-from landscape import __version__, usercode
+from landscape import __version__, user_code
+from landscape.commands.messages import with_options
 from landscape.errors import LandscapeError, first_line
 
 VERBS = {
-    "demo": "Show the surfaces of a plain and a residual network at once, without training.",
-    "train": "Train nets on images.",
-    "scan": "Sample the loss over a plane through trained weights.",
-    "curvature": "Eigenvalues, trace and density of the Hessian at a net.",
-    "connect": "Train a curve of low loss between two nets.",
-    "plot": "Draw surfaces as figures for print.",
+    "demo": "Show the surfaces of a plain and a residual network, without training.",
+    "train": "Train networks on images.",
+    "scan": "Evaluate the loss on a plane through trained parameters.",
+    "curvature": "Compute eigenvalues, trace and spectral density of the Hessian.",
+    "connect": "Find a low-loss curve between two trained networks (mode connectivity).",
+    "plot": "Plot surfaces as static figures or animations.",
     "view": "Open an interactive page of surfaces side by side.",
-    "info": "Say what a checkpoint or a surface holds.",
+    "info": "Show the contents of a checkpoint or surface file.",
 }
 
 
@@ -54,7 +55,7 @@ class _Verbs(click.Group):
 @click.command(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="landscape %(version)s")
 def group() -> None:
-    """See the loss landscape of a neural network.
+    """Visualize the loss landscape of neural networks.
 
     \b
     Example:
@@ -75,19 +76,19 @@ def main() -> NoReturn:
     except click.ClickException as error:
         _fail(error.format_message(), 1)
     except LandscapeError as error:
-        _fail(str(error), 1)
+        _fail(with_options(str(error)), 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail(f"interrupted{_how_to_go_on()}", 130)
+        _fail(f"interrupted{_how_to_resume()}", 130)
     except _Terminated:
-        _fail(f"terminated{_how_to_go_on()}", 143)
+        _fail(f"terminated{_how_to_resume()}", 143)
     except Exception as error:
-        if failure := usercode.failure(error):
-            _fail(f"your code failed: {failure}{_how_to_go_on()}", 1)
+        if failure := user_code.failure(error):
+            _fail(f"your code failed: {failure}{_how_to_resume()}", 1)
         if isinstance(error, MemoryError):
             _fail("out of memory: take fewer points, images or images per batch", 1)
         if isinstance(error, OSError):
             _fail(f"{error.filename or 'a file'}: {error.strerror or first_line(error)}", 1)
-        raise  # a fault of ours: the traceback is what a report of it needs
+        raise  # a bug: a report of it needs the traceback
 
 
 class _Terminated(BaseException):
@@ -98,12 +99,12 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
     raise _Terminated
 
 
-def _how_to_go_on() -> str:
-    """Return how to go on with what a verb that saves its work has done."""
+def _how_to_resume() -> str:
+    """Return how to resume after an interrupt, for commands that checkpoint their work."""
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
     if words[:1] not in (["scan"], ["train"], ["connect"]):
         return ""
-    return f"; go on from what is saved with: {shlex.join(['landscape', *words])}"
+    return f"; resume with: {shlex.join(['landscape', *words])}"
 
 
 def _fail(text: str, code: int) -> NoReturn:

@@ -1,8 +1,7 @@
-"""What a surface says in numbers."""
+"""Geometry of a surface: its local minima."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter
 
 from landscape.surface import Surface
 
@@ -16,8 +15,10 @@ def local_minima(surface: Surface) -> NDArray[np.int64]:
     is not evaluated.
 
     Args:
-        surface: Of whose losses; of repeats the first alone.
+        surface: The surface; of several seeds the first.
     """
+    from scipy.ndimage import minimum_filter  # slow to import
+
     # Not finite is higher than anything; not evaluated might be lower.
     losses = np.where(np.isfinite(surface.losses), surface.losses, np.inf)
     losses = np.where(surface.evaluated, losses, -np.inf)

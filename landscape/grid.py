@@ -66,6 +66,41 @@ class Grid:
             _axis("beta", beta, operator.index(num_betas)),
         )
 
+    @classmethod
+    def logarithmic(
+        cls,
+        points: int | Sequence[int] = 51,
+        reach: float | tuple[float, float] = 1.0,
+        smallest: float = 1e-3,
+    ) -> "Grid":
+        """Return points dense around the center: 0, and both signs of a geometric sequence.
+
+        Args:
+            points: Odd number of points per axis, or (along α, along β).
+            reach: Last coordinate, or (along α, along β).
+            smallest: First coordinate beyond 0, as a fraction of the last.
+
+        Raises:
+            ValueError: A number of points is even, or a reach is not positive.
+
+        Example:
+            >>> Grid.logarithmic(5, smallest=0.1).alphas.tolist()
+            [-1.0, -0.1, 0.0, 0.1, 1.0]
+        """
+        pair = points if isinstance(points, Sequence) else (points, points)
+        reaches = reach if isinstance(reach, tuple) else (reach, reach)
+        axes = []
+        for num, last in zip(pair, reaches, strict=True):
+            half, is_even = divmod(operator.index(num) - 1, 2)
+            if is_even or not 0 <= half <= _MOST_POINTS:
+                raise ValueError(f"a logarithmic axis has an odd number of points, not {num}")
+            if not (0 < last < math.inf and 0 < smallest < 1):
+                raise ValueError("reach must be positive and smallest between 0 and 1")
+            # From 1 downwards, so that one point on each side lies at the reach.
+            steps = last * smallest ** (np.arange(half)[::-1] / max(half - 1, 1))
+            axes.append(np.concatenate([-steps[::-1], [0.0], steps]))
+        return cls(*axes)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(num_alphas, num_betas)."""

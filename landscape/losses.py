@@ -44,23 +44,26 @@ class ExampleLoss:
     __repr__ = brief
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return float64 losses, shape (examples,); their mean in every place if there is but that.
+        """Return losses per example, float64, shape (examples,).
 
-        Values per example with further dimensions are averaged over these.
+        If the loss only returns a batch mean, that mean is broadcast. Values per example with
+        further dimensions are averaged over these.
         """
         values = self.call(outputs, targets).double()
         values = values.flatten(1).mean(1) if values.dim() > 1 else values
         return values.expand(len(targets))
 
     @classmethod
-    def of(cls, loss: Loss, outputs: Tensor, targets: Tensor, all_targets: Tensor) -> "ExampleLoss":
+    def checked(
+        cls, loss: Loss, outputs: Tensor, targets: Tensor, all_targets: Tensor
+    ) -> "ExampleLoss":
         """Return a loss in its per-example form where it has one, and check it.
 
         Losses of torch that have a ``reduction`` are asked for one value per example.
 
         Args:
             loss: The user's.
-            outputs: Of some examples, of all kinds that there are, the more the better.
+            outputs: Outputs for some examples, the more diverse the better.
             targets: Of the same examples.
             all_targets: Of all examples.
 
@@ -125,7 +128,7 @@ def name_of(loss: Loss) -> str:
 
 
 def _per_example_form(loss: Loss) -> Loss | None:
-    """Return a torch loss with ``reduction="none"``, or None where there is no such option."""
+    """Return a torch loss with ``reduction="none"``, or None without such an option."""
     if is_cross_entropy(loss) and getattr(loss, "label_smoothing", 0.0) == 0.0:
         return _cross_entropy
     if isinstance(loss, nn.Module):
@@ -207,7 +210,11 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 
 def _check_labels(outputs: Tensor, targets: Tensor) -> None:
-    """Refuse labels without an output: on a GPU they would end the process."""
+    """Refuse labels without an output: on a GPU they would end the process.
+
+    Raises:
+        DataError: A label has no output.
+    """
     if targets.is_floating_point() or outputs.dim() < 2:
         return
     low, high = int(targets.min()), int(targets.max())

@@ -13,10 +13,10 @@ _LARGE, _NEVER = 2**30, -1
 
 @cache
 def keep_freed_memory() -> None:
-    """Let the process keep what it frees, where glibc allocates memory.
+    """Stop glibc from returning freed memory to the operating system (``mallopt``).
 
-    By itself it gives large tensors back at once, and the next of the same size is mapped
-    anew, page by page: that took half of the time of small nets on a CPU.
+    By default it returns large tensors at once, and the next tensor of the same size causes page
+    faults: these took half of the time of small networks on a CPU.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is not None:
@@ -25,7 +25,7 @@ def keep_freed_memory() -> None:
 
 
 def free_bytes(device: torch.device) -> float:
-    """Return how much memory the process may still take; infinite where nobody knows."""
+    """Return the available memory in bytes (host, cgroup or GPU); ``inf`` if unknown."""
     if device.type == "cuda":
         free = float(torch.cuda.mem_get_info(device)[0])
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -1,4 +1,4 @@
-"""What notebooks get instead of a terminal and a browser window: bars and pages in the cell."""
+"""Progress bars and pages in the cells of notebooks."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ def is_notebook() -> bool:
 
 
 def default_progress() -> Progress:
-    """Return what functions report to unless told otherwise: a bar in a notebook, else nothing."""
+    """Return the default progress: a bar in a notebook, else nothing."""
     return Bar() if is_notebook() else Silent()
 
 
@@ -144,7 +144,7 @@ class Bar:
 
 
 def _display(output: dict[str, str], **options: Any) -> Any:
-    from IPython import display  # it is there: a kernel runs
+    from IPython import display  # installed: a kernel runs
 
     show: Any = display.display
     return show(output, raw=True, **options)

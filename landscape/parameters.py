@@ -1,6 +1,7 @@
-"""A point in the space of weights: named tensors, and what vectors can do."""
+"""Points in parameter space: named tensors, and their vector operations."""
 
 import hashlib
+import math
 from collections.abc import Mapping
 
 import torch
@@ -9,16 +10,29 @@ from torch import Tensor
 from landscape.errors import ParameterMismatchError
 
 Parameters = Mapping[str, Tensor]
-"""Named tensors. A direction is ``Parameters`` as well: one step along it."""
+"""Named tensors. A direction is ``Parameters`` as well: one unit step along it."""
+
+
+class Center(dict[str, Tensor]):
+    """The trained parameters, with the names of those that random directions leave unchanged.
+
+    Args:
+        parameters: Named tensors.
+        normalization: Names of the parameters of normalization layers and layer scales.
+    """
+
+    def __init__(self, parameters: Parameters, normalization: frozenset[str]) -> None:
+        super().__init__(parameters)
+        self.normalization = normalization
 
 
 def check_match(parameters: Parameters, reference: Parameters, what: str) -> None:
     """Check that two sets of parameters have the same names and shapes.
 
     Args:
-        parameters: What came.
-        reference: What is expected.
-        what: What ``parameters`` are, for the error's text.
+        parameters: The set to check.
+        reference: The expected names and shapes.
+        what: Name of ``parameters`` in the message.
 
     Raises:
         ParameterMismatchError: Names or shapes differ.
@@ -27,14 +41,19 @@ def check_match(parameters: Parameters, reference: Parameters, what: str) -> Non
     unexpected = [name for name in parameters if name not in reference]
     if missing or unexpected:
         raise ParameterMismatchError(
-            f"{what} has other parameters than the net: "
-            f"missing {_some(missing)}, unexpected {_some(unexpected)}"
+            f"{what} has other parameters than the network: "
+            f"missing {_some(missing)}, unexpected {_some(unexpected)}",
+            expected=sorted(reference),
+            got=sorted(parameters),
         )
     for name, tensor in reference.items():
         if parameters[name].shape != tensor.shape:
             raise ParameterMismatchError(
-                f"{what}: {name} has shape {tuple(parameters[name].shape)}, "
-                f"the net's has {tuple(tensor.shape)}"
+                f"{what}: {name} has shape {tuple(parameters[name].shape)}, expected "
+                f"{tuple(tensor.shape)}",
+                key=name,
+                expected=tuple(tensor.shape),
+                got=tuple(parameters[name].shape),
             )
 
 
@@ -45,21 +64,52 @@ def _some(names: list[str]) -> str:
 
 
 def filters(tensor: Tensor) -> Tensor:
-    """View a tensor as its filters, shape (filters, elements).
+    """Return a view of a tensor as its filters, shape (filters, elements).
 
     A filter is one index of the first dimension: an output channel of a convolution, a row
     of a linear layer.
+
+    Args:
+        tensor: Shape (filters, …).
     """
     return tensor.flatten(1)
 
 
 def inner_product(a: Parameters, b: Parameters) -> float:
-    """Return the inner product over all tensors, accumulated in float64."""
+    """Return the inner product over all tensors, accumulated in float64.
+
+    Args:
+        a: Named tensors.
+        b: Tensors of the same names and shapes.
+    """
     return sum(float(torch.sum(a[name].double() * b[name].double())) for name in a)
 
 
+def norm(parameters: Parameters) -> float:
+    """Return the Euclidean norm over all tensors.
+
+    Args:
+        parameters: Named tensors.
+    """
+    return math.sqrt(inner_product(parameters, parameters))
+
+
+def single(tensor: Tensor) -> Tensor:
+    """Return a tensor in float32 if it has half precision, else unchanged, detached.
+
+    Args:
+        tensor: Any tensor.
+    """
+    is_half = tensor.dtype in (torch.float16, torch.bfloat16)
+    return tensor.detach().float() if is_half else tensor.detach()
+
+
 def fingerprint(tensors: Parameters) -> str:
-    """Return the SHA-256 of names, shapes, types and values, in hexadecimal."""
+    """Return the SHA-256 of names, shapes, types and values, in hexadecimal.
+
+    Args:
+        tensors: Named tensors.
+    """
     digest = hashlib.sha256()
     for name, tensor in tensors.items():
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())

@@ -1,18 +1,28 @@
-"""The plane through the space of weights on which the loss is looked at."""
+"""The plane in parameter space on which the loss is sampled."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from landscape.brief import brief
-from landscape.directions import Normalization, normalize, random_direction
-from landscape.parameters import Parameters, check_match, inner_product
+from landscape.directions import Normalization, random_pair
+from landscape.facts import Facts
+from landscape.grid import Interval
+from landscape.overlays import Mark, Trajectory
+from landscape.parameters import (
+    Center,
+    Parameters,
+    check_match,
+    fingerprint,
+    inner_product,
+    norm,
+)
 
-# Beyond rounding: part of a squared length that is left at right angles.
+# Beyond rounding: fraction of a squared length that is orthogonal.
 _ON_A_LINE = 1e-10
 
 
@@ -25,7 +35,15 @@ class Plane:
     Attributes:
         center: θ*, the trained parameters.
         delta: δ, the direction of α.
-        eta: η, the direction of β.
+        eta: η, the direction of β; zero where the plane is a line.
+        origin: Facts that determine the plane, for the settings of a scan; without any, the
+            fingerprint of the directions is recorded.
+        stored: Whether a file of a scan must hold δ and η as arrays, since no recipe
+            reproduces them bit for bit.
+        alpha: Range along δ that shows what is marked, if something is.
+        beta: Range along η, likewise.
+        marks: Labeled checkpoints projected onto the plane.
+        trajectories: Sequences of checkpoints projected onto it.
 
     Raises:
         ParameterMismatchError: A direction's names or shapes are not the center's.
@@ -34,6 +52,13 @@ class Plane:
     center: Parameters
     delta: Parameters
     eta: Parameters
+    _: KW_ONLY
+    origin: Facts = field(default_factory=dict)
+    stored: bool = False
+    alpha: Interval | None = None
+    beta: Interval | None = None
+    marks: Sequence[Mark] = ()
+    trajectories: Sequence[Trajectory] = ()
 
     __repr__ = brief
 
@@ -42,74 +67,135 @@ class Plane:
         check_match(self.eta, self.center, "direction eta")
 
     @classmethod
-    def random(cls, center: Parameters, seed: int, how: Normalization = "filter") -> "Plane":
+    def random(
+        cls,
+        center: Parameters,
+        seed: int = 0,
+        normalization: Normalization = "filter",
+        *,
+        recipe: int | None = None,
+    ) -> "Plane":
         """Return the plane along two random directions that the seed determines.
 
+        Biases and normalization layers do not move. Which parameters belong to normalization
+        layers is known for the center of an :class:`~landscape.Objective`; in other
+        parameters, those with at most one dimension are taken for them.
+
+        Args:
+            center: The trained parameters, as ``objective.center``.
+            seed: Random seed of the directions.
+            normalization: Normalization of the directions: ``filter`` (Li et al. 2018),
+                ``layer``, ``weight`` or ``none``.
+            recipe: Recipe of the directions, a key of :data:`landscape.directions.RECIPES`;
+                by default the newest.
+
         Raises:
-            ValueError: The seed is negative, or no parameter has two or more dimensions,
-                so that both directions would be zero.
+            ValueError: The seed is negative, or no parameter has two or more dimensions, so
+                that both directions would be zero.
+
+        Example:
+            >>> import torch
+            >>> center = {"weight": torch.ones(3, 4), "bias": torch.zeros(3)}
+            >>> plane = Plane.random(center, seed=0)
+            >>> float(plane.delta["weight"][0].norm())  # the filter's own norm
+            2.0
         """
-        if not 0 <= seed < 2**63:
-            raise ValueError(f"seed must be 0 or more and below 2^63, not {seed}")
-        if not any(tensor.dim() > 1 for tensor in center.values()):
-            raise ValueError(
-                "no parameter has two or more dimensions, so random directions are zero "
-                "(biases and normalization layers are not perturbed): give directions"
-            )
-        delta, eta = (
-            normalize(random_direction(center, seed, axis), center, how) for axis in (0, 1)
-        )
-        return cls(center, delta, eta)
+        delta, eta, name = random_pair(center, seed, normalization, recipe)
+        origin: Facts = {"seed": seed, "normalize": normalization, "directions": name}
+        return cls(center, delta, eta, origin=origin)
 
     @classmethod
     def through(
         cls, center: Parameters, first: Parameters, second: Parameters | None = None
     ) -> "Plane":
-        """Return the plane through two or three points, with a true scale.
+        """Return the isometric plane through two or three points.
 
-        δ leads from the center to the first: that lies at (1, 0). η is at right angles to δ
-        and of the same length, so that distances on the plane are those between the weights
-        (Garipov et al. 2018, section 3); with no second point it is zero, and the plane a
-        line.
+        δ leads from the center to the first point, which lies at (1, 0). η is orthogonal to δ
+        and of the same length, so that distances in the plane are those between the parameters
+        (Garipov et al. 2018, section 3). With no second point η is zero, and the plane a line.
+
+        Args:
+            center: The point at (0, 0).
+            first: The point at (1, 0).
+            second: A third point.
 
         Raises:
             ParameterMismatchError: Names or shapes differ.
-            ValueError: Two of the points are the same, or the three are on one line.
+            ValueError: Two of the points are equal, or the three lie on one line.
         """
         check_match(first, center, "the first point")
         delta = {name: first[name] - tensor for name, tensor in center.items()}
         size = inner_product(delta, delta)
         if size == 0:
-            raise ValueError("the first point is the center: there is no direction to it")
+            raise ValueError(
+                "Cannot define a direction: the first two checkpoints have identical weights."
+            )
         if second is None:
-            return cls(center, delta, {name: torch.zeros_like(t) for name, t in center.items()})
+            zero = {name: torch.zeros_like(t) for name, t in center.items()}
+            return cls(center, delta, zero, stored=True)
         check_match(second, center, "the second point")
         to_second = {name: second[name] - tensor for name, tensor in center.items()}
         along = inner_product(to_second, delta) / size
         across = {name: tensor - along * delta[name] for name, tensor in to_second.items()}
         rest = inner_product(across, across)
         if rest <= _ON_A_LINE * inner_product(to_second, to_second):
-            raise ValueError("the points are the same, or on one line: they span no plane")
+            raise ValueError("the points are equal, or lie on one line: they span no plane")
         scale = math.sqrt(size / rest)
-        return cls(center, delta, {name: scale * tensor for name, tensor in across.items()})
+        eta = {name: scale * tensor for name, tensor in across.items()}
+        return cls(center, delta, eta, stored=True)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether η is zero."""
+        return not any(bool(tensor.any()) for tensor in self.eta.values())
+
+    @property
+    def settings(self) -> Facts:
+        """The facts that determine the plane, for the settings of a scan."""
+        if "seed" in self.origin:
+            return self.origin
+        pair = {
+            f"{axis}/{key}": tensor
+            for axis, direction in (("delta", self.delta), ("eta", self.eta))
+            for key, tensor in direction.items()
+        }
+        return {**self.origin, "directions": f"given, {fingerprint(pair)}"}
+
+    def with_directions(self, delta: Parameters, eta: Parameters) -> "Plane":
+        """Return the plane with other directions, which take the center's device and type.
+
+        Args:
+            delta: δ.
+            eta: η.
+        """
+        example = next(iter(self.center.values()))
+        here, there = ({name: t.to(example) for name, t in d.items()} for d in (delta, eta))
+        return replace(self, delta=here, eta=there)
 
     def at(self, alpha: float, beta: float) -> dict[str, Tensor]:
-        """Return θ* + alpha δ + beta η, computed from the center, of the center's types."""
+        """Return θ* + α δ + β η, of the center's types.
+
+        Args:
+            alpha: Coordinate along δ.
+            beta: Coordinate along η.
+        """
         return {
             name: center + alpha * self.delta[name] + beta * self.eta[name]
             for name, center in self.center.items()
         }
 
     def project(self, parameters: Parameters) -> tuple[float, float]:
-        """Return the coordinates (alpha, beta) of the plane's point nearest to ``parameters``.
+        """Return the coordinates (α, β) of the plane's point nearest to ``parameters``.
 
-        Nearest in the Euclidean norm over all parameters.
+        Nearest in the Euclidean norm over all parameters. Where η is zero the plane is a
+        line, and β is 0.
 
-        Where η is zero the plane is a line, and beta is 0.
+        Args:
+            parameters: Any point of parameter space.
 
         Raises:
             ParameterMismatchError: Names or shapes are not the center's.
-            ValueError: The directions are parallel or zero: coordinates are not unique.
+            ValueError: The directions are linearly dependent.
         """
         check_match(parameters, self.center, "the point to project")
         offset = {name: parameters[name] - center for name, center in self.center.items()}
@@ -118,40 +204,42 @@ class Plane:
         if gram[1, 1] == 0 < gram[0, 0]:
             return float(inner_product(self.delta, offset) / gram[0, 0]), 0.0
         if np.linalg.matrix_rank(gram, hermitian=True) < 2:
-            raise ValueError("the directions are parallel or zero: the plane is not a plane")
+            raise ValueError("directions are linearly dependent; coordinates are not unique")
         alpha, beta = np.linalg.solve(gram, [inner_product(a, offset) for a in basis])
         return float(alpha), float(beta)
 
     def distance(self, parameters: Parameters) -> float:
         """Return the Euclidean distance of ``parameters`` from the plane.
 
-        Zero where it is no more than the rounding of weights of their type.
+        Zero where it is no more than the rounding of their type.
+
+        Args:
+            parameters: Any point of parameter space.
 
         Raises:
             ParameterMismatchError: Names or shapes are not the center's.
-            ValueError: The directions are parallel or zero.
+            ValueError: The directions are linearly dependent.
         """
         nearest = self.at(*self.project(parameters))
-        apart = {name: parameters[name].double() - t.double() for name, t in nearest.items()}
-        distance = math.sqrt(inner_product(apart, apart))
+        distance = norm(
+            {name: parameters[name].double() - t.double() for name, t in nearest.items()}
+        )
         types = {tensor.dtype for tensor in nearest.values()}
         rounding = 4 * max(torch.finfo(dtype).eps for dtype in types)
-        return distance if distance > rounding * _length(parameters) else 0.0
+        return distance if distance > rounding * norm(parameters) else 0.0
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Plane":
-        """Return the same plane on another device or with another floating-point type."""
+        """Return the plane on another device or with another floating-point type.
+
+        Args:
+            device: The device.
+            dtype: The type.
+        """
 
         def move(tensors: Parameters) -> Mapping[str, Tensor]:
-            return {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
+            moved = {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
+            if isinstance(tensors, Center):
+                return Center(moved, tensors.normalization)
+            return moved
 
-        return Plane(move(self.center), move(self.delta), move(self.eta))
-
-
-def _length(parameters: Parameters) -> float:
-    return math.sqrt(inner_product(parameters, parameters))
-
-
-def still(center: Parameters) -> Plane:
-    """Return the plane whose directions are zero: the center alone."""
-    zero = {name: torch.zeros_like(tensor) for name, tensor in center.items()}
-    return Plane(center, zero, zero)
+        return replace(self, center=move(self.center), delta=move(self.delta), eta=move(self.eta))

@@ -24,7 +24,7 @@ COLOR_MAP = "plasma"
 """Of matplotlib and plotly, perceptually uniform; figures use it unless a style has another."""
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Of Okabe and Ito, told apart by the colorblind."""
+"""Colors of Okabe and Ito, distinguishable with color blindness."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Scale:
     of the loss: log axes of 3-D programs are unreliable.
 
     Attributes:
-        low: Lowest loss drawn as it is; lower ones (a loss of 0 on a log scale) stand here.
-        high: Highest loss drawn as it is; higher ones stand here.
+        low: Lower end of the scale; lower losses (0 on a log scale) are drawn here.
+        high: Upper end of the scale; higher losses are drawn here.
         log: Whether heights are logarithms to base 10.
         clipped: Whether some losses lie above ``high``.
         quantity: What is measured, for labels.
@@ -49,7 +49,7 @@ class Scale:
     quantity: str = "mean loss"
 
     @classmethod
-    def of(
+    def covering(
         cls, surfaces: Sequence[Surface], kind: ScaleKind = "auto", maximum: float | None = None
     ) -> "Scale":
         """Return the scale that holds all finite losses of all surfaces.
@@ -66,20 +66,21 @@ class Scale:
         Raises:
             LandscapeError: No surface has a finite loss, or for ``log`` no positive one, or
                 all lie above the maximum.
+            ValueError: ``kind`` is none of the three.
         """
         if kind not in SCALE_KINDS:
             raise ValueError(f"scale must be one of {', '.join(SCALE_KINDS)}, not {kind!r}")
         all_values = np.concatenate([s.losses[s.evaluated] for s in surfaces])
         values = all_values[np.isfinite(all_values)]
         if not values.size:
-            raise LandscapeError("there is nothing to draw: no point has a finite loss")
+            raise LandscapeError("nothing to draw: no point has a finite loss")
         # Paths and marks stand at their own losses, which may lie outside of the surface's.
         values = np.concatenate([values, *map(_own_losses, surfaces)])
         positive = values[values > 0]
         spans_decades = positive.size > 0 and positive.max() > _LOG_FROM_RATIO * positive.min()
         log = kind == "log" or (kind == "auto" and bool(values.min() >= 0) and bool(spans_decades))
         if log and not positive.size:
-            raise LandscapeError("a log scale needs positive losses, there are none")
+            raise LandscapeError("a log scale needs positive losses, found none")
         low = float(positive.min() if log else values.min())
         high = float(values.max())
         if maximum is None and not log:
@@ -153,9 +154,9 @@ class Scale:
 
 
 def _own_losses(surface: Surface) -> NDArray[np.float64]:
-    """Return the finite losses of the nets beside a surface."""
+    """Return the finite losses of off-plane checkpoints."""
     losses = [np.array([mark.loss for mark in surface.marks])]
-    losses += [each for path in surface.paths for each in (path.losses, path.plane_losses)]
+    losses += [each for path in surface.trajectories for each in (path.losses, path.plane_losses)]
     every: NDArray[np.float64] = np.concatenate(losses).astype(np.float64)
     return every[np.isfinite(every)]
 

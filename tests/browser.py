@@ -22,7 +22,7 @@ SLOW = 120_000  # ms; a frame of software WebGL takes a second or two
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """Give a browser; skip the test where there is none."""
+    """Yield a browser; skip the test if none is installed."""
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -78,7 +78,7 @@ class Tab:
         return self.page.evaluate(expression)
 
     def act(self, *steps: Any) -> None:
-        """Do something and wait until the page is drawn anew.
+        """Do something and wait until the page is redrawn.
 
         Args:
             steps: Functions without arguments.

@@ -24,6 +24,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+_SLOW_FIXTURES = {"run_process", "installed", "wheel"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start processes."""
+    for item in items:
+        if _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def _deterministic() -> None:
     torch.manual_seed(0)
@@ -32,7 +42,7 @@ def _deterministic() -> None:
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def device(request: pytest.FixtureRequest) -> str:
-    """Every device that there is."""
+    """Every available device."""
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     return str(request.param)
@@ -40,7 +50,7 @@ def device(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, for the tests of one file; where there is none they are skipped."""
+    """Chromium, for the tests of one file; skipped if none is installed."""
     with chromium() as found:
         yield found
 
@@ -91,7 +101,7 @@ def vectors() -> tuple[Tensor, Tensor]:
 @pytest.fixture
 def surface(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> Surface:
     """A complete surface of 3×2 points that is not square."""
-    from landscape.scanning import scan
+    from tests.scans import scan
 
     return scan(
         mlp, nn.functional.cross_entropy, vectors, points=(3, 2), beta=(-0.5, 0.25), name="mlp"
@@ -99,7 +109,38 @@ def surface(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> Surface:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
+    """Run the command line in this process, in an empty folder."""
+    from landscape import cli
+
+    def call(*arguments: str | Path, cwd: Path = tmp_path) -> "subprocess.CompletedProcess[str]":
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["landscape", *map(str, arguments)])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        terminate = signal.getsignal(signal.SIGTERM)
+        capfd.readouterr()
+        try:
+            # Warnings are errors in the tests; a user sees them.
+            with matplotlib.rc_context(), pytest.raises(SystemExit) as ended:
+                cli.main()
+        finally:
+            signal.signal(signal.SIGTERM, terminate)
+            torch.set_num_threads(1)
+        output = capfd.readouterr()
+        code = ended.value.code
+        return subprocess.CompletedProcess(
+            sys.argv, code if isinstance(code, int) else 0, output.out, output.err
+        )
+
+    yield call
+    for name in [name for name in sys.modules if name.startswith("landscape_user_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def run_process(tmp_path: Path) -> Run:
     """Run the command line in a process of its own, in an empty folder."""
 
     def call(

@@ -1,4 +1,4 @@
-"""Who is told of long work in the tests."""
+"""Progress reporters for tests."""
 
 from landscape.progress import Silent
 
@@ -26,8 +26,8 @@ class StopAt(Silent):
             raise KeyboardInterrupt
 
 
-class Told(Silent):
-    """Remembers what it was told."""
+class Recorder(Silent):
+    """Records all messages and updates."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

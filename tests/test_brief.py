@@ -16,11 +16,13 @@ from torch import Tensor, nn
 import landscape
 from landscape.brief import brief
 from landscape.checkpoints import Checkpoint
-from landscape.data import load
+from landscape.curvature_map import Curvature
+from landscape.datasets.dataset import load
 from landscape.grid import Grid
 from landscape.objective import Objective
+from landscape.overlays import Mark, Trajectory
 from landscape.plane import Plane
-from landscape.surface import Curvature, Mark, Surface, Trajectory
+from landscape.surface import Surface
 
 
 def dataclasses_of_the_package() -> Iterator[Any]:
@@ -40,7 +42,7 @@ def test_no_dataclass_prints_its_arrays() -> None:
             holders.append(each.__name__)
             # dataclasses wraps the representation that it makes.
             assert not hasattr(each.__repr__, "__wrapped__"), each
-    assert {"Surface", "Plane", "Objective", "Checkpoint", "Dataset"} <= set(holders)
+    assert {"Surface", "Plane", "Stage", "Checkpoint", "Dataset"} <= set(holders)
 
 
 @dataclass(repr=False)
@@ -59,7 +61,7 @@ class Things:
     __repr__ = brief
 
 
-def test_arrays_are_told_by_type_and_shape() -> None:
+def test_arrays_are_described_by_type_and_shape() -> None:
     things = Things(
         np.zeros((3, 2)),
         torch.zeros(4, dtype=torch.int64),
@@ -88,10 +90,10 @@ def nouns(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> list[Any]:
         grid,
         replace(Surface.empty(grid, {"x": "y" * 999}, {"name": "line"}), marks=(Mark("a", 0, 0),)),
         Plane.random(center, 0),
-        Objective.of(mlp, "mse", vectors[0], vectors[0][:, :3], device=torch.device("cpu")),
+        Objective(mlp, "mse", (vectors[0], vectors[0][:, :3]), device=torch.device("cpu")),
         Trajectory("path", steps, steps, steps, steps, steps, steps),
         Curvature.empty(grid),
-        Mark("bend", 0.5, 0.25),
+        Mark("control point", 0.5, 0.25),
         Checkpoint(center, history={"train_loss": list(range(1000))}),
         load("digits"),
     ]
@@ -105,7 +107,7 @@ def test_nouns_are_one_line(nouns: list[Any]) -> None:
         assert "\n" not in text
 
 
-def test_a_surface_tells_what_is_known(surface: Surface) -> None:
+def test_a_surface_is_described_by_what_is_known(surface: Surface) -> None:
     assert repr(surface) == "Surface('mlp', 3x2 points, alpha -1:1, beta -0.5:0.25)"
     partly = replace(surface, evaluated=surface.evaluated & (surface.grid.alphas > 0)[:, None])
     assert "2 of 6 points done" in repr(partly)

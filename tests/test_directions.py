@@ -5,7 +5,7 @@ from torch import nn
 
 from landscape.directions import Normalization, filter_normalize, normalize, random_direction
 from landscape.errors import ParameterMismatchError
-from landscape.models import Net
+from landscape.models import Architecture
 from landscape.parameters import Parameters
 from tests import oracles
 
@@ -102,8 +102,8 @@ def test_precision_only_rounds_the_direction() -> None:
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 def test_matched_nets_get_the_same_raw_directions(shortcut: str) -> None:
     """Also where the residual net has more tensors, as the paper's own pair does."""
-    plain = parameters(Net("plain8").build())
-    residual = parameters(Net("resnet8", shortcut=shortcut).build())  # type: ignore[arg-type]
+    plain = parameters(Architecture("plain8").build())
+    residual = parameters(Architecture("resnet8", shortcut=shortcut).build())
     a, b = random_direction(plain, 0, 0), random_direction(residual, 0, 0)
     assert len(b) >= len(a)
     for name, tensor in a.items():

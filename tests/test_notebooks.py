@@ -14,6 +14,8 @@ from nbclient import NotebookClient
 from tests.browser import Tab, chromium
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = ROOT / "docs" / "notebooks"
 # Nothing with which a browser could be opened, as on a remote machine.
 REMOTE = {
@@ -94,7 +96,7 @@ def test_figures_appear_once_and_the_users_own_as_well(tmp_path: Path) -> None:
     )
     figure = ["image/png"]
     assert kinds(cells['plt.ylabel("mean cross-entropy");']) == figure
-    check_bar(cells["surface = landscape.scan(net, data=(x, y), points=25)"], 625)
+    check_bar(cells["surface = landscape.scan(objective, grid=25)"], 625)
     assert kinds(cells["surface.plot()"]) == figure
     assert kinds(cells['surface.plot(kind="contour", ax=right)']) == figure
     assert kinds(cells['plt.xlabel("α");']) == figure
@@ -116,7 +118,7 @@ def test_figures_appear_once_and_the_users_own_as_well(tmp_path: Path) -> None:
     )
 
 
-def test_lines_are_drawn_and_told_in_one_line(tmp_path: Path) -> None:
+def test_lines_are_drawn_and_reported_in_one_line(tmp_path: Path) -> None:
     cells = executed("lines", tmp_path)
     scans = [outputs for source, outputs in cells.items() if source.startswith("line = ")]
     check_bar(scans[0], 101, bars=3)
@@ -124,7 +126,7 @@ def test_lines_are_drawn_and_told_in_one_line(tmp_path: Path) -> None:
     printed = cells["print([line, line.grid])"][0]["text"]
     assert re.fullmatch(r"\[Surface\('line', .*\), Grid\(101x1 points, .*\)\]\n", printed)
     assert len(printed) < 200
-    pair = cells["figures.plot([line, other])"]  # the scan of the other has a bar
+    pair = cells["landscape.plot(line, other)"]  # the scan of the other has a bar
     assert kinds(pair) == ["text/html", "image/png"]
     assert "3 seeds" in html(cells['landscape.load("line.h5")'])
 
@@ -132,7 +134,7 @@ def test_lines_are_drawn_and_told_in_one_line(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_the_page_is_in_the_cell(tmp_path: Path) -> None:
     cells = executed("page", tmp_path)
-    one, both = cells["late.view()"], cells["interactive.view([early, late])"]
+    one, both = cells["late.view()"], cells["landscape.view(early, late)"]
     for outputs in (one, both):
         text = html(outputs)
         assert text.count("<iframe") == text.count("srcdoc=") == 1

@@ -21,7 +21,7 @@ def test_inner_product_runs_over_all_tensors_in_float64() -> None:
     ("other", "text"),
     [
         ({"b": torch.zeros(2)}, "missing a, unexpected b"),
-        ({"a": torch.zeros(3)}, r"a has shape \(3,\), the net's has \(2,\)"),
+        ({"a": torch.zeros(3)}, r"a has shape \(3,\), expected \(2,\)"),
     ],
 )
 def test_mismatch_is_named(other: dict[str, torch.Tensor], text: str) -> None:
@@ -29,7 +29,7 @@ def test_mismatch_is_named(other: dict[str, torch.Tensor], text: str) -> None:
         check_match(other, {"a": torch.zeros(2)}, "it")
 
 
-def test_fingerprint_tells_every_difference() -> None:
+def test_fingerprint_changes_with_every_difference() -> None:
     base = {"a": torch.zeros(2, 3), "n": torch.tensor(1)}
     others = [
         {"b": base["a"], "n": base["n"]},

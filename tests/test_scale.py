@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from landscape.errors import LandscapeError
 from landscape.grid import Grid
+from landscape.overlays import Mark, Trajectory
 from landscape.scale import Scale
-from landscape.surface import Mark, Surface, Trajectory
+from landscape.surface import Surface
 
 
 def of(*losses: float) -> Surface:
@@ -19,51 +20,51 @@ def of(*losses: float) -> Surface:
 
 
 def test_all_surfaces_share_one_scale() -> None:
-    scale = Scale.of([of(1, 2), of(3, 5)])
+    scale = Scale.covering([of(1, 2), of(3, 5)])
     assert (scale.low, scale.high, scale.log) == (1, 5, False)
 
 
 def test_wide_ranges_are_logarithmic_and_others_on_request() -> None:
-    assert Scale.of([of(0.01, 2)]).log
-    assert not Scale.of([of(0.01, 2)], "linear").log
-    assert Scale.of([of(1, 2)], "log").log
-    assert not Scale.of([of(-1, 1000)]).log
+    assert Scale.covering([of(0.01, 2)]).log
+    assert not Scale.covering([of(0.01, 2)], "linear").log
+    assert Scale.covering([of(1, 2)], "log").log
+    assert not Scale.covering([of(-1, 1000)]).log
 
 
 def test_what_is_not_finite_or_not_evaluated_does_not_count() -> None:
     surface = of(1, np.inf, np.nan, 2, 1e9)
     surface.evaluated[4] = False
-    scale = Scale.of([surface])
+    scale = Scale.covering([surface])
     assert (scale.low, scale.high) == (1, 2)
     heights = scale.heights(surface.losses[:, 0])
     np.testing.assert_array_equal(heights, [1, np.nan, np.nan, 2, 2])
 
 
 def test_a_zero_loss_stands_at_the_lowest_height_of_a_log_scale() -> None:
-    scale = Scale.of([of(0, 0.01, 10)])
+    scale = Scale.covering([of(0, 0.01, 10)])
     np.testing.assert_allclose(scale.heights(np.array([0, 0.01, 10])), [-2, -2, 1])
 
 
-def test_a_maximum_clips_and_is_told() -> None:
-    scale = Scale.of([of(1, 50)], maximum=5)
+def test_a_maximum_clips_and_is_reported() -> None:
+    scale = Scale.covering([of(1, 50)], maximum=5)
     assert scale.clipped
     assert scale.heights(np.array([50.0])).tolist() == [5]
-    assert not Scale.of([of(1, 50)], maximum=60).clipped
+    assert not Scale.covering([of(1, 50)], maximum=60).clipped
     with pytest.raises(LandscapeError, match="above the lowest loss 1"):
-        Scale.of([of(1, 50)], maximum=0.5)
+        Scale.covering([of(1, 50)], maximum=0.5)
 
 
 def test_nothing_to_draw_is_said() -> None:
     for surface in (of(np.nan, np.inf), Surface.empty(Grid.regular(2), {}, {})):
         with pytest.raises(LandscapeError, match="no point has a finite loss"):
-            Scale.of([surface])
+            Scale.covering([surface])
     with pytest.raises(LandscapeError, match="needs positive losses"):
-        Scale.of([of(-1, 0)], "log")
+        Scale.covering([of(-1, 0)], "log")
 
 
 @pytest.mark.parametrize("kind", ["linear", "log"])
 def test_a_flat_surface_has_a_scale(kind: str) -> None:
-    scale = Scale.of([of(2, 2)], kind)  # type: ignore[arg-type]
+    scale = Scale.covering([of(2, 2)], kind)  # type: ignore[arg-type]
     assert scale.low < 2 < scale.high
     assert len(scale.levels()) > 2
 
@@ -110,18 +111,18 @@ def test_labels(loss: float, text: str) -> None:
 
 def test_a_linear_scale_is_clipped_where_few_high_points_would_flatten_the_rest() -> None:
     low, peaked = of(*np.linspace(1, 9, 100)), of(*np.linspace(1, 9, 95), *np.full(5, 1000.0))
-    scale = Scale.of([low, peaked], "linear")
+    scale = Scale.covering([low, peaked], "linear")
     assert scale.clipped
     assert scale.high == np.linspace(1, 9, 95)[89]
-    assert not Scale.of([low, peaked], "linear", np.inf).clipped
-    assert not Scale.of([low, peaked], "log").clipped
-    assert not Scale.of([low, of(*np.linspace(-1, 30, 100))], "linear").clipped
+    assert not Scale.covering([low, peaked], "linear", np.inf).clipped
+    assert not Scale.covering([low, peaked], "log").clipped
+    assert not Scale.covering([low, of(*np.linspace(-1, 30, 100))], "linear").clipped
 
 
 def test_a_surface_that_is_high_all_over_is_not_erased() -> None:
     trained = of(*np.linspace(0, 3, 100))
     for untrained in (of(*np.linspace(2e5, 3e5, 100)), of(*np.full(96, 10.0), *np.full(4, 1000.0))):
-        scale = Scale.of([trained, untrained], "linear")
+        scale = Scale.covering([trained, untrained], "linear")
         heights = scale.heights(untrained.losses[:, 0])
         assert np.ptp(heights) >= 0.25 * (scale.high - scale.low)
 
@@ -135,8 +136,8 @@ def test_automatic_clipping_flattens_no_surface(
 ) -> None:
     rng = np.random.default_rng(seed)
     surfaces = [of(*(10**place * np.exp(rng.normal(0, width, 50)))) for place, width in kinds]
-    scale = Scale.of(surfaces, "linear")
-    whole = Scale.of(surfaces, "linear", np.inf)
+    scale = Scale.covering(surfaces, "linear")
+    whole = Scale.covering(surfaces, "linear", np.inf)
     if scale.clipped:
         assert whole.high - whole.low > 4 * (scale.high - scale.low)
     for surface in surfaces:
@@ -146,9 +147,9 @@ def test_automatic_clipping_flattens_no_surface(
         assert shown >= min(0.25, np.ptp(losses) / (whole.high - whole.low)) - 1e-9
 
 
-def test_nets_beside_the_surface_are_on_its_scale_too() -> None:
+def test_nets_off_the_surface_are_on_its_scale_too() -> None:
     steps = np.arange(2.0)
     path = Trajectory("p", steps, steps, steps, steps, np.array([0.5, np.nan]), steps + 7)
-    beside = replace(of(1, 2, 3), marks=(Mark("m", 0, 0, 1, 0.25),), paths=(path,))
-    assert (Scale.of([beside]).low, Scale.of([beside]).high) == (0.25, 8)
-    assert not Scale.of([beside]).clipped
+    off_plane = replace(of(1, 2, 3), marks=(Mark("m", 0, 0, 1, 0.25),), trajectories=(path,))
+    assert (Scale.covering([off_plane]).low, Scale.covering([off_plane]).high) == (0.25, 8)
+    assert not Scale.covering([off_plane]).clipped

@@ -5,7 +5,8 @@ import pytest
 
 from landscape.errors import LandscapeError
 from landscape.grid import Grid
-from landscape.surface import Mark, Surface
+from landscape.overlays import Mark
+from landscape.surface import Surface
 
 
 def test_shapes_must_be_the_grids(surface: Surface) -> None:
@@ -38,10 +39,10 @@ def test_values_at_the_center_are_that_points() -> None:
 def test_gaps_of_a_line_are_straight() -> None:
     surface = Surface.empty(Grid.regular((5, 1)), {}, {})
     with pytest.raises(LandscapeError, match="no point is evaluated"):
-        surface.filled()
+        surface.interpolated()
     surface.losses[0], surface.losses[3] = 1.0, 4.0
     surface.evaluated[[0, 3]] = True
-    np.testing.assert_allclose(surface.filled()[:, 0], [1, 2, 3, 4, 4])
+    np.testing.assert_allclose(surface.interpolated()[:, 0], [1, 2, 3, 4, 4])
     assert np.isnan(surface.losses[1])
 
 
@@ -54,7 +55,7 @@ def test_a_plane_is_filled_exactly_and_never_rugged(done: float) -> None:
     surface.losses.flat[order] = losses.flat[order]
     surface.evaluated.flat[order] = True
     surface.evaluated[5, 5], surface.losses[5, 5] = True, np.inf
-    filled = surface.filled()
+    filled = surface.interpolated()
     assert filled[5, 5] == np.inf
     losses[5, 5] = np.inf
     # The corners come first, so that all is between known points.
@@ -65,17 +66,17 @@ def test_steep_surfaces_are_filled_by_ratios() -> None:
     surface = Surface.empty(Grid.regular(3), {}, {})
     surface.losses[0], surface.losses[2] = 1.0, 1e4
     surface.evaluated[[0, 2]] = True
-    np.testing.assert_allclose(surface.filled()[1], 100)
+    np.testing.assert_allclose(surface.interpolated()[1], 100)
 
 
-def test_few_points_fill_all_there_is() -> None:
+def test_few_points_fill_the_whole_grid() -> None:
     surface = Surface.empty(Grid.regular(4), {}, {})
     surface.losses[1, 1] = 7.0
     surface.evaluated[1, 1] = True
-    np.testing.assert_allclose(surface.filled(), 7)
+    np.testing.assert_allclose(surface.interpolated(), 7)
     surface.losses[2, 2], surface.evaluated[2, 2] = np.nan, True
-    assert np.isnan(surface.filled()[2, 2])
-    assert np.isfinite(surface.filled()).sum() == 15
+    assert np.isnan(surface.interpolated()[2, 2])
+    assert np.isfinite(surface.interpolated()).sum() == 15
 
 
 def test_the_median_of_seeds_knows_what_has_diverged(surface: Surface) -> None:
@@ -92,7 +93,7 @@ def test_filling_keeps_what_is_evaluated_also_if_it_is_infinite() -> None:
     surface = Surface.empty(Grid.regular(2), {}, {})
     surface.losses[:] = [[np.inf, 1.0], [np.nan, 2.0]]
     surface.evaluated[:] = True
-    np.testing.assert_array_equal(surface.filled(), surface.losses)
+    np.testing.assert_array_equal(surface.interpolated(), surface.losses)
 
 
 def test_losses_between_the_points_are_linear_along_both_axes() -> None:

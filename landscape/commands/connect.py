@@ -1,27 +1,30 @@
 """``landscape connect``."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
 
-from landscape import progress
-from landscape.commands.aims import Scene, curved
+from landscape import planes, progress
+from landscape.checks import has_batchnorm
+from landscape.commands.input_options import INPUT_OPTIONS, input_options
+from landscape.commands.inputs import Inputs
 from landscape.commands.options import PATH, device_option, usage_errors
-from landscape.commands.source import SOURCE_OPTIONS, Source, source_options
 from landscape.commands.verb import Verb
-from landscape.connecting import connect
-from landscape.evaluate import PRECISIONS, check_precision
-from landscape.objective import has_batchnorm
-from landscape.scanning import Statistics, scan
-from landscape.training import OPTIMIZERS, Recipe
+from landscape.compute import Compute
+from landscape.evaluation import PRECISIONS
+from landscape.hdf5 import SurfaceFile
+from landscape.progress import Progress
+from landscape.scanning import scan
+from landscape.surface import Surface
+from landscape.threads import use_free_cores
+from landscape.training import OPTIMIZERS, Recipe, connect
 
 _GROUPS = {
-    "Network and data": SOURCE_OPTIONS,
-    "Recipe": (
+    "Network and data": INPUT_OPTIONS,
+    "Training of the control point": (
         "epochs",
         "optimizer",
         "learning_rate",
@@ -49,19 +52,44 @@ _ESSENTIAL = (
 @click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("first_path", metavar="FIRST", type=PATH)
 @click.argument("second_path", metavar="SECOND", type=PATH)
-@source_options
-@click.option("--epochs", type=click.IntRange(1), default=30, show_default=True)
-@click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="sgd", show_default=True)
-@click.option("--lr", "learning_rate", type=float, default=0.01, show_default=True)
-@click.option("--batch", "images_per_batch", type=click.IntRange(1), default=128, show_default=True)
-@click.option("--weight-decay", type=float, default=0.0, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@input_options
+@click.option(
+    "--epochs", type=click.IntRange(1), default=30, show_default=True, help="Passes over the data."
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(OPTIMIZERS),
+    default="sgd",
+    show_default=True,
+    help="sgd has Nesterov momentum 0.9.",
+)
+@click.option(
+    "--lr", "learning_rate", type=float, default=0.01, show_default=True, help="Peak learning rate."
+)
+@click.option(
+    "--images-per-batch",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    help="Images per step.",
+)
+@click.option(
+    "--weight-decay", type=float, default=0.0, show_default=True, help="Applied to all parameters."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed of the data order.",
+)
 @click.option(
     "--points",
     type=click.IntRange(2, 1001),
     default=31,
     show_default=True,
-    help="Of the plane per axis, and along the curve and the straight line.",
+    help="Grid points per axis of the plane; also the number of samples along the curve and the "
+    "line.",
 )
 @click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True)
 @device_option
@@ -70,13 +98,13 @@ _ESSENTIAL = (
     type=PATH,
     default="connection",
     show_default=True,
-    help="Folder of the bend (bend.pt) and of the plane (connection.h5).",
+    help="Folder of the control point (control-point.pt) and of the plane (connection.h5).",
 )
-@click.option("--overwrite", is_flag=True, help="Start anew where they are there.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files instead of resuming.")
 def command(
     first_path: Path,
     second_path: Path,
-    source: Source,
+    inputs: Inputs,
     epochs: int,
     optimizer: Any,
     learning_rate: float,
@@ -89,25 +117,24 @@ def command(
     out: Path,
     overwrite: bool,
 ) -> None:
-    """Train a curve of low loss between two nets, and scan the plane that holds it.
+    """Find a low-loss curve between two trained networks (mode connectivity).
 
-    The curve is a quadratic Bezier curve whose bend is trained (Garipov et al. 2018). Its
-    losses and those of the straight line are stored with the plane: `landscape plot --kind
-    path` draws both. Nets with BatchNorm get the statistics of the data at every point.
+    The control point of a quadratic Bézier curve is trained (Garipov et al. 2018), and the plane
+    of the curve is scanned. The losses along the curve and along the straight line are stored
+    in connection.h5; `landscape plot --kind path` draws both. BatchNorm statistics are recomputed
+    from the data at every point.
 
     \b
     Example:
       landscape connect runs/a/last.pt runs/b/last.pt --out ab
       landscape plot ab/connection.h5 --kind path
     """
+    use_free_cores()
     report = progress.for_terminal()
-    first, second = source.nets([first_path, second_path])
-    examples = source.data(first, report)
-    source.check(second, examples)
-    ends = first.parameters, second.parameters
-    batchnorm: Statistics = "re-estimate" if has_batchnorm(first.model) else "keep"
+    first, second = inputs.nets([first_path, second_path])
+    examples = inputs.data(first, report)
+    inputs.check(second, examples)
     with usage_errors():
-        check_precision(precision, device, re_estimates=batchnorm == "re-estimate")
         recipe = Recipe(
             epochs=epochs,
             images_per_batch=images_per_batch,
@@ -117,48 +144,35 @@ def command(
             weight_decay=weight_decay,
             seed=seed,
         )
-        bend = connect(
-            first.model,
-            source.loss,
-            (examples.x, examples.y),
-            *ends,
+        objective = inputs.objective(
+            first,
+            examples,
+            device=device,
+            batchnorm="recomputed" if has_batchnorm(first.model) else "frozen",
+        ).described(name=f"{first.title} to {second.title}")
+        compute = Compute(precision)
+        compute.precision_for(objective)  # before long work
+        control = connect(
+            objective,
+            second.path,
             recipe,
-            path=out / "bend.pt",
+            file=out / "control-point.pt",
             like=first.checkpoint,
-            device=device,
             overwrite=overwrite,
             progress=report,
         )
-        bend = {name: tensor.cpu() for name, tensor in bend.items()}
         target = out / "connection.h5"
-        begun = None if overwrite else target
-        scene = Scene(first, examples, source, batchnorm, device, report, begun)
-        aim = curved(first, second, bend, points, scene)
-        surface = scan(
-            first.model,
-            source.loss,
-            (examples.x, examples.y),
-            points=points,
-            alpha=aim.alpha or (-1.0, 1.0),
-            beta=aim.beta,
-            directions=aim.directions,
-            batchnorm=batchnorm,
-            device=device,
-            precision=precision,
-            path=target,
-            overwrite=overwrite,
-            store_directions=aim.is_computed,
-            marks=aim.marks,
-            paths=aim.paths,
-            name=f"{first.title} to {second.title}",
-            settings={**examples.facts, **aim.facts},
-            provenance={
-                "command": shlex.join(["landscape", *sys.argv[1:]]),
-                **first.facts,
-                **examples.provenance,
-            },
-            progress=report,
+        names = [first.title, second.title]
+        spec = planes.bezier_spec(
+            objective, second.path, control, samples=points, names=names, progress=report
         )
+        with SurfaceFile(target, overwrite=overwrite) as file:
+            plane = spec.resolve(objective, file)
+            surface = scan(objective, plane, points, file=file, compute=compute, progress=report)
+    _report(surface, target, report)
+
+
+def _report(surface: Surface, target: Path, report: Progress) -> None:
     report.note(f"{surface.name}: the plane has {surface.grid}")
     click.echo(target)
     command_line = shlex.join(["landscape", "plot", str(target), "--kind", "path"])

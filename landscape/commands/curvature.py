@@ -9,18 +9,19 @@ import torch
 
 from landscape import figures, progress
 from landscape.atomic import check_writable
-from landscape.commands.options import PART, PATH, device_option, usage_errors
-from landscape.commands.source import SOURCE_OPTIONS, Source, source_options
+from landscape.commands.input_options import INPUT_OPTIONS, input_options
+from landscape.commands.inputs import Inputs
+from landscape.commands.options import FRACTION, PATH, device_option, usage_errors
 from landscape.commands.verb import Verb
-from landscape.curvature import Hessian
-from landscape.objective import Objective
+from landscape.curvature.hessian import Hessian
+from landscape.threads import use_free_cores
 
 _GROUPS = {
-    "Network and data": SOURCE_OPTIONS,
+    "Network and data": INPUT_OPTIONS,
     "Spectrum": ("top", "bottom", "groups", "samples", "density", "seed"),
     "Precision and speed": (
         "tolerance",
-        "most_products",
+        "max_hvps",
         "precision",
         "device",
         "images_per_batch",
@@ -43,56 +44,79 @@ _ESSENTIAL = (
 
 @click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("checkpoint", metavar="CHECKPOINT", type=PATH)
-@source_options
-@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Highest.")
-@click.option("--bottom", type=click.IntRange(1), default=1, show_default=True, help="Lowest.")
+@input_options
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Number of largest eigenvalues.",
+)
+@click.option(
+    "--bottom",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of smallest eigenvalues.",
+)
 @click.option(
     "--group",
     "groups",
     multiple=True,
     metavar="NAME",
-    help="The block of the parameters whose names begin like that, as layer1.; may be repeated.",
+    help="Restrict the Hessian to the block of parameters whose name starts with NAME, e.g. "
+    "`layer1.` (repeatable).",
 )
 @click.option(
     "--tolerance",
-    type=PART,
+    type=FRACTION,
     default=1e-3,
     show_default=True,
     help="Relative accuracy of the eigenvalues.",
 )
 @click.option(
-    "--most-products",
+    "--max-hvps",
     type=click.IntRange(20),
     default=1000,
     show_default=True,
-    help="Give up after about so many products with the Hessian at each end.",
+    help="Maximum number of Hessian-vector products per end of the spectrum (approximate).",
 )
 @click.option(
     "--samples",
     type=click.IntRange(2),
     default=30,
     show_default=True,
-    help="Random vectors of the trace.",
+    help="Number of Hutchinson probe vectors for the trace.",
 )
 @click.option("--density", type=PATH, help="Draw the spectral density to FILE.png, .pdf or .svg.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Random seed of start and probe vectors.",
+)
 @click.option(
     "--precision",
     type=click.Choice(["float32", "float64"]),
     default="float32",
     show_default=True,
 )
-@click.option("--images-per-batch", type=click.IntRange(1), help="Changes rounding only.")
+@click.option(
+    "--images-per-batch",
+    type=click.IntRange(1),
+    help="Images in one forward pass; affects memory, speed and rounding.",
+)
 @device_option
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
     checkpoint: Path,
-    source: Source,
+    inputs: Inputs,
     top: int,
     bottom: int,
     groups: tuple[str, ...],
     tolerance: float,
-    most_products: int,
+    max_hvps: int,
     samples: int,
     density: Path | None,
     seed: int,
@@ -101,7 +125,7 @@ def command(
     device: torch.device,
     as_json: bool,
 ) -> None:
-    """Eigenvalues, trace and spectral density of the Hessian of the mean loss at a net.
+    """Compute eigenvalues, trace and spectral density of the Hessian of the mean loss.
 
     \b
     Example:
@@ -112,16 +136,15 @@ def command(
         raise click.UsageError(f"--density must end in .{', .'.join(figures.FORMATS)}")
     if density is not None:
         check_writable(density)
+    use_free_cores()
     report = progress.Silent() if as_json else progress.for_terminal()
-    net = source.net(checkpoint)
-    examples = source.data(net, report)
+    net = inputs.net(checkpoint)
+    examples = inputs.data(net, report)
     with usage_errors():
         hessian = Hessian(
-            Objective.of(
-                net.model,
-                source.loss,
-                examples.x,
-                examples.y,
+            inputs.objective(
+                net,
+                examples,
                 device=device,
                 dtype=torch.float64 if precision == "float64" else torch.float32,
                 images_per_batch=images_per_batch,
@@ -135,7 +158,7 @@ def command(
                 num,
                 end,  # type: ignore[arg-type]
                 tolerance=tolerance,
-                most_products=most_products,
+                max_hvps=max_hvps,
                 seed=seed,
             )
             facts[f"{end} eigenvalues"] = pairs.values.tolist()
@@ -159,7 +182,7 @@ def command(
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "NO: take --most-products or --tolerance higher"
+        return "yes" if value else "NO: raise --max-hvps or --tolerance"
     if isinstance(value, list):
         return ", ".join(f"{each:.6g}" for each in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

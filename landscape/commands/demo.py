@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from landscape import interactive, store
+from landscape import hdf5, page
 from landscape.commands.options import PATH
 
 _NEXT = """\
@@ -23,7 +23,7 @@ The two networks of Li et al. (2018), without and with skip connections. Your ow
     "open_browser",
     default=True,
     show_default=True,
-    help="Open the page in the browser if there is a display.",
+    help="Open the page in the browser, on a machine with a display.",
 )
 def command(html: Path | None, open_browser: bool) -> None:
     """Show the loss surfaces of a plain and a residual network, without training anything.
@@ -39,6 +39,6 @@ def command(html: Path | None, open_browser: bool) -> None:
     surfaces = []
     for name in ("plain56", "resnet56"):
         with resources.as_file(resources.files("landscape") / "demo" / f"{name}.h5") as path:
-            surfaces.append(store.load(path))
-    click.echo(interactive.view(surfaces, html, open_browser=open_browser))
+            surfaces.append(hdf5.load(path))
+    click.echo(page.view(*surfaces, html=html, open_browser=open_browser))
     click.echo(_NEXT, err=True)

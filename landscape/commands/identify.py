@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from landscape.checkpoints import Checkpoint
-from landscape.models import Net
+from landscape.models import Architecture
 
 # Images of the comparison: enough for a standard error of 3 %, fewer for wide nets, whose
 # forward pass costs the square of the width.
@@ -25,17 +25,18 @@ class Fit:
         accuracy: Fraction of right labels, 0 to 1.
     """
 
-    net: Net
+    net: Architecture
     accuracy: float
 
     @property
     def options(self) -> str:
         """The options of the command line that name the net."""
-        shortcut = f" --shortcut {self.net.shortcut}" if self.net.is_residual else ""
-        return f"--net {self.net.name}{shortcut}"
+        shortcut = self.net.options["shortcut"]
+        option = f" --shortcut {shortcut}" if str(self.net) != self.net.name else ""
+        return f"--net {self.net.name}{option}"
 
 
-def better_fit(net: Net, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> Fit | None:
+def better_fit(net: Architecture, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> Fit | None:
     """Return the net that the weights belong to, if it is clearly not ``net``.
 
     All nets whose parameters have the names and shapes of those of ``net`` are evaluated on
@@ -51,7 +52,7 @@ def better_fit(net: Net, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> Fit | 
     Returns:
         None also where the data are not labeled images of the net's channels and classes.
     """
-    _, _, width = net.parse()
+    width = net.fields.get("width", 1)
     num = min(len(x), max(_FEWEST, _MOST // width**2))
     margin = _SIGMAS * math.sqrt(0.5 / max(1, num))
     if margin >= 1 or not _takes(net, x, y):
@@ -66,19 +67,19 @@ def better_fit(net: Net, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> Fit | 
     return best if best.accuracy > assumed + margin else None
 
 
-def _takes(net: Net, x: Tensor, y: Tensor) -> bool:
+def _takes(net: Architecture, x: Tensor, y: Tensor) -> bool:
     are_images = x.dim() == 4 and x.shape[1] == net.in_channels and x.numel() > 0
     are_labels = y.dim() == 1 and not y.is_floating_point()
     return are_images and are_labels and 0 <= int(y.min()) <= int(y.max()) < net.num_classes
 
 
-def _accuracy(net: Net, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> float:
+def _accuracy(net: Architecture, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> float:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         model = net.build()
         checkpoint.load_into(model, net.name)
         model.eval()
-        hits = [
+        correct = [
             model(inputs).argmax(1) == labels
             for inputs, labels in zip(*(torch.split(t, _PER_BATCH) for t in (x, y)), strict=True)
         ]
-    return float(torch.cat(hits).double().mean())
+    return float(torch.cat(correct).double().mean())

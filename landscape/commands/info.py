@@ -8,22 +8,19 @@ from typing import Any
 import click
 import numpy as np
 
-from landscape import checkpoints, store
-from landscape.checkpoints import Checkpoint
-from landscape.checks import warnings
+from landscape import hdf5
 from landscape.commands.options import PATH
+from landscape.diagnostics import warnings
 from landscape.filetypes import is_hdf5
 from landscape.progress import duration
 from landscape.surface import Surface
 
-_LOOSE = 2  # a curvature's state
-
 
 @click.command()
 @click.argument("path", metavar="FILE", type=PATH)
-@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(path: Path, as_json: bool) -> None:
-    """Say what a checkpoint or a surface holds.
+    """Show the contents of a checkpoint or surface file.
 
     \b
     Example:
@@ -31,7 +28,7 @@ def command(path: Path, as_json: bool) -> None:
       landscape info runs/resnet56/last.pt --json
     """
     is_surface = path.suffix == ".h5" or is_hdf5(path)
-    facts = facts_of(store.load(path)) if is_surface else _checkpoint(checkpoints.load(path))
+    facts = facts_of(hdf5.load(path)) if is_surface else _checkpoint(path)
     if as_json:
         click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
         return
@@ -45,7 +42,7 @@ def command(path: Path, as_json: bool) -> None:
 
 
 def facts_of(surface: Surface) -> dict[str, Any]:
-    """Return what there is to say of a surface, by its name."""
+    """Return the contents of a surface, by name."""
     middle = surface.median
     losses = middle.losses[middle.evaluated]
     finite = losses[np.isfinite(losses)]
@@ -56,15 +53,15 @@ def facts_of(surface: Surface) -> dict[str, Any]:
         "evaluated": f"{surface.evaluated.sum()} of {surface.grid.size} points",
         "loss at the center": middle.center_loss,
         "accuracy at the center": middle.center_accuracy,
-        "images at the center": max(each.center_images or 0 for each in surface.all) or None,
+        "images at the center": max(each.center_images or 0 for each in surface.seeds) or None,
         "lowest loss": float(finite.min()) if finite.size else None,
         "median loss": float(np.median(finite)) if finite.size else None,
         "highest loss": float(finite.max()) if finite.size else None,
         "points not finite": int(losses.size - finite.size),
         **({"images per point": each} if (each := surface.images_per_point) else {}),
-        "time": duration(sum(each.seconds for each in surface.all)),
+        "time": duration(sum(each.seconds for each in surface.seeds)),
         "warnings": [str(finding) for finding in warnings(surface)],
-        **_beside(surface),
+        **_additional(surface),
         **surface.settings,
         **{key: value for key, value in surface.provenance.items() if key != "name"},
     }
@@ -75,30 +72,36 @@ def as_one_line(facts: dict[str, Any]) -> str:
     return json.dumps(_plain(facts), ensure_ascii=False, allow_nan=False)
 
 
-def _beside(surface: Surface) -> dict[str, Any]:
-    """Return what there is beside the losses, where there is something."""
+def _additional(surface: Surface) -> dict[str, Any]:
+    """Return the contents in addition to the losses."""
     facts: dict[str, Any] = {}
     if surface.repeats:
-        facts["seeds"] = ", ".join(str(each.settings["seed"]) for each in surface.all)
+        facts["seeds"] = ", ".join(str(each.settings["seed"]) for each in surface.seeds)
     if surface.marks:
         facts["marks"] = {mark.name: f"loss {mark.loss:.6g}" for mark in surface.marks}
-    if surface.paths:
-        facts["paths"] = {path.name: f"{len(path.steps)} nets" for path in surface.paths}
+    if surface.trajectories:
+        facts["trajectories"] = {
+            path.name: f"{len(path.steps)} checkpoints" for path in surface.trajectories
+        }
     if surface.curvature is not None:
-        state = surface.curvature.state
+        curvature = surface.curvature
+        loose = curvature.evaluated & ~curvature.converged
         facts["curvature"] = (
-            f"{(state > 0).sum()} of {state.size} points, {(state == _LOOSE).sum()} not converged, "
-            f"{duration(surface.curvature.seconds)}"
+            f"{curvature.evaluated.sum()} of {curvature.evaluated.size} points, {loose.sum()} not "
+            f"converged, {duration(curvature.seconds)}"
         )
     return facts
 
 
-def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+def _checkpoint(path: Path) -> dict[str, Any]:
+    from landscape import checkpoints  # imports torch
+
+    checkpoint = checkpoints.load(path)
     parameters = sum(tensor.numel() for tensor in checkpoint.state.values())
     return {
         "kind": "checkpoint",
         "net": checkpoint.net and checkpoint.net.name,
-        "shortcut": checkpoint.net and checkpoint.net.shortcut,
+        "shortcut": checkpoint.net and checkpoint.net.options.get("shortcut"),
         "numbers": parameters,
         "tensors": len(checkpoint.state),
         "data": checkpoint.data,

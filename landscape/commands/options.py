@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from landscape import usercode
-from landscape.archives import DATA_DIR_VARIABLE
+from landscape import user_code
+from landscape.environment import DATA_DIR_VARIABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +28,13 @@ class Converted(click.ParamType):  # type: ignore[type-arg]  # generic from clic
         self.name = name
         self._convert = convert
 
+    def get_metavar(  # noqa: D102
+        self,
+        param: click.Parameter,
+        ctx: click.Context | None = None,
+    ) -> str:
+        return self.name  # click's own would be in capitals
+
     def convert(  # noqa: D102
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
@@ -43,7 +50,7 @@ def _points(text: str) -> tuple[int, int]:
     match = re.fullmatch("([0-9]+)(?:x([0-9]+))?", text)
     pair = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if min(pair) < 1:
-        raise ValueError(f"expected N or NxM points with N and M of 1 or more, not {text!r}")
+        raise ValueError(f"expected N or NxM points with N and M of 1 or more, got {text!r}")
     return pair
 
 
@@ -53,7 +60,7 @@ def _interval(text: str) -> tuple[float, float]:
     except ValueError:
         start = stop = 0.0
     if not (start < stop and abs(start) < float("inf") and abs(stop) < float("inf")):
-        raise ValueError(f"expected START:STOP with START below STOP, as -1:1, not {text!r}")
+        raise ValueError(f"expected START:STOP with START below STOP, as -1:1, got {text!r}")
     return start, stop
 
 
@@ -61,23 +68,23 @@ def _count_or_all(text: str) -> int | None:
     if text == "all":
         return None
     if not re.fullmatch("[0-9]+", text) or int(text) < 1:
-        raise ValueError(f"expected a number of 1 or more, or 'all', not {text!r}")
+        raise ValueError(f"expected a number of 1 or more, or 'all', got {text!r}")
     return int(text)
 
 
-def _part(text: str) -> float:
+def _fraction(text: str) -> float:
     number = text.removesuffix("%")
     try:
         value = float(number) / (100 if number != text else 1)
     except ValueError:
         value = -1.0
     if not 0 <= value < 1:  # nor nan
-        raise ValueError(f"expected a part as 1% or 0.01, 0 or more and below 1, not {text!r}")
+        raise ValueError(f"expected a fraction in [0, 1), such as 1% or 0.01, got {text!r}")
     return value
 
 
-def _part_or_auto(text: str) -> Any:
-    return text if text == "auto" else _part(text)
+def _fraction_or_auto(text: str) -> Any:
+    return text if text == "auto" else _fraction(text)
 
 
 def _levels(text: str) -> list[float]:
@@ -92,7 +99,7 @@ def _levels(text: str) -> list[float]:
         levels = []
     if not 1 <= len(levels) <= 1000 or levels != sorted(set(levels)) or levels[-1] == math.inf:
         raise ValueError(
-            f"expected rising losses, at most 1000, as 0.1,1,10 or START:STOP:STEP, not {text!r}"
+            f"expected rising losses, at most 1000, as 0.1,1,10 or START:STOP:STEP, got {text!r}"
         )
     return levels
 
@@ -103,7 +110,7 @@ def _maximum(text: str) -> float:
     except ValueError:
         value = math.nan
     if math.isnan(value):
-        raise ValueError(f"expected a loss or none, not {text!r}")
+        raise ValueError(f"expected a loss or none, got {text!r}")
     return value
 
 
@@ -114,24 +121,24 @@ def _size(text: str) -> tuple[float, float]:
     except ValueError:
         width = height = 0.0
     if not 0.5 <= min(width, height) <= max(width, height) <= 100:
-        raise ValueError(f"expected WIDTHxHEIGHT in inches, each 0.5 to 100, not {text!r}")
+        raise ValueError(f"expected WIDTHxHEIGHT in inches, each 0.5 to 100, got {text!r}")
     return width, height
 
 
 def _preprocessing(text: str) -> Any:
-    from landscape.data import Preprocessing
+    from landscape.datasets.preprocessing import Preprocessing
 
     return Preprocessing.parse(text)
 
 
 def _device(text: str) -> Any:
-    from landscape.scanning import choose_device
+    from landscape.devices import choose_device
 
     return choose_device(text)
 
 
 def _devices(text: str) -> Any:
-    from landscape.scanning import choose_devices
+    from landscape.devices import choose_devices
 
     return choose_devices(text)
 
@@ -139,8 +146,8 @@ def _devices(text: str) -> Any:
 POINTS = Converted("N|NxM", _points)
 INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
-PART = Converted("PART", _part)
-PART_OR_AUTO = Converted("PART|auto", _part_or_auto)
+FRACTION = Converted("FRACTION", _fraction)
+FRACTION_OR_AUTO = Converted("FRACTION|auto", _fraction_or_auto)
 MAXIMUM = Converted("LOSS|none", _maximum)
 SIZE = Converted("WxH", _size)
 LEVELS = Converted("LOSSES", _levels)
@@ -162,9 +169,10 @@ def data_options(function: F) -> F:
         "--preprocess",
         "preprocessing",
         type=PREPROCESSING,
-        help="Mean and deviation per channel: paper (Li et al., CIFAR-10), imagenet, none, or "
-        "numbers on the scale 0 to 1 as 0.5,0.5,0.5/0.2,0.2,0.2.  [default: as the checkpoint "
-        "or the data set says]",
+        help="Mean and standard deviation per channel: paper (Li et al., CIFAR-10), imagenet, "
+        "none, "
+        "or numbers on the scale 0 to 1 as 0.5,0.5,0.5/0.2,0.2,0.2.  [default: recorded in the "
+        "checkpoint, else standard for the data set]",
     )(function)
     return click.option(
         "--data-dir",
@@ -182,7 +190,7 @@ def device_option(function: F) -> F:
         type=DEVICE,
         default="auto",
         show_default=True,
-        help="Where to compute; auto is a GPU where there is one.",
+        help="Device; auto is a GPU if available.",
     )(function)
 
 
@@ -192,24 +200,26 @@ def scale_options(function: F) -> F:
         "--max",
         "maximum",
         type=MAXIMUM,
-        help="Draw higher losses at this one, and say so.  [default: on a linear scale where one "
-        "surface would flatten another; none never does]",
+        help="Clip losses above this value. By default a linear scale is clipped if at most 10 % "
+        "of "
+        "the points of each surface would take more than three quarters of the axis; none disables "
+        "clipping.",
     )(function)
     return click.option(
         "--scale",
         type=click.Choice(["auto", "linear", "log"]),
         default="auto",
         show_default=True,
-        help="Of the loss; auto is log where losses span a factor of 100.",
+        help="Loss axis: linear, log, or auto (log if the losses span more than two decades).",
     )(function)
 
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Tell a wrong value of an option as that: but not what a user's own code raises."""
+    """Convert ValueError to click.UsageError, except when user code raised it."""
     try:
         yield
     except ValueError as error:
-        if usercode.failure(error) is not None:
+        if user_code.failure(error) is not None:
             raise
         raise click.UsageError(str(error)) from error

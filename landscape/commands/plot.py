@@ -9,54 +9,42 @@ import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib import style as styles
 
-from landscape import figures, progress, store
+from landscape import figures, hdf5, progress
+from landscape.commands.messages import with_options
 from landscape.commands.options import LEVELS, PATH, SIZE, given, scale_options
-from landscape.commands.source import told_apart
 from landscape.commands.verb import Verb
 from landscape.errors import LandscapeError, SurfaceFileError, first_line
-from landscape.interactive.shelf import SUFFIXES
+from landscape.figures.kinds import AUTO
+from landscape.naming import disambiguate
+from landscape.page.catalog import SUFFIXES
 from landscape.surface import Surface
 
-_OF_FILMS = ("motion", "seconds")
-_OF_CAMERAS = ("elevation", "azimuth", "zoom")
-# What changes nothing in a kind of picture.
-_WITHOUT = {
-    "contour": _OF_CAMERAS,
-    "heatmap": ("levels", *_OF_CAMERAS),
-    "path": ("quantity", *_OF_CAMERAS),
-    "line": ("levels", "cmap", "no_title", *_OF_CAMERAS),
-    "curvature": ("levels", "cmap", "scale", "maximum", "quantity", *_OF_CAMERAS),
-}
+_KINDS = (AUTO, *figures.registered())
 _OF_LOSSES = ("scale", "maximum")
 _LONGEST_NAME = 100
 _GROUPS = {
     "Picture": ("kind", "quantity", "scale", "maximum", "levels", "cmap"),
-    "Texts": ("names", "title", "no_title", "font", "font_size"),
+    "Text": ("names", "title", "no_title", "font", "font_size"),
     "Camera": ("elevation", "azimuth", "zoom"),
-    "Film": ("motion", "seconds"),
+    "Animation": ("motion", "seconds"),
     "Output": ("out", "size", "dpi", "style"),
 }
-_ESSENTIAL = (
-    "kind",
-    "quantity",
-    "scale",
-    "maximum",
-    "names",
-    "title",
-    "elevation",
-    "azimuth",
-    "size",
-    "out",
-)
+_ESSENTIAL = (*_GROUPS["Picture"][:4], "names", "title", *_GROUPS["Camera"][:2], "size", "out")
 
 
 @click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("paths", metavar="SURFACE...|FOLDER...", nargs=-1, required=True, type=PATH)
-@click.option("--kind", type=click.Choice(figures.KINDS), default="auto", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    default=AUTO,
+    show_default=True,
+    help="Type of figure; auto: line if all files are 1-D, else surface.",
+)
 @click.option(
     "--quantity",
     type=click.Choice(figures.QUANTITIES),
-    help="What is drawn.  [default: loss; of lines both]",
+    help="Quantity to draw.  [default: loss; lines: both]",
 )
 @scale_options
 @click.option(
@@ -64,49 +52,53 @@ _ESSENTIAL = (
     type=LEVELS,
     help="Losses (accuracies in %) of the contour lines: 0.1,1,10 or START:STOP:STEP.",
 )
-@click.option("--cmap", help="Color map of matplotlib.  [default: plasma, or the style's]")
+@click.option("--cmap", help="Matplotlib colormap.  [default: plasma, or the style's]")
 @click.option("--names", help="Names of the surfaces, in order, separated by commas.")
-@click.option(
-    "--title", help="Title of the figure, in place of what is said of each surface but its name."
-)
+@click.option("--title", help="Title of the figure; replaces the captions below the names.")
 @click.option("--no-title", is_flag=True, help="No titles; names only where --names gives them.")
-@click.option("--elevation", type=float, help="Of the camera in 3-D, in degrees.  [default: 32]")
-@click.option("--azimuth", type=float, help="Of the camera in 3-D, in degrees.  [default: -60]")
+@click.option(
+    "--elevation", type=float, help="Elevation of the camera in 3-D, in degrees.  [default: 32]"
+)
+@click.option(
+    "--azimuth", type=float, help="Azimuth of the camera in 3-D, in degrees.  [default: -60]"
+)
 @click.option(
     "--zoom",
     type=click.FloatRange(0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Size of surfaces in 3-D.",
+    help="Magnification of surfaces in 3-D.",
 )
-@click.option("--size", type=SIZE, help="Of the figure in inches, as 6.5x3.")
-@click.option("--font", help="Family of the letters: serif, Times New Roman, ….")
-@click.option("--font-size", type=click.FloatRange(1, 100), help="In points.  [default: 10]")
+@click.option("--size", type=SIZE, help="Figure size in inches, e.g. 6.5x3.")
+@click.option("--font", help="Font family: serif, Times New Roman, ….")
 @click.option(
-    "--style", multiple=True, help="Style sheet of matplotlib, by name or as FILE.mplstyle."
+    "--font-size", type=click.FloatRange(1, 100), help="Font size in points.  [default: 10]"
+)
+@click.option(
+    "--style", multiple=True, help="Matplotlib style sheet: a name or FILE.mplstyle (repeatable)."
 )
 @click.option(
     "--dpi",
     type=click.IntRange(20, 2400),
-    help="Dots per inch of PNG and films, and of meshes in PDF and SVG.  "
-    "[default: 200; films 100; PDF and SVG 600]",
+    help="Dots per inch of PNG and animations, and of rasterized surfaces in PDF and SVG.  "
+    "[default: 200; animations 100; PDF and SVG 600]",
 )
 @click.option(
     "--motion",
     type=click.Choice(figures.MOTIONS),
     default="rotate",
     show_default=True,
-    help="Of a film: turn the surfaces around, or show one after the other.",
+    help="Animation: rotate the camera, or show one surface per frame (sequence).",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1, 60),
-    help="Length of a film.  [default: 6 for a turn, else 0.5 a surface]",
+    help="Length of an animation.  [default: 6 for a rotation, else 0.5 per surface]",
 )
 @click.option(
     "--out",
     type=PATH,
-    help="FILE.png, .pdf, .svg; .gif or .mp4 for a film.  "
+    help="FILE.png, .pdf, .svg; .gif or .mp4 (needs ffmpeg) for an animation.  "
     "[default: the names of the files or folders, joined, .png]",
 )
 def command(
@@ -123,10 +115,10 @@ def command(
     no_title: bool,
     **options: Any,
 ) -> None:
-    """Draw surfaces side by side, on one color scale, as a figure or a film.
+    """Draw surfaces side by side, on one color scale, as a figure or an animation.
 
-    A folder stands for all surfaces in it. Surfaces and lines are different kinds of pictures:
-    of both, the surfaces are drawn, and what was left out is said.
+    A folder means all surfaces in it. Surfaces and lines (1-D scans) cannot share a figure: of
+    both, the surfaces are drawn, and the omitted files are listed.
 
     \b
     Example:
@@ -143,9 +135,9 @@ def command(
     if suffix not in (*figures.FORMATS, *figures.MOVIES):
         endings = ", .".join((*figures.FORMATS, *figures.MOVIES))
         raise click.UsageError(f"--out must end in .{endings}, not {out}")
-    is_film = suffix in figures.MOVIES
-    if not is_film and any(map(given, _OF_FILMS)):
-        raise click.UsageError("--motion and --seconds are for films: --out FILE.gif or .mp4")
+    is_animation = suffix in figures.MOVIES
+    if not is_animation and any(map(given, _GROUPS["Animation"])):
+        raise click.UsageError("--motion and --seconds are for animations: --out FILE.gif or .mp4")
     if title and no_title:
         raise click.UsageError("--title and --no-title contradict each other")
     if options["quantity"] == "accuracy" and (option := next(filter(given, _OF_LOSSES), None)):
@@ -155,18 +147,18 @@ def command(
     if options["cmap"] not in (None, *matplotlib.colormaps):
         raise click.UsageError(f"matplotlib has no color map {options['cmap']!r}")
     loaded = _loaded(paths, options["kind"], options["quantity"])
-    if options["kind"] == "auto":
-        options["kind"] = figures.kind_of(loaded)
+    if options["kind"] == AUTO:
+        options["kind"] = figures.kind_named(AUTO, loaded).name
         _refuse_what_changes_nothing(options["kind"])
     options["title"] = "" if no_title else title
     try:
         options["names"] = None if names is None else [name.strip() for name in names.split(",")]
-        if is_film:
+        if is_animation:
             report = progress.for_terminal()
             rates: Any = {"motion": motion, "seconds": seconds, "dpi": dpi or 100}
             figures.animate(loaded, out, progress=report, **rates, **options)
         else:
-            figures.save(figures.plot(loaded, **options), out, dpi=dpi)
+            figures.save(figures.plot(*loaded, **options), out, dpi=dpi)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     click.echo(out)
@@ -176,8 +168,9 @@ def _flag(option: str) -> str:
     return "max" if option == "maximum" else option.replace("_", "-")
 
 
-def _refuse_what_changes_nothing(kind: figures.Kind) -> None:
-    for option in filter(given, _WITHOUT.get(kind, ())):
+def _refuse_what_changes_nothing(kind: str) -> None:
+    ignores = figures.registered()[kind].ignores if kind != AUTO else ()
+    for option in filter(given, ignores):
         raise click.UsageError(f"--{_flag(option)} changes nothing in --kind {kind}")
 
 
@@ -187,9 +180,7 @@ def _joined(names: list[str]) -> str:
     return joined if len(joined) <= _LONGEST_NAME else f"{names[0]}-and-{len(names) - 1}-more"
 
 
-def _loaded(
-    paths: tuple[Path, ...], kind: figures.Kind, quantity: figures.Quantity | None
-) -> list[Surface]:
+def _loaded(paths: tuple[Path, ...], kind: str, quantity: figures.Quantity | None) -> list[Surface]:
     """Return the surfaces in files and folders that can be drawn together; say what is not.
 
     Raises:
@@ -199,28 +190,28 @@ def _loaded(
     unread, unfit = [], []
     for path in paths:
         if not path.is_dir():
-            found.append((path, store.load(path)))
+            found.append((path, hdf5.load(path)))
             continue
         inside = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
         if not inside:
             raise SurfaceFileError(f"{path} holds no surface: scan one into it first")
         for each in inside:
             try:
-                found.append((each, store.load(each)))
+                found.append((each, hdf5.load(each)))
             except LandscapeError as error:
                 unread.append(first_line(error))
-    if kind == "auto":
+    if kind == AUTO:
         lines = [surface for _, surface in found if surface.is_line]
         kind = "line" if len(lines) == len(found) else "surface"
     fit = []
     for path, surface in found:
-        reason = figures.why_not(surface, kind, quantity)
+        reason = figures.reason_not_drawn(surface, figures.registered()[kind], quantity)
         unfit += [reason] if reason else []
         fit += [] if reason else [(path, surface)]
     if not fit:
         raise SurfaceFileError([*unfit, *unread][0])
     for reason in (*unread, *unfit):
-        click.echo(f"left out: {reason}", err=True)
+        click.echo(f"left out: {with_options(reason)}", err=True)
     return _named([surface for _, surface in fit], tuple(path for path, _ in fit))
 
 
@@ -233,12 +224,12 @@ def _named(surfaces: list[Surface], paths: tuple[Path, ...]) -> list[Surface]:
     ]
     return [
         replace(surface, provenance={**surface.provenance, "name": name})
-        for surface, name in zip(surfaces, told_apart(stems, paths), strict=True)
+        for surface, name in zip(surfaces, disambiguate(stems, paths), strict=True)
     ]
 
 
 def _use(style: tuple[str, ...], font: str | None, font_size: float | None) -> None:
-    """Set how letters, lines and grounds look, for this process."""
+    """Set fonts, lines and backgrounds for this process."""
     for each in style:
         try:
             styles.use(each)
@@ -253,7 +244,7 @@ def _use(style: tuple[str, ...], font: str | None, font_size: float | None) -> N
         try:
             findfont(font, fallback_to_default=False)
         except ValueError as error:
-            raise click.UsageError(f"there is no font {font!r} on this machine") from error
+            raise click.UsageError(f"this machine has no font {font!r}") from error
         plt.rcParams["font.family"] = font
     if font_size is not None:
         plt.rcParams["font.size"] = font_size

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from landscape import data, figures, progress, training
+from landscape import datasets, figures, progress, training
 from landscape.commands.options import PATH, data_options, device_option
 from landscape.commands.verb import Verb
 from landscape.errors import DataError
-from landscape.models import SHORTCUTS, Net
-from landscape.training import Recipe
+from landscape.models import SHORTCUTS, Architecture
+from landscape.threads import use_free_cores
+from landscape.training.recipe import Recipe
 
 _AUGMENTED = ("cifar10", "cifar100")
 _GROUPS = {
@@ -51,7 +52,7 @@ _ESSENTIAL = (
     "data_name",
     default="digits",
     show_default=True,
-    help=f"{', '.join(data.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.",
+    help=f"{', '.join(datasets.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.",
 )
 @data_options
 @click.option("--epochs", default=30, show_default=True, help="Passes over the images.")
@@ -67,7 +68,7 @@ _ESSENTIAL = (
     "--lr",
     "learning_rate",
     type=float,
-    help="Highest learning rate.  [default: 0.1 for sgd, 0.001 for adam and adamw]",
+    help="Peak learning rate.  [default: 0.1 for sgd, 0.001 for adam and adamw]",
 )
 @click.option(
     "--schedule",
@@ -77,10 +78,17 @@ _ESSENTIAL = (
     help="step divides the rate by 10 after 1/2, 3/4 and 11/12 of the epochs.",
 )
 @click.option(
-    "--warmup-epochs", type=int, help="Epochs of rising rate.  [default: a fifth of the epochs]"
+    "--warmup-epochs",
+    type=int,
+    help="Epochs of linear learning-rate warm-up.  [default: a fifth of the epochs]",
 )
-@click.option("--weight-decay", default=2e-3, show_default=True, help="Of all parameters.")
-@click.option("--label-smoothing", default=0.0, show_default=True, help="From 0 to 1.")
+@click.option("--weight-decay", default=2e-3, show_default=True, help="Applied to all parameters.")
+@click.option(
+    "--label-smoothing",
+    default=0.0,
+    show_default=True,
+    help="Weight of the uniform distribution in the targets, 0 to 1.",
+)
 @click.option(
     "--augment/--no-augment",
     default=None,
@@ -91,27 +99,30 @@ _ESSENTIAL = (
     type=click.Choice(SHORTCUTS),
     default="A",
     show_default=True,
-    help="Where residual nets change shape: zero channels appended (A) or on both sides "
-    "(A-centered), or a 1×1 convolution (B).",
+    help="Shortcut type at downsampling blocks (He et al. 2016): A: identity, zero-padded "
+    "channels; "
+    "A-centered: zero-padded on both sides; B: 1×1 convolution.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Of weights, order and crops.",
+    help="Random seed of the initial weights, the data order and the augmentation.",
 )
 @click.option(
     "--precision",
     type=click.Choice(training.TRAINING_PRECISIONS),
     default="auto",
     show_default=True,
-    help="bfloat16 is mixed precision; auto takes it where it helps.",
+    help="bfloat16 is mixed precision; auto: bfloat16 on GPUs that have it, else float32.",
 )
 @device_option
-@click.option("--save-every", type=click.IntRange(1), help="Keep a checkpoint each K epochs.")
+@click.option(
+    "--save-every", type=click.IntRange(1), metavar="K", help="Keep a checkpoint every K epochs."
+)
 @click.option("--out", type=PATH, default="runs", show_default=True, help="Folder of the runs.")
-@click.option("--overwrite", is_flag=True, help="Start anew where a run is there.")
+@click.option("--overwrite", is_flag=True, help="Replace existing runs instead of resuming them.")
 def command(
     nets: tuple[str, ...],
     data_name: str,
@@ -126,17 +137,18 @@ def command(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Train nets on images, all with one recipe.
+    """Train networks on images, all with the same hyperparameters.
 
     NET is resnetD or plainD with depth D = 20, 32, 44, 56, 110 (any 6n+2); resnet56x4 is
     four times as wide. Plain and residual nets of one depth start from the same weights.
-    An interrupted run goes on when the command is given again.
+    An interrupted run resumes when the same command is given again.
 
     \b
     Example:
       landscape train plain56 resnet56 --data digits
       landscape train resnet20 --data cifar10 --data-dir ~/data --epochs 200
     """
+    use_free_cores()
     if learning_rate is None:
         learning_rate = 0.1 if options["optimizer"] == "sgd" else 1e-3
     if augment is None:
@@ -144,20 +156,24 @@ def command(
     try:
         recipe = Recipe(learning_rate=learning_rate, augment=augment, **options)
         for name in nets:
-            Net(name).parse()
+            Architecture(name).check()
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    training_set = data.load(data_name, "train", data_dir)
-    test_set = data.load(data_name, "test", data_dir) if training_set.split == "train" else None
+    training_set = datasets.load(data_name, "train", data_dir)
+    test_set = datasets.load(data_name, "test", data_dir) if training_set.split == "train" else None
     if training_set.x.dim() != 4:
         raise DataError(
             f"{data_name} has inputs of shape {tuple(training_set.x.shape)}: `landscape train` "
             "takes images, shape (examples, channels, height, width)"
         )
-    report = progress.for_terminal()
-    histories = {}
+    report, histories = progress.for_terminal(), {}
     for name in nets:
-        net = Net(name, training_set.x.shape[1], training_set.num_classes, shortcut)
+        net = Architecture(
+            name,
+            in_channels=training_set.x.shape[1],
+            num_classes=training_set.num_classes,
+            shortcut=shortcut,
+        )
         last = training.train(
             net,
             training_set,
@@ -175,5 +191,5 @@ def command(
     curves = out / f"{'-'.join(nets)}.png"
     figures.save(figures.learning_curves(histories), curves)
     click.echo(curves)
-    checkpoints = [str(out / name / "last.pt") for name in nets]
-    click.echo(f"next: {shlex.join(['landscape', 'scan', *checkpoints])}", err=True)
+    checkpoints = shlex.join(str(out / name / "last.pt") for name in nets)
+    click.echo(f"next: landscape scan {checkpoints}", err=True)

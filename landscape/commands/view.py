@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from landscape import interactive
+from landscape import page
+from landscape.commands.messages import with_options
 from landscape.commands.options import PATH, scale_options
 from landscape.errors import SurfaceFileError
-from landscape.interactive.server import Server
-from landscape.interactive.shelf import Shelf
+from landscape.page.catalog import Shelf
+from landscape.page.server import Server
 
 
 @click.command()
@@ -20,20 +21,20 @@ from landscape.interactive.shelf import Shelf
 @click.option(
     "--html",
     type=PATH,
-    help="Write the page to this file, which works offline and can be sent to others, and end.",
+    help="Write the page to a file that works offline, and exit.",
 )
 @click.option(
     "--open/--no-open",
     "open_browser",
     default=None,
-    help="Open the page in the browser, where there is a display.  [default: without --html]",
+    help="Open the page in the browser, on a machine with a display.  [default: without --html]",
 )
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    help="Of the live page.  [default: a free one]",
+    help="Port of the live page.  [default: a free one]",
 )
-@click.option("--wait", is_flag=True, help="The surfaces may come later: wait for their scan.")
+@click.option("--wait", is_flag=True, help="Wait for files that do not exist yet.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when stdin does.")
 @scale_options
 def command(
@@ -45,10 +46,10 @@ def command(
     with_parent: bool,
     **options: Any,
 ) -> None:
-    """Open a page of surfaces side by side and lines in one chart, or of a folder to choose from.
+    """Open an interactive page of surfaces side by side, or a gallery of a folder.
 
-    The page is live: a scan that is still running is seen to fill its surface. It is served to
-    this machine alone until Ctrl-C. With --html it is one file instead.
+    The page updates while a scan is running. It is served to this machine only, until Ctrl-C.
+    With --html it is written to one file instead.
 
     \b
     Example:
@@ -63,21 +64,21 @@ def command(
         raise click.UsageError("--port and --wait are for the live page, without --html")
     shelf = Shelf(paths, wait=wait)
     for reason in shelf.left_out:
-        click.echo(f"left out: {reason}", err=True)
+        click.echo(f"left out: {with_options(reason)}", err=True)
     if html is not None:
         surfaces = shelf.load()
         if not surfaces:
             raise SurfaceFileError(f"{paths[0]} holds no surface: scan one into it first")
-        page = interactive.view(
-            list(surfaces.values()),
-            html,
+        written = page.view(
+            *surfaces.values(),
+            html=html,
             names=list(surfaces),
             files=shelf.files,
             gallery=is_folder,
             open_browser=open_browser or False,
             **options,
         )
-        click.echo(page)
+        click.echo(written)
         return
     try:
         server = Server(shelf, paths, port=port, **options)
@@ -86,10 +87,10 @@ def command(
     click.echo(server.address)
     click.echo("the page is live until Ctrl-C", err=True)
     if open_browser is not False:
-        interactive.open_in_browser(server.address)
+        page.open_in_browser(server.address)
     if with_parent:
         threading.Thread(target=_end_with_stdin, args=[server], daemon=True).start()
-    with suppress(KeyboardInterrupt):  # the usual way to end it
+    with suppress(KeyboardInterrupt):  # the usual end
         server.run()
 
 

@@ -1,24 +1,31 @@
-"""Figures with matplotlib: what stands still, and what moves."""
+"""Static figures and animations with matplotlib."""
 
-from landscape.figures.curves import learning_curves, spectrum
-from landscape.figures.fitting import KINDS, QUANTITIES, Kind, Quantity, kind_of, why_not
-from landscape.figures.motion import MOTIONS, MOVIES, Motion, animate
-from landscape.figures.still import FORMATS, plot, save
+# Every type of figure registers itself when its file is imported; this is their order.
+from landscape.figures import relief, contour, heatmap, lines, paths, curvature  # noqa: F401, I001
+from landscape.figures.animation import MOTIONS, MOVIES, Motion, animate
+from landscape.figures.figure import FORMATS, plot, save
+from landscape.figures.kinds import FigureKind, kind_named, reason_not_drawn, register, registered
+from landscape.figures.learning import learning_curves
+from landscape.figures.quantities import QUANTITIES, Quantity
+from landscape.figures.spectrum import spectrum
+from landscape.figures.summary import html_summary
 
 __all__ = [
     "FORMATS",
-    "KINDS",
     "MOTIONS",
     "MOVIES",
     "QUANTITIES",
-    "Kind",
+    "FigureKind",
     "Motion",
     "Quantity",
     "animate",
-    "kind_of",
+    "html_summary",
+    "kind_named",
     "learning_curves",
     "plot",
+    "reason_not_drawn",
+    "register",
+    "registered",
     "save",
     "spectrum",
-    "why_not",
 ]

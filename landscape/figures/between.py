@@ -2,10 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
-from landscape.gaps import fill
 from landscape.grid import Grid
+from landscape.interpolation import interpolate_missing
 
 Array = NDArray[np.float64]
 
@@ -28,17 +27,19 @@ def between(grid: Grid, heights: Array, alphas: Array, betas: Array) -> Array:
 
     Args:
         grid: Where the samples are, two or more along both axes.
-        heights: The samples, shape of the grid; nan where there is none.
+        heights: The samples, shape of the grid; nan where missing.
         alphas: Where to interpolate along α, shape (A,).
         betas: Likewise along β, shape (B,).
 
     Returns:
         Heights, shape (A, B); nan between four samples of which one is nan.
     """
+    from scipy.interpolate import PchipInterpolator  # takes a quarter of a second to import
+
     known = np.isfinite(heights)
     if not known.any():
         return np.full((len(alphas), len(betas)), np.nan)
-    solid = heights if known.all() else fill(heights, known)
+    solid = heights if known.all() else interpolate_missing(heights, known)
     result: Array = np.zeros((len(alphas), len(betas)))
     for order in ((0, 1), (1, 0)):
         values = solid

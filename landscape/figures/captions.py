@@ -1,4 +1,4 @@
-"""What stands above pictures."""
+"""Titles and captions of panels."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,27 +7,27 @@ from typing import Any
 from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 
-from landscape.checks import warnings
-from landscape.figures.parts import plain, wrapped
-from landscape.notes import center, notes, unfinished
+from landscape.captions import center, notes, unfinished
+from landscape.diagnostics import warnings
+from landscape.figures.style import escape_mathtext, wrapped
 from landscape.surface import Surface
 
 
-def caption(surface: Surface, *told: str) -> str:
-    """Return the name, and below it what must be known of the picture.
+def caption(surface: Surface, *entries: str) -> str:
+    """Return the title of a panel: the name, and below it the caption entries and warnings.
 
     Args:
-        surface: Which.
-        *told: That, if it is not about the losses.
+        surface: The surface.
+        *entries: Caption entries; by default those of the losses.
     """
-    texts = told or (*unfinished(surface), *notes(surface))
-    found = [] if told else _found(surface)
+    texts = entries or (*unfinished(surface), *notes(surface))
+    found = [] if entries else _found(surface)
     return "\n".join([surface.name, ", ".join(filter(None, texts)), *found])
 
 
 def below(surface: Surface) -> list[str]:
     """Return what stands below the name of a line: its center, then warnings."""
-    return [plain(text) for text in (*center(surface), *_found(surface))]
+    return [escape_mathtext(text) for text in (*center(surface), *_found(surface))]
 
 
 def _found(surface: Surface) -> list[str]:
@@ -37,14 +37,14 @@ def _found(surface: Surface) -> list[str]:
 def write(every: Sequence[Any], texts: Sequence[str]) -> None:
     """Put texts above axes that are side by side, and break all texts that are too long.
 
-    Call it when all else is drawn: the room there is depends on the layout.
+    Call it when everything else is drawn: the room depends on the layout.
 
     Args:
         every: The axes.
         texts: One for each.
     """
     for axes, text in zip(every, texts, strict=True):
-        axes.set_title(plain(text))
+        axes.set_title(escape_mathtext(text))
     figure = every[0].figure.canvas.figure
     break_labels(figure)
     for axes, text in zip(every, texts, strict=True):
@@ -71,12 +71,12 @@ def _room(axes: Any, every: Sequence[Any]) -> float:
     middle = (box.x0 + box.x1) / 2
     room = 2 * min(middle - figure.bbox.x0, figure.bbox.x1 - middle)
     for other in figure.axes:
-        beside = other.get_window_extent()
-        if other is axes or beside.y1 < box.y0 or beside.y0 > box.y1:
+        box_of_other = other.get_window_extent()
+        if other is axes or box_of_other.y1 < box.y0 or box_of_other.y0 > box.y1:
             continue
         if other in every:
-            room = min(room, abs((beside.x0 + beside.x1) / 2 - middle))
-        elif beside.x0 > middle:
+            room = min(room, abs((box_of_other.x0 + box_of_other.x1) / 2 - middle))
+        elif box_of_other.x0 > middle:
             room = min(room, 2 * (other.get_tightbbox().x0 - middle))
     return float(0.95 * room / figure.dpi)
 
@@ -88,14 +88,14 @@ def put_above(figure: Any, title: str) -> None:
 
 def _lines(text: str, inches: float, size: Any) -> str:
     points = FontProperties(size=rcParams[size]).get_size_in_points()
-    return "\n".join(wrapped(plain(line), inches, points) for line in text.split("\n"))
+    return "\n".join(wrapped(escape_mathtext(line), inches, points) for line in text.split("\n"))
 
 
 def named(surfaces: Sequence[Surface], names: Sequence[str] | None) -> Sequence[Surface]:
-    """Return surfaces with other names, if there are some.
+    """Return surfaces with other names, if given.
 
     Raises:
-        ValueError: There are not as many names as surfaces.
+        ValueError: The numbers of names and surfaces differ.
     """
     if names is None:
         return surfaces

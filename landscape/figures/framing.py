@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 BOX = (1.0, 1.0, 0.75)
 """How long the axes α, β and loss are drawn, relative to each other."""
 
-_ROUNDS = 4  # letters do not grow with the picture, so that it takes some
+_ROUNDS = 4  # text does not grow with the picture, so that it takes some
 
 
 def fill_axes(every: Sequence[Any], zoom: float) -> None:
     """Bring the cameras of axes in 3-D so near that these are filled, all equally near.
 
-    Call it when all else is drawn: the room there is depends on the layout.
+    Call it when everything else is drawn: the room depends on the layout.
 
     Args:
         every: The axes.
@@ -65,17 +65,17 @@ def _free(axes: Any, every: Sequence[Any]) -> NDArray[np.float64]:
     if axes.get_title():
         top = axes.title.get_window_extent().y0
     for other in figure.axes:
-        beside = other.get_window_extent()
+        box = other.get_window_extent()
         if other is axes:
             continue
-        if beside.y0 < frame.y1 and beside.y1 > frame.y0:
-            shared = (beside.x0 + beside.x1 + frame.x0 + frame.x1) / 4
-            if beside.x0 >= frame.x1:
-                right = min(right, shared if other in every else beside.x0)
-            elif beside.x1 <= frame.x0:
-                left = max(left, shared if other in every else beside.x1)
-        elif beside.x0 < frame.x1 and beside.x1 > frame.x0 and beside.y1 <= frame.y0:
-            bottom = max(bottom, beside.y1, other.title.get_window_extent().y1)
+        if box.y0 < frame.y1 and box.y1 > frame.y0:
+            shared = (box.x0 + box.x1 + frame.x0 + frame.x1) / 4
+            if box.x0 >= frame.x1:
+                right = min(right, shared if other in every else box.x0)
+            elif box.x1 <= frame.x0:
+                left = max(left, shared if other in every else box.x1)
+        elif box.x0 < frame.x1 and box.x1 > frame.x0 and box.y1 <= frame.y0:
+            bottom = max(bottom, box.y1, other.title.get_window_extent().y1)
     margin = 0.3 * rcParams["font.size"] * figure.dpi / 72
     return np.array([(left + margin, bottom + margin), (right - margin, top - margin)])
 

@@ -36,7 +36,7 @@ def displayed_once(figure: Figure) -> Figure:
     value of its last line. What has been displayed as a value is closed in pyplot.
 
     Args:
-        figure: Also one of the user's, into which has been drawn.
+        figure: The figure; also a user-supplied one.
 
     Returns:
         The same figure.
@@ -46,7 +46,7 @@ def displayed_once(figure: Figure) -> Figure:
 
 
 def _leave_pyplot(figure: Figure, **_: Any) -> Mapping[str, Any]:
-    """Close a figure in pyplot; the formats in which it is displayed are the notebook's."""
+    """Return the formats in which a notebook displays a figure, having closed it in pyplot."""
     if matplotlib.get_backend().endswith("inline"):
         plt.close(figure.canvas.figure)
     return {}

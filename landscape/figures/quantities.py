@@ -1,50 +1,44 @@
-"""Pictures of the accuracy: a surface whose losses it takes the place of."""
+"""The quantity that a figure shows: the loss, or the accuracy in its place."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from landscape.figures.fitting import QUANTITIES, Kind, Quantity
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
-
-def check_quantity(quantity: Quantity | None, kind: Kind) -> None:
-    """Refuse what is no quantity, or changes nothing.
-
-    Raises:
-        ValueError: It is one of these.
-    """
-    if quantity not in (None, *QUANTITIES):
-        raise ValueError(f"expected a quantity of {', '.join(QUANTITIES)}, got {quantity!r}")
-    if quantity is not None and kind in ("path", "curvature"):
-        raise ValueError(f"the kind {kind} has a quantity of its own, got {quantity!r}")
+Quantity = Literal["loss", "accuracy"]
+QUANTITIES: tuple[str, ...] = get_args(Quantity)
 
 
 def shown_as(surface: Surface, quantity: Quantity | None) -> Surface:
-    """Return the median; for accuracies one that has them, in percent, for its losses.
+    """Return the median surface; for ``accuracy`` with accuracies in percent in place of losses.
 
-    Nets beside the plane have no accuracy of their own in a file: they stand at the plane's.
+    Off-plane checkpoints have no accuracies of their own in a file: they get those of the plane.
+
+    Args:
+        surface: The surface.
+        quantity: ``loss``, ``accuracy``, or None.
     """
     surface = surface.median
     if quantity != "accuracy":
         return surface
     shown = replace(surface, losses=100 * surface.accuracies)
 
-    def beside(alphas: Any, betas: Any) -> Any:
+    def on_plane(alphas: Any, betas: Any) -> Any:
         return np.array([shown.loss_at(*each) for each in zip(alphas, betas, strict=True)])
 
     paths = []
-    for path in surface.paths:
-        accuracies = beside(path.alphas, path.betas)
+    for path in surface.trajectories:
+        accuracies = on_plane(path.alphas, path.betas)
         paths.append(replace(path, losses=accuracies, plane_losses=accuracies))
     marks = [
         replace(mark, loss=shown.loss_at(mark.alpha, mark.beta), distance=0.0)
         for mark in surface.marks
     ]
-    return replace(shown, paths=tuple(paths), marks=tuple(marks))
+    return replace(shown, trajectories=tuple(paths), marks=tuple(marks))
 
 
 def scale_of(
@@ -53,7 +47,14 @@ def scale_of(
     kind: ScaleKind,
     maximum: float | None,
 ) -> Scale:
-    """Return the scale of all; of accuracies the whole that is possible."""
+    """Return the common scale of some surfaces; of accuracies, 0 to 100 %.
+
+    Args:
+        shown: The surfaces, with the quantity in place of their losses.
+        quantity: ``loss``, ``accuracy``, or None.
+        kind: Type of scale.
+        maximum: Losses above are clipped.
+    """
     if quantity == "accuracy":
         return Scale(0.0, 100.0, False, quantity="accuracy (%)")
-    return Scale.of(shown, kind, maximum)
+    return Scale.covering(shown, kind, maximum)

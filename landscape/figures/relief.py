@@ -1,114 +1,102 @@
-"""The polygons of a surface in 3-D: lit from one side, with its contour lines."""
+"""The figure kind ``surface``: surfaces in 3-D."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from matplotlib import pyplot as plt
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-from landscape.brief import brief
+from landscape.figures.between import between, finer
+from landscape.figures.framing import BOX
+from landscape.figures.kinds import FigureKind, needs_area, register
+from landscape.figures.panels import side_by_side
+from landscape.figures.picture import Picture
+from landscape.figures.polygons import polygons
+from landscape.figures.style import escape_mathtext, loss_ticks, outlined, path_style, width
+from landscape.surface import Surface
 
-Array = NDArray[np.float64]
-
-_LIGHT_AZIMUTH, _LIGHT_ALTITUDE = -135.0, 45.0  # degrees; from the left of the usual camera
-_CONTRAST = 0.85
-_DARKEST, _BRIGHTEST = 0.4, 1.35  # of a color's own brightness; above 1 it is mixed with white
-
-
-@dataclass(frozen=True, eq=False)
-class Polygons:
-    """Polygons in 3-D and their colors.
-
-    Attributes:
-        corners: x, y and height, shape (polygons, 4, 3).
-        fill: RGBA, shape (polygons, 4).
-        edge: RGBA of their borders, shape (polygons, 4).
-    """
-
-    corners: Array
-    fill: Array
-    edge: Array
-
-    __repr__ = brief
+_POLYGONS = 120  # along an axis
+_LINE = 0.4  # of contour lines, in points; polygons overlap by half of it
 
 
-def relief(
-    alphas: Array,
-    betas: Array,
-    heights: Array,
-    box: tuple[float, float, float],
-    colors: Callable[[Array], Array],
-    levels: Array,
-    inks: Array,
-) -> Polygons:
-    """Return a surface's polygons, and the pieces of its contour lines as flat ones.
-
-    One collection of both can be sorted by depth, so that a line is hidden by what is before it.
+def draw_relief(axes: Any, surface: Surface, picture: Picture) -> None:
+    """Draw a surface in 3-D, with trajectories and marks at their own losses.
 
     Args:
-        alphas: Coordinates, shape (A,).
-        betas: Coordinates, shape (B,).
-        heights: Of the surface, shape (A, B); nan where it has a hole.
-        box: How long α, β and one unit of height are drawn, each per unit.
-        colors: From heights to RGBA.
-        levels: Heights of the contour lines, shape (levels,).
-        inks: Their RGBA, shape (levels, 4).
+        axes: Axes in 3-D.
+        surface: The surface.
+        picture: What all panels share.
     """
-    points = np.stack(np.broadcast_arrays(alphas[:, None], betas, heights), axis=-1)
-    quads = np.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], axis=2)
-    fill = colors(quads[..., 2].mean(axis=2))
-    fill[..., :3] = _lit(fill[..., :3], _brightness(quads, box))
-    whole = np.isfinite(quads[..., 2]).all(axis=2)
-    quads, fill = quads[whole], fill[whole]
-    lines, which = _contours(quads, levels)
-    ink = inks[which] if len(which) else np.empty((0, 4))
-    return Polygons(
-        np.concatenate([quads, lines[:, [0, 1, 1, 0]]]),
-        np.concatenate([fill, np.zeros_like(ink)]),
-        np.concatenate([fill, ink]),
+    low, high = picture.scale.limits
+    alphas, betas = (finer(a, _POLYGONS) for a in (surface.grid.alphas, surface.grid.betas))
+    _, levels, inks = picture.contours
+    shape = polygons(
+        alphas,
+        betas,
+        between(surface.grid, picture.scale.heights(surface.interpolated()), alphas, betas),
+        (BOX[0] / np.ptp(alphas), BOX[1] / np.ptp(betas), BOX[2] / (high - low)),
+        lambda heights: plt.get_cmap(picture.cmap)(picture.norm(np.nan_to_num(heights, nan=low))),
+        levels,
+        np.column_stack([inks, np.full(len(inks), 0.6)]),
     )
+    axes.add_collection3d(
+        Poly3DCollection(
+            shape.corners,
+            facecolors=shape.fill,
+            edgecolors=shape.edge,
+            linewidths=_LINE,
+            zsort="max",  # pieces of lines come after the polygons they lie on
+            rasterized=True,
+        )
+    )
+    axes.auto_scale_xyz(alphas[[0, -1]], betas[[0, -1]], [low, high])
+    axes.set_zlim(low, high)
+    _furnish(axes, picture)
+    for number, path in enumerate(surface.trajectories):
+        # At their own losses: a path does not lie on the surface.
+        at = np.clip(picture.scale.heights(path.losses), low, high)
+        below = np.clip(picture.scale.heights(path.plane_losses), low, high)
+        name = escape_mathtext(path.name)
+        axes.plot(path.alphas, path.betas, at, "o-", zorder=10, label=name, **path_style(number))
+        for x0, y0, z0, z1 in zip(path.alphas, path.betas, below, at, strict=True):
+            axes.plot([x0, x0], [y0, y0], [z0, z1], color="0.4", linewidth=0.5, zorder=9)
+    if surface.trajectories:
+        axes.legend(fontsize="small", loc="upper left")
+    for mark in surface.marks:
+        x0, y0 = mark.alpha, mark.beta
+        losses = np.array([surface.loss_at(x0, y0), mark.loss])
+        below, at = np.clip(picture.scale.heights(losses), low, high)
+        axes.plot([x0, x0], [y0, y0], [below, at], color="0.4", linewidth=0.5, zorder=9)
+        axes.plot(
+            [x0], [y0], [at], "^", color="white", markeredgecolor="k", markersize=5, zorder=10
+        )
+        axes.text(
+            x0, y0, at, f" {escape_mathtext(mark.name)}", zorder=11, **outlined("k", "w", 1.5)
+        )
 
 
-def _brightness(quads: Array, box: tuple[float, float, float]) -> Array:
-    """Return how bright faces are, shape (A - 1, B - 1); 1 where they are level."""
-    scaled = quads * box
-    normal = np.cross(scaled[:, :, 2] - scaled[:, :, 0], scaled[:, :, 3] - scaled[:, :, 1])
-    with np.errstate(invalid="ignore"):
-        normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
-    azimuth, altitude = np.radians([_LIGHT_AZIMUTH, _LIGHT_ALTITUDE])
-    across = np.cos(altitude)
-    light = [across * np.cos(azimuth), across * np.sin(azimuth), np.sin(altitude)]
-    bright: Array = 1 + _CONTRAST * (normal @ light - light[2])
-    return np.clip(bright, _DARKEST, _BRIGHTEST)
+def _furnish(axes: Any, picture: Picture) -> None:
+    """Place the camera, and let ticks and labels fit."""
+    size = plt.rcParams["font.size"]
+    room = width(axes) * 72 / size
+    axes.view_init(elev=picture.camera.elevation, azim=picture.camera.azimuth)
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_pane_color((0, 0, 0, 0))
+    # Distances of labels are in points and would not shrink with the font.
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.labelpad = 5.5 + 2.2 * min(0, size - 10)
+    axes.tick_params(pad=2 + 0.9 * min(0, size - 10))
+    loss_ticks(axes.zaxis, picture.scale, int(np.clip(room / 4, 2, 7)))
 
 
-def _lit(colors: Array, brightness: Array) -> Array:
-    """Return darker colors, and brighter ones that are mixed with white."""
-    bright = brightness[..., None]
-    lit: Array = np.where(bright < 1, colors * bright, 1 - (1 - colors) * (2 - bright))
-    return lit
-
-
-def _contours(quads: Array, levels: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Return straight pieces of contour lines, shape (pieces, 2, 3), and their levels' numbers.
-
-    Every quad is two triangles, in each of which the surface is flat.
-    """
-    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-    pieces, numbers = [np.empty((0, 2, 3))], [np.empty(0, dtype=np.intp)]
-    for number, level in enumerate(levels):
-        above = triangles[..., 2] >= level
-        crossed = above.any(axis=1) & ~above.all(axis=1)
-        corners, above = triangles[crossed], above[crossed]
-        # One corner is on its own side: the line cuts both edges at it.
-        alone = np.where(above.sum(axis=1) == 1, above.argmax(axis=1), above.argmin(axis=1))
-        row = np.arange(len(corners))
-        a = corners[row, alone]
-        ends = []
-        for step in (1, 2):
-            b = corners[row, (alone + step) % 3]
-            part = (level - a[:, 2]) / (b[:, 2] - a[:, 2])
-            ends.append(a + part[:, None] * (b - a))
-        pieces.append(np.stack(ends, axis=1))
-        numbers.append(np.full(len(corners), number))
-    return np.concatenate(pieces), np.concatenate(numbers)
+register(
+    FigureKind(
+        "surface",
+        "3-D surface",
+        partial(side_by_side, draw=draw_relief, is_3d=True),
+        unsuitable=needs_area,
+        projection="3d",
+        ignores=(),
+    )
+)

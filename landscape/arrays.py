@@ -1,0 +1,39 @@
+"""Arrays of a user's as tensors."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from landscape.errors import DataError
+
+
+def as_tensors(x: Any, y: Any, what: str) -> tuple[Tensor, Tensor]:
+    """Return two arrays as tensors of one length.
+
+    Args:
+        x: Tensor, or anything that numpy takes; shape (examples, …).
+        y: Likewise.
+        what: What they are, for the error's text.
+
+    Raises:
+        DataError: They are not arrays of numbers, empty, or of different length.
+    """
+    try:
+        x, y = (
+            t if isinstance(t, Tensor) else torch.from_numpy(np.ascontiguousarray(t))
+            for t in (x, y)
+        )
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what}: x and y must be arrays of numbers: {error}") from error
+    if not x.dim() or not y.dim() or len(x) != len(y) or len(x) == 0:
+        raise DataError(
+            f"{what}: x and y must have one entry per example and one example or more, "
+            f"they have shapes {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+    if x.is_complex() or y.is_complex():
+        raise DataError(f"{what}: x and y must be real numbers")
+    if not y.is_floating_point():
+        y = y.long()
+    return x, y

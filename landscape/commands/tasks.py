@@ -1,0 +1,204 @@
+"""The surfaces that ``landscape scan`` is to make, with their planes and grids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from landscape import planes
+from landscape.checkpoints import Run
+from landscape.commands.inputs import Inputs
+from landscape.commands.loaded import Examples, LoadedModel
+from landscape.commands.options import given
+from landscape.directions import Normalization
+from landscape.grid import Grid, Interval
+from landscape.hdf5 import SurfaceFile
+from landscape.objective import BatchNorm, Objective
+from landscape.plane import Plane
+from landscape.progress import Progress
+
+_POINTS_OF_A_LINE = 401
+
+_LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
+
+
+@dataclass(frozen=True)
+class PlaneOptions:
+    """The plane and the grid, as the options describe them.
+
+    Attributes:
+        kind: ``random``, ``through``, ``pca``, ``eigenvectors``, or a file.
+        points: Points along both axes.
+        both: Range of both axes.
+        alpha: Range of the α axis, or None.
+        beta: Range of the β axis, or None.
+        spacing: ``linear`` or ``log``.
+        line: Whether only α is scanned.
+        seed: Random seed of the directions.
+        normalize: Normalization of random directions.
+        repeats: Number of seeds.
+        batchnorm: BatchNorm policy.
+
+    Raises:
+        click.UsageError: The options contradict each other.
+    """
+
+    kind: str
+    points: tuple[int, int]
+    both: Interval
+    alpha: Interval | None
+    beta: Interval | None
+    spacing: str
+    line: bool
+    seed: int
+    normalize: Normalization
+    repeats: int
+    batchnorm: BatchNorm
+
+    def __post_init__(self) -> None:
+        if self.line and self.beta is not None:
+            raise click.UsageError("a line has β = 0: leave out --beta")
+        if self.batchnorm == "interpolated" and self.kind != "through":
+            raise click.UsageError("--batchnorm interpolated needs --plane through")
+        if self.kind != "random":
+            for option in filter(given, ("seed", "normalize", "repeats")):
+                raise click.UsageError(f"--{option} needs --plane random")
+
+    def tasks(self, paths: Sequence[Path], inputs: Inputs) -> "list[Task]":
+        """Return the surfaces to scan; fail before any is started.
+
+        Args:
+            paths: The arguments: checkpoints, or folders of runs.
+            inputs: Loads the checkpoints.
+
+        Raises:
+            LandscapeError: A checkpoint cannot be read, or they do not match.
+            click.UsageError: An argument is given twice.
+        """
+        if len(set(paths)) < len(paths):
+            raise click.UsageError("the same checkpoint is given twice")
+        suffix = "-line" if self.line else ""
+        if self.kind == "through":
+            nets = inputs.nets(paths)
+            return [Task(paths[0], "-".join(net.title for net in nets), suffix, nets=nets)]
+        if self.kind == "pca":
+            runs = Run.in_folders(paths)
+            inputs.nets([run.checkpoints[-1] for run in runs])
+            title = "-".join(run.name for run in runs)
+            return [Task(runs[0].checkpoints[-1], title, suffix, runs=runs)]
+        if self.kind == "eigenvectors":
+            suffix = f"-eigenvectors{suffix}"
+        # A mistake in the last should not cost the time of the others.
+        titles = {path: inputs.net(path).title for path in paths}
+        if len(set(titles.values())) < len(paths):
+            raise click.UsageError("two checkpoints have one name: scan them with --out FILE.h5")
+        return [Task(path, titles[path], suffix) for path in paths]
+
+    def plane(
+        self, task: "Task", objective: Objective, output: SurfaceFile, progress: Progress
+    ) -> Plane | list[Plane]:
+        """Return the plane of a task; several random ones for several seeds.
+
+        Args:
+            task: The task.
+            objective: The objective.
+            output: The file; a computed plane is restored from it.
+            progress: Receives progress.
+
+        Raises:
+            LandscapeError: The plane cannot be built.
+            ValueError: The checkpoints span no plane.
+        """
+        if self.kind == "random":
+            every = [
+                planes.random(objective, self.seed + number, self.normalize)
+                for number in range(self.repeats)
+            ]
+            return every if len(every) > 1 else every[0]
+        if self.kind == "through":
+            spec = planes.through_spec(
+                objective,
+                [net.path for net in task.nets[1:]],
+                [net.title for net in task.nets],
+                progress,
+            )
+            return spec.resolve(objective, output)
+        if self.kind == "pca":
+            return planes.pca_spec(objective, task.runs, progress).resolve(objective, output)
+        if self.kind == "eigenvectors":
+            return planes.eigenvectors_spec(objective, progress).resolve(objective, output)
+        return planes.from_file(objective, self.kind)
+
+    def grid(self, plane: Plane) -> Grid:
+        """Return the grid on a plane.
+
+        Args:
+            plane: The plane, which may suggest ranges.
+
+        Raises:
+            click.UsageError: The options do not fit the plane.
+        """
+        line = self.line or plane.is_line
+        if line and self.beta is not None:
+            raise click.UsageError("a line has β = 0: leave out --beta")
+        points = self._points(line)
+        if given("both"):
+            usual = self.both, self.both
+        else:
+            usual = plane.alpha or self.both, plane.beta or self.both
+        alpha, beta = self.alpha or usual[0], _LINE if line else self.beta or usual[1]
+        if self.spacing == "linear":
+            return Grid.regular(points, alpha, beta)
+        if alpha[0] != -alpha[1] or beta[0] != -beta[1]:
+            raise click.UsageError("--spacing log needs ranges symmetric about 0")
+        return Grid.logarithmic(points, (alpha[1], beta[1]))
+
+    def _points(self, line: bool) -> tuple[int, int]:
+        if not line:
+            return self.points
+        if not given("points"):
+            return _POINTS_OF_A_LINE, 1
+        if self.points[1] not in (1, self.points[0]):
+            raise click.UsageError("a line has points only along α: give --points N")
+        return self.points[0], 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """One surface to scan.
+
+    Attributes:
+        checkpoint: The checkpoint at its center.
+        title: Name in figures.
+        suffix: What the name of its file ends in.
+        nets: All checkpoints of ``--plane through``.
+        runs: The runs of ``--plane pca``.
+    """
+
+    checkpoint: Path
+    title: str
+    suffix: str
+    nets: Sequence[LoadedModel] = ()
+    runs: Sequence[Run] = ()
+
+    def check(self, inputs: Inputs, examples: Examples) -> None:
+        """Report checkpoints that fit another architecture better.
+
+        Args:
+            inputs: The inputs.
+            examples: The examples.
+        """
+        for net in self.nets[1:]:
+            inputs.check(net, examples)
+
+
+def stored(plane: Plane | list[Plane]) -> Plane | list[Plane]:
+    """Return planes whose directions are stored in the file.
+
+    Args:
+        plane: One plane or several.
+    """
+    if isinstance(plane, Plane):
+        return replace(plane, stored=True)
+    return [replace(each, stored=True) for each in plane]

@@ -1,0 +1,133 @@
+"""Hessian-vector products with curvlinops, by double backward."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from curvlinops import HessianLinearOperator
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from landscape.errors import LandscapeError, first_line
+from landscape.evaluation import float32_precision
+from landscape.losses import ExampleLoss
+from landscape.memory import free_bytes, is_out_of_memory
+
+_DETACHED = (
+    "the gradient is detached from the graph (custom backward without double-backward support?)"
+)
+
+
+class HessianOperator(HessianLinearOperator):  # type: ignore[misc]
+    """curvlinops' Hessian with products by reverse mode twice.
+
+    Its own take the forward derivative of the gradient, which torch (2.13) has wrong for layer
+    normalization: the matrix was not even symmetric.
+
+    The gradients of a point, which are the larger part of a product's memory and a quarter of its
+    time, are kept from one product to the next, for as many batches as half of the free memory
+    holds.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._kept: dict[int, tuple[Tensor, tuple[Tensor, ...]]] = {}
+        self._most: int | None = None  # batches whose gradients are kept, once it is known
+        free = free_bytes(self._params[0].device)
+        self._reserve = free / 2 if math.isfinite(free) else math.inf
+
+    def forget(self) -> None:
+        """Let go what was kept of a point."""
+        self._kept.clear()
+
+    def _gradients(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """Return the gradients of the mean loss of a batch, with the graph that made them."""
+        kept = self._kept.get(id(inputs))
+        if kept is not None:
+            return kept[1]
+        gradients = torch.autograd.grad(
+            self._loss_func(self._model_func(inputs), targets),
+            self._params,
+            create_graph=True,
+            materialize_grads=True,
+        )
+        if self._most is None and free_bytes(inputs.device) < self._reserve:
+            self._most = len(self._kept)
+        if self._most is None or len(self._kept) < self._most:
+            self._kept[id(inputs)] = inputs, gradients  # held, so that no other has its id
+        return gradients
+
+    def _matmat_batch(self, X: Tensor, y: Tensor, M: list[Tensor]) -> list[Tensor]:  # noqa: N803
+        """Return the products of one batch.
+
+        Args:
+            X: Inputs.
+            y: Targets.
+            M: Columns, one tensor per parameter with a last dimension more.
+
+        Raises:
+            RuntimeError: The loss is not twice differentiable.
+        """
+        with torch.enable_grad():
+            gradients = self._gradients(X, y)
+            curved = [g.requires_grad for g in gradients]
+            products = []
+            for column in range(M[0].shape[-1]):
+                along = sum(
+                    (g * m[..., column]).sum()
+                    for g, m, depends in zip(gradients, M, curved, strict=True)
+                    if depends
+                )
+                parts: Sequence[Tensor | None] = [None] * len(self._params)
+                if isinstance(along, Tensor):  # not for a loss that is linear in all parameters
+                    parts = torch.autograd.grad(
+                        along, self._params, retain_graph=True, allow_unused=True
+                    )
+                    if all(part is None for part in parts):
+                        raise RuntimeError(_DETACHED)
+                products.append(
+                    [
+                        torch.zeros_like(p) if part is None else part
+                        for part, p in zip(parts, self._params, strict=True)
+                    ]
+                )
+        return [torch.stack(columns, -1).detach() for columns in zip(*products, strict=True)]
+
+
+class MeanLoss(nn.Module):
+    """A loss as curvlinops takes it: a module that says what it does with the examples."""
+
+    reduction = "mean"
+
+    def __init__(self, loss: ExampleLoss, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._loss, self._dtype = loss, dtype
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:  # noqa: D102
+        return self._loss(outputs, targets).mean().to(self._dtype)
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Keep torch from fused attention, which has no second derivative.
+
+    Raises:
+        LandscapeError: A second derivative does not exist, or memory runs out.
+    """
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), float32_precision("float32"):
+            yield
+    except (RuntimeError, NotImplementedError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise LandscapeError(
+                "out of memory in a product with the Hessian: take a smaller images_per_batch"
+            ) from error
+        raise LandscapeError(
+            f"the net or the loss cannot be differentiated twice: {first_line(error)}"
+        ) from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)

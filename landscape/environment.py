@@ -1,0 +1,4 @@
+"""Environment variables that stand in for options."""
+
+DATA_DIR_VARIABLE = "LANDSCAPE_DATA_DIR"
+"""Folder with the data sets' official files; stands in for ``--data-dir``."""

@@ -1,0 +1,26 @@
+"""Evaluate the loss at many points: batching, vectorization, compilation, several devices."""
+
+from landscape.evaluation.autotune import Tuned, autotune
+from landscape.evaluation.plan import Plan, reference_plan, run, values_at
+from landscape.evaluation.precision import (
+    PRECISIONS,
+    Precision,
+    check_precision,
+    float32_precision,
+)
+from landscape.evaluation.workers import NotSpreadError, spread
+
+__all__ = [
+    "PRECISIONS",
+    "NotSpreadError",
+    "Plan",
+    "Precision",
+    "Tuned",
+    "autotune",
+    "check_precision",
+    "float32_precision",
+    "reference_plan",
+    "run",
+    "spread",
+    "values_at",
+]

@@ -1,0 +1,157 @@
+"""Choose the fastest plan that agrees with the reference: timed and checked on this machine."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from landscape.errors import LandscapeError
+from landscape.evaluation.plan import Plan, even_batch_size
+from landscape.evaluation.precision import DTYPES, Precision
+from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.rewrites.first_layers import shared
+from landscape.evaluation.rewrites.network import Network, unmodified
+from landscape.evaluation.rewrites.onednn import with_onednn
+from landscape.evaluation.strategy import Strategy
+from landscape.evaluation.trials import Trials
+from landscape.objective import Objective
+from landscape.plane import Plane
+from landscape.values import Point
+
+# Bytes of activations that suit the device: on a CPU they stay in the cache.
+_BYTES_PER_BATCH = {"cpu": 20_000_000, "cuda": 400_000_000}
+
+# If one point takes longer than this, it uses the whole device alone.
+_SECONDS_OF_A_LARGE_POINT = 0.05
+
+# A scan of this time is worth a trial of torch.compile, which takes up to half a minute.
+_SECONDS_WORTH_COMPILING = 600
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Result of autotuning.
+
+    Attributes:
+        plan: The selected plan.
+        seconds_per_point: Its measured time for one point.
+        deviation: Largest relative deviation of its losses from the reference plan's, over
+            the probes and a part of the data.
+        strategy: Its strategy for all data, where making it again would take long.
+    """
+
+    plan: Plan
+    seconds_per_point: float
+    deviation: float
+    strategy: Strategy | None = None
+
+
+def autotune(
+    objective: Objective,
+    plane: Plane,
+    probes: Sequence[Point],
+    num_points: int,
+    *,
+    precision: Precision,
+    images_per_batch: int | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Tuned:
+    """Return the fastest plan whose losses agree with the reference plan's.
+
+    Every candidate is run at the probes on a part of the data. A candidate that raises, or
+    whose losses deviate by more than rounding, is rejected. The trials take a few percent of
+    the time that the reference plan would need for all points.
+
+    Args:
+        objective: The objective; of type float64 for that precision, else float32.
+        plane: The plane.
+        probes: Points where losses are compared, the center first.
+        num_points: Number of points to be evaluated.
+        precision: Precision of the forward pass. ``auto`` takes bfloat16 or tf32 if it is
+            faster than float32 and deviates by at most :data:`DEVIATION_ALLOWED`.
+        images_per_batch: The only batch size to try, if given.
+        note: Receives a message for every plan rejected for its values.
+
+    Raises:
+        LandscapeError: Two evaluations at the center differ, or no plan agrees with the
+            reference in the precision.
+    """
+    if precision in ("float32", "float64"):
+        probes = probes[:3]  # enough to recognize a wrong plan; a deviation needs more
+    trials = Trials(objective, plane, probes, precision, num_points, note)
+    candidates = _candidates(objective, plane, trials, images_per_batch)
+    for number, plan in enumerate(candidates, 1):
+        # On fewer images than a batch holds, a plan does not reach its speed.
+        if number > 2 and trials.part.num_images < plan.images_per_batch < objective.num_images:
+            continue
+        trials.run(plan)
+        if trials.measured and number >= 2 and time.perf_counter() > trials.deadline:
+            break
+    best = trials.best
+    if best is not None and objective.inputs.device.type == "cuda":
+        trials.run(replace(best, cuda_graph=True))
+    if (best := trials.best) is not None and best.network.compiles:
+        left = trials.measured[best].seconds * objective.num_images * num_points
+        if left > _SECONDS_WORTH_COMPILING:
+            trials.run(replace(best, compiled=True))
+    best = trials.best
+    if best is None:
+        raise LandscapeError(
+            f"No evaluation plan agrees with the reference in {precision}; use float32 or auto."
+        )
+    trial = trials.measured[best]
+    seconds = trial.seconds * objective.num_images
+    return Tuned(best, seconds, trial.deviation, trial.strategy)
+
+
+def _candidates(
+    objective: Objective, plane: Plane, trials: Trials, images_per_batch: int | None
+) -> Iterable[Plan]:
+    """Yield the plans that are worth a trial, the most promising first."""
+    if objective.batchnorm == "recomputed":  # batches determine the values; a part has others
+        return
+    reference = trials.reference
+    num, device = objective.num_images, objective.inputs.device.type
+    guess = _BYTES_PER_BATCH[device] / trials.activations
+    precisions: list[Precision] = [trials.precision]
+    if trials.precision == "auto":
+        precisions = (
+            ["bfloat16", "tf32", "float32"] if device == "cuda" else ["bfloat16", "float32"]
+        )
+    networks = {kind: _networks(objective, plane, reference, DTYPES[kind]) for kind in precisions}
+    small: list[Plan] = []
+    if trials.reference_seconds < _SECONDS_OF_A_LARGE_POINT and reference.precision in precisions:
+        size = images_per_batch or min(num, 2048)
+        first = shared(objective, plane) if size == num else None
+        most = 2 ** math.ceil(math.log2(max(trials.num_points, 2)))
+        for network in (first, reference.network):
+            if network is not None:
+                one = Plan(network, reference.precision, size).bytes(trials.activations)
+                points = 2 ** round(math.log2(max(2.0, _BYTES_PER_BATCH[device] / one)))
+                numbers = {min(n, most) for n in (points, 4 * points)}
+                small += [Plan(network, reference.precision, size, n) for n in sorted(numbers)]
+    yield from small[:1]
+    seen = set()
+    for factor in (1, 4, 0.25):
+        for kind, rewritten in networks.items():
+            fitting = factor * guess * 4 * 8 / torch.finfo(DTYPES[kind]).bits
+            size = images_per_batch or even_batch_size(num, fitting)
+            if (kind, size) not in seen:
+                yield from (Plan(network, kind, size) for network in rewritten)
+            seen.add((kind, size))
+    yield from small[1:]
+
+
+def _networks(
+    objective: Objective, plane: Plane, reference: Plan, dtype: torch.dtype
+) -> list[Network]:
+    """Return the rewrites of the model for one type, in every form that may be the fastest."""
+    own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
+    found = [folded(objective, plane, dtype)]
+    if objective.inputs.device.type == "cuda" and found[0] is not None:
+        found.append(folded(objective, plane, dtype, cudnn=True))
+    if found[0] is None and dtype == torch.float32:
+        found.append(with_onednn(objective, plane))
+    return [network for network in found if network is not None] or [own]

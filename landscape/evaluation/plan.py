@@ -1,0 +1,205 @@
+"""A plan: everything that determines how the values of points are computed."""
+
+import copy
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from landscape.evaluation.cuda_graph import CudaGraph
+from landscape.evaluation.precision import DTYPES, Precision, float32_precision
+from landscape.evaluation.profiling import Timer, untimed
+from landscape.evaluation.rewrites.network import Network, unmodified
+from landscape.evaluation.strategy import Looped, Strategy, Vmapped
+from landscape.memory import is_out_of_memory
+from landscape.objective import Objective
+from landscape.parameters import Parameters
+from landscape.plane import Plane
+from landscape.values import Point, Values
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Configuration of an evaluation strategy.
+
+    Attributes:
+        network: The model, unmodified or rewritten.
+        precision: Precision of the forward pass.
+        images_per_batch: Images in one forward pass.
+        points_per_batch: Points in one forward pass; more than one are vectorized.
+        compiled: Whether ``torch.compile`` fuses it.
+        cuda_graph: Whether one step is captured as a CUDA graph and replayed.
+    """
+
+    network: Network
+    precision: Precision
+    images_per_batch: int
+    points_per_batch: int = 1
+    compiled: bool = False
+    cuda_graph: bool = False
+
+    def on(self, objective: Objective, timer: Timer = untimed) -> Strategy:
+        """Return the strategy for an objective's data."""
+        kind = Looped if self.points_per_batch == 1 else Vmapped
+        strategy = kind(
+            objective,
+            self.network,
+            dtype=self.dtype,
+            images_per_batch=min(self.images_per_batch, objective.num_images),
+            points_per_batch=self.points_per_batch,
+            compiled=self.compiled,
+            timer=timer,
+        )
+        return CudaGraph(strategy) if self.cuda_graph else strategy
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the forward pass."""
+        return DTYPES[self.precision]
+
+    @property
+    def takes_all_data(self) -> bool:
+        """Whether it is made for the whole data set and cannot be timed on a part of it."""
+        return self.network.num_images is not None or self.compiled or self.cuda_graph
+
+    def halved(self) -> "Plan | None":
+        """Return a plan that needs about half of the memory, or None."""
+        if self.network.prepare is not None:
+            return None  # its batches determine the values
+        if self.points_per_batch > 1:
+            return replace(self, points_per_batch=self.points_per_batch // 2)
+        if self.images_per_batch > 1 and self.network.num_images is None:
+            return replace(self, images_per_batch=self.images_per_batch // 2)
+        return None
+
+    def bytes(self, activations: float) -> float:
+        """Estimate the memory it takes, without the data.
+
+        Args:
+            activations: Bytes of one image's activations in float32.
+
+        Returns:
+            Bytes.
+        """
+        numbers = sum(tensor.numel() for tensor in self.network.plane.center.values())
+        size = torch.finfo(self.dtype).bits / 8
+        images = self.images_per_batch * activations * size / 4
+        return 3 * 4 * numbers + self.points_per_batch * (2 * numbers * size + images)
+
+    def within(self, room: float, activations: float) -> "Plan | None":
+        """Return the plan with batches that fit into ``room`` bytes, or None."""
+        plan: Plan | None = self
+        while plan is not None and plan.bytes(activations) > room:
+            plan = plan.halved()
+        return plan
+
+    def __str__(self) -> str:
+        points = f"{self.points_per_batch} points at once, " if self.points_per_batch > 1 else ""
+        extras = ", compiled" * self.compiled + ", CUDA graph" * self.cuda_graph
+        return (
+            f"{points}{self.network.name}, {self.precision}, "
+            f"{self.images_per_batch} images per batch{extras}"
+        )
+
+
+def reference_plan(objective: Objective, plane: Plane) -> Plan:
+    """Return the reference: the unmodified model, one point at a time, no reduced precision."""
+    precision: Precision = "float64" if objective.dtype == torch.float64 else "float32"
+    size = objective.images_per_batch
+    if objective.batchnorm == "recomputed":  # all batches have equal weight
+        size = even_batch_size(objective.num_images, max(size, 2))
+    return Plan(unmodified(objective, plane), precision, size)
+
+
+def values_at(objective: Objective, parameters: Parameters) -> Values:
+    """Return the values of any point, by the reference plan.
+
+    Args:
+        objective: The objective.
+        parameters: The model's parameters; also buffers, of any type, that differ from the
+            model's own.
+    """
+    fixed = {name: t for name, t in parameters.items() if not t.is_floating_point()}
+    if fixed:
+        model = copy.deepcopy(objective.model)
+        own = dict(model.named_buffers())
+        for name, tensor in fixed.items():
+            own[name].copy_(tensor)
+        objective = objective.replaced(model=model)
+    moved = {name: tensor for name, tensor in parameters.items() if name not in fixed}
+    point = single_point(moved).to(objective.inputs.device, objective.dtype)
+    with float32_precision("float32"):
+        return next(iter(reference_plan(objective, point).on(objective)([(0.0, 0.0)])))
+
+
+def run(
+    plan: Plan,
+    objective: Objective,
+    points: Sequence[Point],
+    note: Callable[[str], None] = lambda _: None,
+    timer: Timer = untimed,
+    *,
+    strategy: Strategy | None = None,
+) -> Generator[Values]:
+    """Yield the values of each point, in order; halve the batches where memory runs out.
+
+    Close the generator if it is not exhausted: torch's settings are changed meanwhile.
+
+    Args:
+        plan: The plan.
+        objective: The objective.
+        points: (α, β) of each point.
+        note: Receives a message for every halving.
+        timer: Measures the parts of the work.
+        strategy: The plan's strategy, where making it again would take long.
+
+    Raises:
+        MemoryError: The smallest batch does not fit.
+        RuntimeError: The model fails for another reason.
+    """
+    done = 0
+    with float32_precision(plan.precision):
+        while done < len(points):
+            try:
+                strategy = strategy or plan.on(objective, timer)
+                strategy.timer = timer
+                for values in strategy(points[done:]):
+                    done += 1
+                    yield values
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                smaller = plan.halved()
+                if smaller is None:
+                    raise MemoryError(str(error)) from error
+                plan, strategy = smaller, None
+                note(f"out of memory; continuing with {plan}")
+            else:
+                return
+            release_cached_memory(objective)
+
+
+def even_batch_size(num: int, size: float) -> int:
+    """Return a batch size near ``size`` that splits ``num`` examples evenly, at most ``num``."""
+    parts = max(1, round(num / max(size, 1.0)))
+    even = math.ceil(num / parts)
+    while num % even == 1 and even < num:  # one example has no batch statistics
+        even += 1
+    return even
+
+
+def release_cached_memory(objective: Objective) -> None:
+    """Return torch's cached blocks to the GPU after an out-of-memory error."""
+    if objective.inputs.device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def single_point(center: Parameters) -> Plane:
+    """Return the plane whose directions are zero: the center alone.
+
+    Args:
+        center: The point.
+    """
+    zero = {name: torch.zeros_like(tensor) for name, tensor in center.items()}
+    return Plane(center, zero, zero)

@@ -1,0 +1,70 @@
+"""Precision of the forward pass."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+import torch
+
+Precision = Literal["float64", "float32", "tf32", "bfloat16", "auto"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bfloat16": torch.bfloat16,
+}
+"""Floating-point type of the tensors of each precision."""
+
+
+def check_precision(precision: str, device: torch.device, *, recomputes: bool) -> None:
+    """Check that a precision is available.
+
+    Args:
+        precision: The precision.
+        device: The device.
+        recomputes: Whether BatchNorm statistics are recomputed at every point.
+
+    Raises:
+        ValueError: It is unknown, or not available there.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
+    if precision == "tf32" and device.type != "cuda":
+        raise ValueError("tf32 is a precision of GPUs: use float32 or bfloat16 on a CPU")
+    if recomputes and precision in ("bfloat16", "tf32"):
+        raise ValueError(f"BatchNorm is not recomputed in {precision}: use float32")
+
+
+@contextmanager
+def float32_precision(precision: str) -> Iterator[None]:
+    """Enable TF32 for products and convolutions in float32 on GPUs, or disable it.
+
+    By default torch enables it for convolutions. Convolutions use the fastest of cuDNN's
+    algorithms. The previous settings are restored afterwards.
+
+    Args:
+        precision: ``tf32`` enables it; every other precision disables it.
+    """
+    tf32 = precision == "tf32"
+    convolutions: Any = torch.backends.cudnn
+    products = torch.backends.cuda.matmul
+    name = "fp32_precision"
+    switches: list[tuple[Any, str, Any]]
+    if hasattr(products, name):  # torch 2.9 and later warns of the old ones
+        value = "tf32" if tf32 else "ieee"
+        switches = [
+            (owner, name, value) for owner in (convolutions.conv, convolutions.rnn, products)
+        ]
+    else:
+        switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
+    switches.append((convolutions, "benchmark", True))
+    before = [getattr(owner, name) for owner, name, _ in switches]
+    for owner, name, value in switches:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for (owner, name, _), value in zip(switches, before, strict=True):
+            setattr(owner, name, value)

@@ -1,0 +1,135 @@
+"""Where the time of a scan goes."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from landscape.evaluation.precision import DTYPES, float32_precision
+from landscape.evaluation.rewrites import onednn
+from landscape.objective import Objective
+
+
+class Timer(Protocol):
+    """What strategies report their parts to."""
+
+    def __call__(self, part: str) -> AbstractContextManager[None]:
+        """Return a context whose time belongs to a part of the work."""
+
+
+def untimed(part: str) -> AbstractContextManager[None]:  # noqa: ARG001
+    """Return a context in which nothing is timed."""
+    return nullcontext()
+
+
+class Clock:
+    """Adds up the time of each part; nested parts are not counted twice.
+
+    On a GPU it waits for the device at both ends of every part, which costs speed.
+
+    Attributes:
+        seconds: Time by part.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: dict[str, float] = {}
+        self._on_gpu = device.type == "cuda"
+        self._inner = 0.0
+
+    def __call__(self, part: str) -> AbstractContextManager[None]:
+        """Return a context whose time belongs to a part of the work."""
+        if torch.compiler.is_compiling() or (
+            self._on_gpu and torch.cuda.is_current_stream_capturing()
+        ):
+            return nullcontext()
+        return self._timed(part)
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        outer, self._inner = self._inner, 0.0
+        began = self._now()
+        try:
+            yield
+        finally:
+            elapsed = self._now() - began
+            self.seconds[part] = self.seconds.get(part, 0.0) + elapsed - self._inner
+            self._inner = outer + elapsed
+
+    def _now(self) -> float:
+        if self._on_gpu:
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+_SAMPLE = 2
+
+_PEAK_SIZE = 4096
+
+
+def operations_per_image(objective: Objective) -> float:
+    """Return the floating-point operations of one image's forward pass as the net is.
+
+    Products and convolutions alone, a multiplication and an addition counted as two (torch's
+    own counter).
+    """
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # its fused operators are not counted
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            objective.model(objective.inputs[:_SAMPLE])
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)
+    return float(counter.get_total_flops()) / min(_SAMPLE, objective.num_images)
+
+
+def peak(device: torch.device, precision: str) -> float:
+    """Return the floating-point operations per second of a large product of matrices.
+
+    The better of torch's product and oneDNN's: on some CPUs one is twice as fast.
+    """
+    a = torch.randn(_PEAK_SIZE, _PEAK_SIZE, device=device).to(DTYPES[precision])
+    products: list[Callable[[], Tensor]] = [lambda: a @ a]
+    if device.type == "cpu" and a.dtype in onednn.TYPES and onednn.available("_linear_pointwise"):
+        products.append(lambda: onednn.linear(a, a, None))
+    times = []
+    with float32_precision(precision), torch.no_grad():
+        for product in products:
+            for _ in range(4):
+                began = time.perf_counter()
+                float(product()[0, 0])  # waits for the device
+                times.append(time.perf_counter() - began)
+    return 2 * _PEAK_SIZE**3 / min(times)
+
+
+def report(
+    seconds: Mapping[str, float],
+    total: float,
+    operations: float,
+    device: torch.device,
+    precision: str,
+) -> str:
+    """Return a table of the parts of a scan, for people.
+
+    Args:
+        seconds: Time of each part.
+        total: Time of the whole; what no part had is the rest.
+        operations: Floating-point operations of all forward passes as the net is.
+        device: Where it was computed.
+        precision: Of the forward pass.
+    """
+    parts = {**seconds, "rest": total - sum(seconds.values())}
+    lines = [
+        f"  {part:<9}{100 * taken / total:5.1f} %  {taken:.3g} s"
+        for part, taken in sorted(parts.items(), key=lambda item: -item[1])
+    ]
+    if operations and (forward := seconds.get("forward", 0.0)):
+        rate, most = operations / forward, peak(device, precision)
+        lines.append(
+            f"  forward at {rate / 1e9:.4g} GFLOP/s: {100 * rate / most:.0f} % of the "
+            f"{most / 1e9:.4g} GFLOP/s of a {_PEAK_SIZE}² product in {precision} here"
+        )
+    return "\n".join(lines)

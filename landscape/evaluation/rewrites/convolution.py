@@ -1,0 +1,74 @@
+"""Convolutions fused with bias, sum and ReLU."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from landscape.evaluation.rewrites import onednn
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    other: Tensor | None,
+    relu: bool,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+) -> Tensor:
+    """Return a convolution with bias, plus ``other``, rectified; in one kernel if available.
+
+    Args:
+        x: Shape (images, channels, h, w).
+        weight: Shape (out channels, channels / groups, h, w).
+        bias: Shape (out channels,).
+        other: Added to the result, of its shape.
+        relu: Whether negative results become zero.
+        stride: As of ``nn.Conv2d``.
+        padding: Likewise.
+        dilation: Likewise.
+        groups: Likewise.
+    """
+    if (
+        x.device.type == "cpu"
+        and x.dtype in onednn.TYPES
+        and onednn.available("_convolution_pointwise")
+    ):
+        ops: Any = torch.ops.mkldnn
+        settings = (padding, stride, dilation, groups)
+        fused: Tensor
+        if other is None:
+            fused = ops._convolution_pointwise(
+                x, weight, bias, *settings, "relu" if relu else "none", [], ""
+            )
+        else:
+            fused = ops._convolution_pointwise.binary(
+                x, other, weight, bias, *settings, "add", None, "relu" if relu else None, [], None
+            )
+        return fused
+    y = F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    y = y if other is None else y.add_(other)
+    return y.relu_() if relu else y
+
+
+def convolve_by_cudnn(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    other: Tensor | None,
+    relu: bool,  # noqa: ARG001
+    *settings: Any,
+) -> Tensor:
+    """Return :func:`convolve` with ``relu``, in one kernel of cuDNN; arguments as there."""
+    stride, padding, dilation, groups = settings
+    sizes = (list(stride), list(padding), list(dilation), groups)
+    fused: Tensor
+    if other is None:
+        fused = torch.ops.aten.cudnn_convolution_relu(x, weight, bias, *sizes)
+    else:
+        fused = torch.ops.aten.cudnn_convolution_add_relu(x, weight, other, 1.0, bias, *sizes)
+    return fused

@@ -1,0 +1,112 @@
+"""A network as a function of a plane's parameters: unmodified or rewritten."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from landscape.brief import brief
+from landscape.objective import Objective
+from landscape.parameters import Parameters
+from landscape.plane import Plane
+
+Prepare = Callable[[Parameters, Iterable[Tensor]], Parameters]
+"""From the parameters of a point and all inputs to what the forward pass takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network, and the plane of the parameters that it takes.
+
+    Attributes:
+        name: Name of the rewrite.
+        plane: The plane of its parameters.
+        forward: From parameters of the plane and inputs to outputs.
+        channels_last: Names of parameters that it takes in the channels-last layout.
+        num_images: Number of images that it is made for, if it is made for its data.
+        compiles: Whether ``torch.compile`` may be tried on it.
+        prepare: Work done once at every point, or None.
+    """
+
+    name: str
+    plane: Plane
+    forward: Callable[[Parameters, Tensor], Tensor]
+    channels_last: frozenset[str] = frozenset()
+    num_images: int | None = None
+    compiles: bool = True
+    prepare: Prepare | None = None
+
+    __repr__ = brief
+
+
+def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = None) -> Network:
+    """Return the unmodified model.
+
+    Args:
+        objective: The objective.
+        plane: The plane.
+        dtype: Floating-point type of the forward pass; by default the objective's.
+    """
+    model = objective.model
+    if dtype not in (None, objective.dtype):
+        model = copy.deepcopy(model).to(dtype)  # its buffers; parameters are given
+
+    def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
+        outputs: Tensor = torch.func.functional_call(model, dict(parameters), (inputs,))
+        return outputs
+
+    if objective.batchnorm == "recomputed":
+        return Network(
+            "BatchNorm recomputed", plane, forward, compiles=False, prepare=_recomputing(model)
+        )
+    return Network("unmodified", plane, forward)
+
+
+def _recomputing(model: nn.Module) -> Prepare:
+    """Return a function that recomputes BatchNorm's running statistics from the data.
+
+    They are the means over batches, as in Izmailov et al. 2018 (weight averaging).
+    """
+    own = copy.deepcopy(model)
+    empty = {}
+    for path, module in own.named_modules():
+        if isinstance(module, _BatchNorm) and module.running_mean is not None:
+            module.train()
+            module.momentum = None  # the plain mean
+            module.reset_running_stats()
+            empty.update({f"{path}.{name}": tensor for name, tensor in module.named_buffers()})
+
+    def prepare(parameters: Parameters, inputs: Iterable[Tensor]) -> Parameters:
+        moved = {**parameters, **{name: tensor.clone() for name, tensor in empty.items()}}
+        for x in inputs:
+            torch.func.functional_call(own, moved, (x,))  # changes the clones
+        return moved
+
+    return prepare
+
+
+def moves_only_parameters(objective: Objective, plane: Plane) -> bool:
+    """Return whether a plane moves only parameters: then the model can be rewritten.
+
+    Args:
+        objective: The objective.
+        plane: The plane.
+    """
+    moves_parameters = plane.center.keys() == objective.parameters.keys()
+    return objective.batchnorm != "recomputed" and moves_parameters
+
+
+def own_tensors(traced: fx.GraphModule) -> set[str]:
+    """Return the parameters owned by exactly one module and not accessed outside its forward call.
+
+    Args:
+        traced: A traced model.
+    """
+    direct = {str(node.target) for node in traced.graph.nodes if node.op == "get_attr"}
+    every = list(traced.named_parameters(remove_duplicate=False))
+    owners = Counter(id(p) for _, p in every)
+    return {name for name, p in every if owners[id(p)] == 1 and name not in direct}

@@ -1,0 +1,197 @@
+"""Evaluation strategies: map a sequence of (α, β) points to values."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from landscape.evaluation.flat_plane import FlatPlane
+from landscape.evaluation.profiling import Timer, untimed
+from landscape.evaluation.rewrites.network import Network
+from landscape.evaluation.values import summary
+from landscape.objective import Objective
+from landscape.parameters import Parameters
+from landscape.values import Point, Values
+
+Measure = Callable[[Parameters, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From parameters, inputs and targets to losses and correctness of the examples."""
+
+
+class Strategy(ABC):
+    """Computes the values of many points.
+
+    Attributes:
+        points_per_batch: Points in one step.
+        images_per_batch: Images in one forward pass.
+        fixed_shape: Whether a step takes no fewer points than that.
+        device: Where the coordinates of points are wanted.
+        dtype: In which floating-point type.
+        timer: Measures the parts of the work.
+    """
+
+    points_per_batch: int
+    images_per_batch: int
+    fixed_shape: bool
+    device: torch.device
+    dtype: torch.dtype
+    timer: Timer
+
+    @abstractmethod
+    def step(self, coordinates: Tensor) -> Tensor:
+        """Return the values of some points, float64, on the device, shape (points, 3).
+
+        Args:
+            coordinates: α and β of each, shape (points, 2); at most ``points_per_batch``.
+        """
+
+    @torch.no_grad()
+    def __call__(self, points: Sequence[Point]) -> Iterator[Values]:
+        """Yield the values of each point, in order.
+
+        Nothing waits for the device inside a step. On a GPU the next step has begun
+        while the values of one are read.
+        """
+        if not points:
+            return
+        with self.timer("transfer"):
+            coordinates = torch.tensor(points, dtype=self.dtype).to(self.device)
+        under_way: _Copy | None = None
+        for part in torch.split(coordinates, self.points_per_batch):
+            missing = self.points_per_batch - len(part) if self.fixed_shape else 0
+            padded = torch.cat([part, part[-1:].expand(missing, 2)]) if missing else part
+            values = self.step(padded)[: len(part)]
+            if self.device.type == "cuda":
+                done, under_way = under_way, _Copy(values)
+                if done is not None:
+                    yield from self._read(done.arrived())
+            else:
+                yield from self._read(values)
+        if under_way is not None:
+            yield from self._read(under_way.arrived())
+
+    def _read(self, values: Tensor) -> list[Values]:
+        with self.timer("transfer"):
+            return [Values(*each) for each in values.tolist()]
+
+
+class _Copy:
+    """Asynchronous device-to-host copy; only the reader synchronizes."""
+
+    def __init__(self, values: Tensor) -> None:
+        self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        self._host.copy_(values, non_blocking=True)
+        self._event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._event.record()
+
+    def arrived(self) -> Tensor:
+        """Return them, having waited for the device."""
+        self._event.synchronize()
+        return self._host
+
+
+class BatchedStrategy(Strategy):
+    """Runs the net over batches of images.
+
+    The data stays on the device, in the type and layout of the computation.
+
+    Args:
+        objective: The objective.
+        network: The model, unmodified or rewritten.
+        dtype: Floating-point type of the forward pass; the loss is computed in that of the
+            objective.
+        images_per_batch: Images in one forward pass.
+        points_per_batch: Points in one step.
+        compiled: Whether ``torch.compile`` fuses the forward pass and the loss.
+        timer: Measures the parts of the work.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        network: Network,
+        *,
+        dtype: torch.dtype,
+        images_per_batch: int,
+        points_per_batch: int = 1,
+        compiled: bool = False,
+        timer: Timer = untimed,
+    ) -> None:
+        self.images_per_batch, self.points_per_batch = images_per_batch, points_per_batch
+        self.fixed_shape, self.timer = compiled, timer
+        self._objective, self._network, self._forward_dtype = objective, network, dtype
+        self._flat = FlatPlane.of(network.plane, network.channels_last)
+        self.device, self.dtype = self._flat.center.device, self._flat.center.dtype
+        inputs = objective.inputs
+        if inputs.is_floating_point():
+            inputs = inputs.to(dtype)
+        if network.channels_last and inputs.dim() == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        self._batches = list(
+            zip(
+                torch.split(inputs, images_per_batch),
+                torch.split(objective.targets, images_per_batch),
+                strict=True,
+            )
+        )
+        measure = self._vectorized(self._of_batch)
+        self._measure = torch.compile(measure, dynamic=False) if compiled else measure
+
+    def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
+        with self.timer("weights"):
+            parameters = self._weights(coordinates)
+        if self._network.prepare is not None:
+            with self.timer("forward"):
+                parameters = self._network.prepare(parameters, (x for x, _ in self._batches))
+        measured = [self._measure(parameters, x, y) for x, y in self._batches]
+        with self.timer("loss"):
+            losses, correct = (_joined(parts) for parts in zip(*measured, strict=True))
+            return summary(losses, correct, per_example=self._objective.loss.per_example)
+
+    @abstractmethod
+    def _weights(self, coordinates: Tensor) -> Parameters:
+        """Return the parameters of some points."""
+
+    @abstractmethod
+    def _vectorized(self, measure: Measure) -> Measure:
+        """Return the measurement of a batch of images for the points of a step."""
+
+    def _of_batch(self, parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        with self.timer("forward"):
+            outputs = self._network.forward(parameters, x)
+        with self.timer("loss"):
+            return self._objective.measure(outputs, y)
+
+
+def _joined(batches: tuple[Tensor, ...]) -> Tensor:
+    """Return all batches as one tensor, without copying a single one."""
+    return batches[0] if len(batches) == 1 else torch.cat(batches, -1)
+
+
+class Looped(BatchedStrategy):
+    """Evaluates one point after the other.
+
+    The weights of a point are one pass over memory.
+    """
+
+    def _weights(self, coordinates: Tensor) -> Parameters:
+        return self._flat.at(coordinates[0], self._forward_dtype)
+
+    def _vectorized(self, measure: Measure) -> Measure:
+        def of_one(parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+            losses, correct = measure(parameters, x, y)
+            return losses.unsqueeze(0), correct.unsqueeze(0)
+
+        return of_one
+
+
+class Vmapped(BatchedStrategy):
+    """Evaluates several points in one vectorized forward pass (``torch.vmap``)."""
+
+    def _weights(self, coordinates: Tensor) -> Parameters:
+        return self._flat.at_many(coordinates, self._forward_dtype)
+
+    def _vectorized(self, measure: Measure) -> Measure:
+        vectorized: Measure = torch.vmap(measure, in_dims=(0, None, None))
+        return vectorized

@@ -1,0 +1,184 @@
+"""Time plans and compare their losses with those of the reference plan."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from landscape.brief import brief
+from landscape.checks import is_same_loss
+from landscape.errors import LandscapeError
+from landscape.evaluation.activation_memory import bytes_per_image
+from landscape.evaluation.plan import Plan, reference_plan, release_cached_memory
+from landscape.evaluation.precision import Precision, float32_precision
+from landscape.evaluation.strategy import Strategy
+from landscape.memory import free_bytes, is_out_of_memory
+from landscape.objective import Objective
+from landscape.plane import Plane
+from landscape.values import Point, Values
+
+DEVIATION_ALLOWED = 0.01
+"""Largest relative deviation from float32 that precision ``auto`` accepts."""
+
+# Shares of the time that the reference plan would need for all points: of one trial, of all.
+_TRIAL, _TRIALS = 0.001, 0.03
+
+_SHORT = 0.01  # seconds
+
+# Larger relative deviations are not rounding.
+_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3}
+
+# Share of the free memory that a plan may take.
+_MEMORY = 0.7
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Measurements of one plan: seconds per point and image, deviation, and the strategy."""
+
+    seconds: float
+    deviation: float
+    strategy: Strategy | None = None
+
+
+@dataclass(eq=False)
+class Trials:
+    """Times plans and compares their losses with the reference plan's.
+
+    Attributes:
+        measured: The plans that agree, with their measurements.
+        reference: The reference plan.
+        reference_seconds: The time that it takes for one point.
+        part: A part of the data, for plans that do not need all of it.
+        activations: Bytes of one image's activations in float32.
+        deadline: When no further candidates should be tried (``time.perf_counter``).
+    """
+
+    objective: Objective
+    plane: Plane
+    probes: Sequence[Point]
+    precision: Precision
+    num_points: int
+    note: Callable[[str], None]
+    measured: dict[Plan, Trial] = field(default_factory=dict)
+
+    __repr__ = brief
+
+    def __post_init__(self) -> None:
+        objective, num_points = self.objective, self.num_points
+        self._room = _MEMORY * free_bytes(objective.inputs.device)
+        reference = reference_plan(objective, self.plane)
+        self.activations = bytes_per_image(objective, reference.network)
+        if reference.network.prepare is None:
+            fitting = reference.within(self._room, self.activations)
+            reference = fitting or replace(reference, images_per_batch=1)
+        self.reference = reference
+        self.reference_seconds = reference_seconds(objective, reference, self.probes[0])
+        share = int(objective.num_images * min(1.0, _TRIAL * num_points))
+        self.part = objective.part(0, max(64, share))
+        self._expected: dict[bool, list[Values]] = {}
+        if self.precision in ("auto", reference.precision):
+            seconds = _time(reference.on(self.part), self.part, self.probes)
+            self.measured[reference] = Trial(seconds, 0.0)
+        self.deadline = time.perf_counter() + _TRIALS * self.reference_seconds * num_points
+
+    def run(self, candidate: Plan) -> None:
+        """Try a plan, with smaller batches if it does not fit into memory."""
+        plan = candidate.within(self._room, self.activations)
+        if plan is None:
+            return
+        data = self.objective if plan.takes_all_data else self.part
+        if plan.takes_all_data not in self._expected:
+            self._expected[plan.takes_all_data] = list(self.reference.on(data)(self.probes))
+        trial = _try(plan, data, self._expected[plan.takes_all_data], self.probes)
+        if trial is not None and trial.deviation <= _ROUNDING[plan.precision]:
+            self.measured[plan] = trial
+        elif trial is not None:
+            self.note(
+                f"Rejected plan {plan}: relative deviation {trial.deviation:.2g} from the "
+                "reference."
+            )
+
+    @property
+    def best(self) -> Plan | None:
+        """The fastest plan so far that the precision allows."""
+
+        def is_allowed(plan: Plan) -> bool:
+            return (
+                self.precision != "auto"
+                or plan.precision == self.reference.precision
+                or self.measured[plan].deviation <= DEVIATION_ALLOWED
+            )
+
+        fit = filter(is_allowed, self.measured)
+        return min(fit, key=lambda plan: self.measured[plan].seconds, default=None)
+
+
+def reference_seconds(objective: Objective, reference: Plan, center: Point) -> float:
+    """Return the time of one point of the reference plan.
+
+    Raises:
+        LandscapeError: The loss is stochastic.
+    """
+    part = objective.part(0, reference.images_per_batch)
+    strategy = reference.on(part)
+    first, again = (next(iter(strategy([center]))) for _ in range(2))
+    if not is_same_loss(first.loss, again.loss):
+        raise LandscapeError(
+            f"Two evaluations at the center differ ({first.loss:.6g}, {again.loss:.6g}): the model "
+            "or loss is stochastic or stateful in eval mode."
+        )
+    return _time(strategy, part, [center]) * objective.num_images
+
+
+def _time(strategy: Strategy, part: Objective, probes: Sequence[Point]) -> float:
+    """Return the seconds per point and image of one batch of points, after a warm-up.
+
+    A short batch is repeated, and the shortest time is returned.
+    """
+    points = [probes[-1]] * strategy.points_per_batch
+    list(strategy(points))
+    times: list[float] = []
+    while not times or (sum(times) < _SHORT and len(times) < 10):
+        began = time.perf_counter()
+        list(strategy(points))
+        times.append(time.perf_counter() - began)
+    return min(times) / len(points) / part.num_images
+
+
+def _try(
+    plan: Plan, data: Objective, expected: Sequence[Values], probes: Sequence[Point]
+) -> Trial | None:
+    """Return the time of a plan and its deviation from the reference; None if it raises.
+
+    The time is the shorter of two: other work may slow the machine for a while.
+    """
+    try:
+        with warnings.catch_warnings(), float32_precision(plan.precision):
+            # torch warns where it falls back to a loop over the points.
+            vectorized = plan.points_per_batch > 1 and not plan.compiled
+            warnings.simplefilter("error" if vectorized else "ignore")
+            strategy = plan.on(data)
+            deviation = _deviation(list(strategy(probes)), expected)
+            seconds = min(_time(strategy, data, probes), _time(strategy, data, probes))
+            keeps = plan.compiled or plan.cuda_graph
+            return Trial(seconds, deviation, strategy if keeps else None)
+    except Exception as error:  # whatever a user's model raises when it is rewritten
+        if is_out_of_memory(error):
+            release_cached_memory(data)
+        return None
+
+
+def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> float:
+    """Return the largest relative deviation of the losses.
+
+    Infinite where one is finite and the other is not.
+    """
+    largest = 0.0
+    for a, b in zip(values, expected, strict=True):
+        if math.isfinite(a.loss) and math.isfinite(b.loss):
+            largest = max(largest, abs(a.loss - b.loss) / max(abs(b.loss), 1e-6))
+        elif math.isfinite(a.loss) or math.isfinite(b.loss):
+            return math.inf
+    return largest

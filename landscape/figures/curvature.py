@@ -1,0 +1,87 @@
+"""The figure kind ``curvature``: local convexity along the plane."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from landscape.figures.captions import caption, put_above, write
+from landscape.figures.kinds import CAMERA, FigureKind, Request, needs_area, register
+from landscape.figures.style import edges, flat, name_axes, outlined
+from landscape.surface import Surface
+
+
+def draw_curvature(request: Request) -> Figure:
+    """Draw |λ_min / λ_max| over the grid.
+
+    Args:
+        request: What is drawn.
+
+    Returns:
+        The figure.
+    """
+    surfaces = request.surfaces
+    figure, every = plt.subplots(
+        1,
+        len(surfaces),
+        figsize=request.size or (5.0 * len(surfaces) + 0.6, 4.6),
+        layout="constrained",
+        squeeze=False,
+    )
+    image: Any = None
+    captions = []
+    for axes, surface in zip(every[0], surfaces, strict=True):
+        curvature: Any = surface.curvature
+        flat(axes, surface)
+        image = axes.pcolormesh(
+            edges(surface.grid.alphas),
+            edges(surface.grid.betas),
+            np.ma.masked_invalid(
+                replace(surface, evaluated=curvature.evaluated).interpolated(curvature.ratio).T
+            ),
+            norm=Normalize(0, 1),
+            cmap="cividis",
+            rasterized=True,
+        )
+        loose = np.argwhere(curvature.evaluated & ~curvature.converged)
+        axes.plot(
+            surface.grid.alphas[loose[:, 0]],
+            surface.grid.betas[loose[:, 1]],
+            "x",
+            markersize=3,
+            **outlined("w", "k", 2),
+        )
+        notes = [] if not len(loose) else [f"× {len(loose)} points not converged"]
+        done = curvature.evaluated.mean()
+        notes += [] if done == 1 else [f"{done:.0%} of the points"]
+        captions.append(caption(surface, ", ".join(notes)))
+        name_axes(axes, surface)
+    bar = figure.colorbar(image, ax=list(every[0]), shrink=0.8, extend="max")
+    bar.set_label(r"$|\lambda_{\min} / \lambda_{\max}|$ of the Hessian")
+    write(list(every[0]), request.captions or captions)
+    if request.title:
+        put_above(figure, request.title)
+    return figure
+
+
+def _needs_curvature(surface: Surface) -> str | None:
+    curvature = surface.curvature
+    if curvature is None or not curvature.evaluated.any():
+        return " has no eigenvalues: scan it with quantities=('loss', 'curvature')"
+    return needs_area(surface)
+
+
+register(
+    FigureKind(
+        "curvature",
+        "|λ_min / λ_max| of the Hessian (Li et al. 2018, section 6)",
+        draw_curvature,
+        unsuitable=_needs_curvature,
+        ignores=("levels", "cmap", "scale", "maximum", "quantity", *CAMERA),
+        quantities=False,
+        takes_axes=False,
+    )
+)

@@ -1,0 +1,94 @@
+"""Scale, colors, contour lines and camera that all panels of a figure share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from landscape.brief import brief
+from landscape.figures.between import between
+from landscape.figures.style import ink, loss_label, loss_ticks
+from landscape.scale import Scale
+from landscape.surface import Surface
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Position from which a surface is seen in 3-D.
+
+    Attributes:
+        elevation: Degrees above the plane.
+        azimuth: Degrees around it; 0 looks along α from its high end, -90 along β from its low.
+        zoom: Size in the picture; 1 is the usual one.
+    """
+
+    elevation: float = 32.0
+    azimuth: float = -60.0
+    zoom: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What all panels of one figure share.
+
+    Attributes:
+        scale: Scale of heights and colors.
+        norm: From heights to positions in the color map.
+        cmap: Name of the color map.
+        lines: Losses of the contour lines.
+        camera: Camera of surfaces in 3-D.
+    """
+
+    scale: Scale
+    norm: Normalize
+    cmap: str
+    lines: Array
+    camera: Camera = field(default_factory=Camera)
+
+    __repr__ = brief
+
+    def add_bar(self, figure: Figure, all_axes: Any, **options: Any) -> None:
+        """Add the color bar.
+
+        Args:
+            figure: The figure.
+            all_axes: Axes next to it.
+            **options: Options of ``Figure.colorbar``.
+        """
+        bar = figure.colorbar(
+            ScalarMappable(self.norm, self.cmap), ax=all_axes, shrink=0.75, **options
+        )
+        level = bar.orientation == "horizontal"
+        box = bar.ax.get_window_extent()
+        room = (box.width / 4 if level else box.height / 2) / figure.dpi
+        loss_ticks(
+            bar.ax.xaxis if level else bar.ax.yaxis,
+            self.scale,
+            int(np.clip(room * 72 / plt.rcParams["font.size"], 2, 8)),
+        )
+        bar.set_label(loss_label(self.scale))
+
+    @property
+    def contours(self) -> tuple[Array, Array, Array]:
+        """Losses, heights and RGB of the contour lines within the scale."""
+        losses = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
+        heights = self.scale.heights(losses)
+        return losses, heights, ink(self.cmap, np.asarray(self.norm(heights)))
+
+    def heights_between(self, surface: Surface, alphas: Array, betas: Array) -> Array:
+        """Return interpolated heights, clipped after the interpolation: the cut is straight.
+
+        Args:
+            surface: The surface.
+            alphas: Coordinates along α, shape (A,).
+            betas: Coordinates along β, shape (B,).
+        """
+        heights = self.scale.unclipped(surface.interpolated())
+        return np.minimum(between(surface.grid, heights, alphas, betas), self.scale.limits[1])

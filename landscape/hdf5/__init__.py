@@ -1,0 +1,19 @@
+"""Surfaces on disk: HDF5 files that survive a crash and can be read while they are written.
+
+The format is specified in docs/FORMAT.md.
+"""
+
+from landscape.hdf5.locks import is_being_written
+from landscape.hdf5.reading import load, load_directions
+from landscape.hdf5.saving import amend, output_file, save
+from landscape.hdf5.transaction import SurfaceFile
+
+__all__ = [
+    "SurfaceFile",
+    "amend",
+    "is_being_written",
+    "load",
+    "load_directions",
+    "output_file",
+    "save",
+]

@@ -1,0 +1,125 @@
+"""The layout of a surface file, version 3 (docs/FORMAT.md), and how it is composed."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.overlays import Mark, Trajectory
+from landscape.surface import Surface
+
+if TYPE_CHECKING:
+    from landscape.parameters import Parameters
+
+FORMAT = "landscape-surface"
+VERSION = 3
+
+MARK = ("alpha", "beta", "distance", "loss")
+TRAJECTORY = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A quantity over the grid: named arrays and the mask of evaluated points.
+
+    Attributes:
+        values: Names of its float64 arrays.
+        counts: Names of its int64 arrays.
+        masks: Names of its further masks.
+    """
+
+    values: tuple[str, ...]
+    counts: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
+
+    @property
+    def types(self) -> Mapping[str, np.dtype[Any]]:
+        """Types of all arrays by name, without the mask of evaluated points."""
+        return {
+            **dict.fromkeys(self.values, np.dtype("<f8")),
+            **dict.fromkeys(self.counts, np.dtype("<i8")),
+            **dict.fromkeys(self.masks, np.dtype("u1")),
+        }
+
+
+LAYERS: Mapping[str, LayerSpec] = {
+    "loss": LayerSpec(("losses", "accuracies", "standard_errors"), counts=("examples",)),
+    "curvature": LayerSpec(("lowest", "highest"), masks=("converged",)),
+}
+"""The layers of a file, by name."""
+
+
+def layers_of(surface: Surface) -> Mapping[str, list[Any]]:
+    """Return what holds the arrays of each layer, one object for each seed.
+
+    Args:
+        surface: The surface.
+    """
+    layers: dict[str, list[Any]] = {"loss": list(surface.seeds)}
+    if surface.curvature is not None:
+        layers["curvature"] = [surface.curvature]
+    return layers
+
+
+def compose(
+    surface: Surface, directions: "tuple[Parameters, Parameters] | None" = None
+) -> memoryview:
+    """Return the content of a file.
+
+    In memory: on a full disk the HDF5 library would bring the process down.
+
+    Args:
+        surface: The surface, complete or not.
+        directions: δ and η, if they are to be stored.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = VERSION
+        file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
+        file.create_dataset("betas", data=surface.grid.betas.astype("<f8"))
+        if surface.repeats or "seed" in surface.settings:
+            seeds = [int(each.settings.get("seed", k)) for k, each in enumerate(surface.seeds)]
+            file.create_dataset("seeds", data=np.array(seeds, dtype="<i8"))
+        for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
+            file.create_group(group).attrs.update(facts)
+        for name, parts in layers_of(surface).items():
+            _write_layer(file.create_group(f"layers/{name}"), LAYERS[name], parts)
+        _write_overlays(file, surface.marks, surface.trajectories)
+        if directions is not None:
+            for name, direction in zip(("delta", "eta"), directions, strict=True):
+                _write_direction(file.create_group(f"directions/{name}"), direction)
+    return content.getbuffer()
+
+
+def _write_layer(group: Any, spec: LayerSpec, parts: list[Any]) -> None:
+    def stacked(name: str, dtype: Any) -> NDArray[Any]:
+        return np.stack([getattr(part, name) for part in parts]).astype(dtype)
+
+    for name, dtype in {**spec.types, "evaluated": np.dtype("u1")}.items():
+        group.create_dataset(name, data=stacked(name, dtype))
+    group.create_dataset("seconds", data=np.array([p.seconds for p in parts], dtype="<f8"))
+
+
+def _write_overlays(
+    file: Any, marks: tuple[Mark, ...], trajectories: tuple[Trajectory, ...]
+) -> None:
+    for number, mark in enumerate(marks):
+        group = file.create_group(f"marks/{number:03d}")
+        group.attrs.update({"name": mark.name, **{key: getattr(mark, key) for key in MARK}})
+    for number, path in enumerate(trajectories):
+        group = file.create_group(f"trajectories/{number:03d}")
+        group.attrs.update({"name": path.name, "unit": path.unit})
+        for key in TRAJECTORY:
+            group.create_dataset(key, data=getattr(path, key).astype("<f8"))
+
+
+def _write_direction(group: Any, direction: "Parameters") -> None:
+    # Numbered, since parameter names may hold a slash, which HDF5 reads as a path.
+    for number, (name, tensor) in enumerate(direction.items()):
+        dataset = group.create_dataset(f"{number:05d}", data=tensor.cpu().numpy())
+        dataset.attrs["name"] = name

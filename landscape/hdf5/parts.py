@@ -1,0 +1,92 @@
+"""Read the parts of a surface file that all format versions share."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landscape.facts import Facts
+from landscape.hdf5.layout import MARK, TRAJECTORY
+from landscape.overlays import Mark, Trajectory
+
+if TYPE_CHECKING:
+    pass
+
+
+def read_marks(file: Any) -> tuple[Mark, ...]:
+    """Return the labeled checkpoints of an open file.
+
+    Args:
+        file: The file.
+    """
+    return tuple(
+        Mark(str(group.attrs["name"]), *(float(group.attrs[key]) for key in MARK))
+        for group in members(file, "marks")
+    )
+
+
+def read_trajectories(file: Any, name: str) -> tuple[Trajectory, ...]:
+    """Return the trajectories of an open file.
+
+    Args:
+        file: The file.
+        name: Name of their group.
+    """
+    return tuple(
+        Trajectory(str(group.attrs["name"]), **_columns(group), unit=str(group.attrs["unit"]))
+        for group in members(file, name)
+    )
+
+
+def _columns(group: Any) -> dict[str, NDArray[Any]]:
+    columns = {key: numbers(group[key]) for key in TRAJECTORY}
+    shapes = {values.shape for values in columns.values()}
+    if len(shapes) > 1 or min(map(math.prod, shapes)) == 0:
+        raise ValueError(f"{group.name} has columns of unequal length, or none")
+    return columns
+
+
+def numbers(dataset: Any) -> NDArray[Any]:
+    """Return the values of a data set.
+
+    Args:
+        dataset: The data set.
+
+    Raises:
+        TypeError: They are not real numbers.
+    """
+    values: NDArray[Any] = dataset[()]
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"{dataset.name} holds {values.dtype}, not numbers")
+    return values
+
+
+def members(file: Any, name: str) -> Sequence[Any]:
+    """Return the numbered groups in a group of an open file, in order.
+
+    Args:
+        file: The file.
+        name: Name of the group, which may be missing.
+    """
+    return [file[name][key] for key in sorted(file[name], key=int)] if name in file else []
+
+
+def facts_of(attributes: Any) -> Facts:
+    """Return attributes as facts.
+
+    Args:
+        attributes: The attributes of a group.
+
+    Raises:
+        TypeError: One is neither a string nor a number.
+    """
+    # HDF5 gives numbers as numpy scalars.
+    for key, value in attributes.items():
+        if not isinstance(value, str | bool | int | float | np.number | np.bool_):
+            raise TypeError(f"{key} is a {type(value).__name__}")
+    return {
+        key: value.item() if isinstance(value, np.generic) else value
+        for key, value in attributes.items()
+    }

@@ -1,0 +1,152 @@
+"""Read surface files of every format version, also while a scan is writing them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from landscape.curvature_map import Curvature
+from landscape.errors import SurfaceFileError, first_line
+from landscape.grid import Grid
+from landscape.hdf5.layout import LAYERS
+from landscape.surface import Surface
+
+if TYPE_CHECKING:
+    from landscape.parameters import Parameters
+from landscape.hdf5.opening import check_surface, open_hdf5
+from landscape.hdf5.parts import facts_of, numbers, read_marks, read_trajectories
+from landscape.hdf5.version2 import read_v2
+
+
+def load(path: str | Path) -> Surface:
+    """Read a surface, also one whose scan is still running.
+
+    Args:
+        path: A file written by :func:`landscape.scan` or :meth:`Surface.save`.
+
+    Returns:
+        The surface.
+
+    Raises:
+        SurfaceFileError: It does not exist, is damaged, of a later version, or not a surface.
+
+    Example:
+        >>> landscape.load("surfaces/resnet56.h5").center_loss  # doctest: +SKIP
+        0.000558934
+    """
+    path = Path(path)
+    with open_hdf5(path) as file:
+        check_surface(file, path)
+        return read(file, path)
+
+
+def load_directions(path: str | Path) -> "tuple[Parameters, Parameters]":
+    """Return δ and η of a surface file that stores them.
+
+    Args:
+        path: The file.
+
+    Raises:
+        SurfaceFileError: It stores no directions, or is not a surface.
+    """
+    path = Path(path)
+    with open_hdf5(path) as file:
+        check_surface(file, path)
+        found = read_directions(file)
+        if found is None:
+            settings = facts_of(file["settings"].attrs)
+            raise SurfaceFileError(
+                f"{path} stores no direction arrays, only seed {settings.get('seed')} and "
+                f"normalization {settings.get('normalize')}: use these, or scan it again with "
+                "its directions stored (`landscape scan --store-directions`)",
+                path=path,
+            )
+        return found
+
+
+def read(file: Any, path: Path) -> Surface:
+    """Return the surface of an open file.
+
+    Args:
+        file: The open file, checked by :func:`check_surface`.
+        path: Its path, for the message.
+
+    Raises:
+        SurfaceFileError: The file is damaged.
+    """
+    try:
+        is_current = int(file.attrs["format_version"]) >= 3
+        return _read_layers(file) if is_current else read_v2(file)
+    except Exception as error:  # damaged files raise nearly anything
+        raise SurfaceFileError(f"{path} is damaged: {first_line(error)}", path=path) from error
+
+
+def read_directions(file: Any) -> "tuple[Parameters, Parameters] | None":
+    """Return δ and η of an open file, or None if it does not store them.
+
+    Args:
+        file: The open file.
+    """
+    if "directions" not in file:
+        return None
+    import torch
+
+    delta, eta = (
+        {str(group[key].attrs["name"]): torch.from_numpy(group[key][()]) for key in sorted(group)}
+        for group in (file["directions/delta"], file["directions/eta"])
+    )
+    return delta, eta
+
+
+def _read_layers(file: Any) -> Surface:
+    settings, provenance = facts_of(file["settings"].attrs), facts_of(file["provenance"].attrs)
+    loss = _read_layer(file["layers/loss"], "loss")
+    seeds = numbers(file["seeds"]).tolist() if "seeds" in file else [0]
+    if len(seeds) != len(loss):
+        raise ValueError(f"seeds has {len(seeds)} entries, the losses {len(loss)}")
+    grid = Grid(file["alphas"][()], file["betas"][()])
+    every = [
+        Surface(
+            grid,
+            **arrays,
+            settings={**settings, "seed": seed} if number else settings,
+            provenance=provenance,
+        )
+        for number, (arrays, seed) in enumerate(zip(loss, seeds, strict=True))
+    ]
+    curvature = None
+    if "curvature" in file["layers"]:
+        curvature = Curvature(**_read_layer(file["layers/curvature"], "curvature")[0])
+        if curvature.lowest.shape != grid.shape:
+            raise ValueError(f"the curvature has shape {curvature.lowest.shape}")
+    return replace(
+        every[0],
+        repeats=tuple(every[1:]),
+        marks=read_marks(file),
+        trajectories=read_trajectories(file, "trajectories"),
+        curvature=curvature,
+    )
+
+
+def _read_layer(group: Any, layer: str) -> list[dict[str, Any]]:
+    """Return the arrays of a layer by name, for each seed.
+
+    Raises:
+        ValueError: The arrays do not fit the grid.
+    """
+    # The mask first: a point that it contains was written before it.
+    evaluated = numbers(group["evaluated"]).astype(bool)
+    spec = LAYERS[layer]
+    arrays = {"evaluated": evaluated}
+    for name, dtype in spec.types.items():
+        nothing: Any = np.nan if name in spec.values else 0
+        known = np.where(evaluated, numbers(group[name]), nothing)
+        arrays[name] = known.astype(bool if dtype == np.dtype("u1") else dtype)
+    seconds = numbers(group["seconds"])
+    if len(seconds) != len(evaluated) or not np.isfinite(seconds).all():
+        raise ValueError(f"seconds is {seconds.tolist()}")
+    return [
+        {**{name: array[k] for name, array in arrays.items()}, "seconds": float(seconds[k])}
+        for k in range(len(evaluated))
+    ]

@@ -1,0 +1,310 @@
+/** One surface on the page: its picture, and what is said below it. */
+
+import { Handle, project, show } from "landscape/cameras.js";
+import { label } from "landscape/contours.js";
+import { CutLine } from "landscape/cutline.js";
+import { boxHeight, inBox, spans } from "landscape/fit.js";
+import { color, CONFIG } from "landscape/look.js";
+import { flat, relief } from "landscape/pictures.js";
+import { coordinate, nearest } from "landscape/surface.js";
+
+/** @typedef {import("landscape/pictures.js").Shown} Shown */
+/** @typedef {import("landscape/state.js").Camera} Camera */
+/** @typedef {import("landscape/surface.js").Status} Status */
+/** @typedef {import("landscape/surface.js").Surface} Surface */
+
+/** @type {any} */
+const Plotly = Reflect.get(globalThis, "Plotly");
+
+/**
+ * @typedef {object} Reports what a panel reports to the page
+ * @property {(alpha: number, beta: number) => void} pointed
+ * @property {() => void} left called when the pointer leaves
+ * @property {() => Camera | null} camera from which it is seen
+ * @property {(camera: Camera) => void} turned
+ * @property {(at: number) => void} cutMoved
+ * @property {() => void} resized
+ */
+
+/** A surface's part of the page. */
+export class Panel {
+  /**
+   * @param {string} id
+   * @param {Reports} reports
+   */
+  constructor(id, reports) {
+    this.id = id;
+    this.reports = reports;
+    /** @type {Surface | null} */ this.surface = null;
+    /** @type {{alpha: number, beta: number} | null} */ this.last = null;
+    const template = /** @type {HTMLTemplateElement} */ (document.getElementById("panel"));
+    const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
+    this.element = /** @type {HTMLElement} */ (copy.firstElementChild);
+    this.element.dataset.id = id;
+    this.stage = this.part(".stage");
+    this.relief = this.part(".relief");
+    this.flat = this.part(".flat");
+    this.here = this.part(".here");
+    this.readout = this.part(".readout");
+    this.cut = new CutLine(this.part(".cut"), this.flat, reports.cutMoved);
+    this.handle = new Handle(this.relief, reports.camera, reports.turned);
+    /** @type {Shown | null} what was drawn last */ this.shown = null;
+    this.size = ""; // of the stage when it was drawn
+    /** @type {Set<HTMLElement>} */ this.watched = new Set();
+    this.resized = new ResizeObserver(() => {
+      if (this.size !== "" && this.size !== this.sizeNow) reports.resized();
+    });
+    this.resized.observe(this.stage);
+    // A tap does not hover.
+    this.flat.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
+      if (event.pointerType === "touch") this.tap(event);
+    }, { capture: true });
+    this.stage.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => {
+      if (event.pointerType === "mouse") reports.left();
+    });
+  }
+
+  get sizeNow() {
+    return `${this.stage.clientWidth} ${this.stage.clientHeight}`;
+  }
+
+  /**
+   * @param {string} selector
+   * @returns {any}
+   */
+  part(selector) {
+    return this.element.querySelector(selector);
+  }
+
+  /** Free what the browser holds for its pictures. */
+  remove() {
+    this.resized.disconnect();
+    Plotly.purge(this.relief);
+    Plotly.purge(this.flat);
+    this.element.remove();
+  }
+
+  /**
+   * Show how far it is, and what must be known of it.
+   *
+   * @param {Status} status
+   */
+  showStatus(status) {
+    this.part("h2").textContent = status.name;
+    const notes = [...this.notes, status.note].filter(Boolean);
+    this.part(".note").textContent = notes.join(" · ");
+    const bar = /** @type {HTMLProgressElement} */ (this.part("progress"));
+    bar.hidden = status.state === "complete";
+    bar.max = Math.max(1, status.total);
+    bar.value = status.done;
+  }
+
+  /** What is noted of the surface; of accuracies, that of the center. */
+  get notes() {
+    const { surface, shown } = this;
+    if (surface === null) return [];
+    const { center, notes } = surface;
+    const accuracy = center ? surface.accuracies[surface.index(center.i, center.j)] : NaN;
+    if (shown?.quantity !== "accuracy" || !Number.isFinite(accuracy)) return notes;
+    if (notes.some((note) => note.includes("accuracy"))) return notes;
+    const others = notes.filter((note) => !note.endsWith("at the center"));
+    return [`accuracy ${(100 * accuracy).toFixed(1)} % at the center`, ...others];
+  }
+
+  /** @param {Surface} surface */
+  set(surface) {
+    this.surface = surface;
+    this.part(".facts tbody").replaceChildren(...surface.facts.map(([key, value]) => {
+      const row = document.createElement("tr");
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.textContent = key;
+      const cell = document.createElement("td");
+      cell.textContent = value;
+      row.append(head, cell);
+      return row;
+    }));
+  }
+
+  /**
+   * Draw it.
+   *
+   * @param {"surface" | "contour" | "heatmap"} view
+   * @param {Shown} shown
+   * @param {Camera} camera
+   */
+  async draw(view, shown, camera) {
+    if (this.surface === null) return;
+    const isRelief = view === "surface";
+    const plot = isRelief ? this.relief : this.flat;
+    this.element.dataset.view = view;
+    this.relief.hidden = !isRelief;
+    this.flat.hidden = isRelief;
+    this.nameThePaths(shown);
+    this.size = this.sizeNow;
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    this.shown = { ...shown, tall: boxHeight(width, height) };
+    const picture = isRelief
+      ? relief(this.surface, this.shown, camera)
+      : flat(this.surface, this.shown, view);
+    // The color bar is the page's; what is exported has plotly's.
+    for (const trace of picture.data) if (trace.colorbar) trace.showscale = false;
+    try {
+      await Plotly.react(plot, picture.data, { ...picture.layout, width, height }, CONFIG);
+    } catch (error) {
+      Plotly.purge(plot); // what is half drawn takes no other drawing
+      this.watched.delete(plot);
+      throw error;
+    }
+    if (!this.watched.has(plot)) {
+      this.watched.add(plot);
+      plot.on("plotly_hover", (/** @type {any} */ event) => {
+        if (!this.handle.isHeld) this.hover(event.points[0]);
+      });
+      plot.on("plotly_afterplot", () => this.finish());
+    }
+    // Where something else has changed as well, plotly keeps the camera that it has.
+    if (isRelief) show(this.relief, camera);
+    this.finish();
+  }
+
+  /** @param {Camera} camera */
+  turn(camera) {
+    if (this.relief.hidden) return;
+    show(this.relief, camera);
+    this.place();
+  }
+
+  /** Do what plotly does not, whenever it has drawn. */
+  finish() {
+    if (this.shown) label(this.flat, this.shown.colors);
+    this.place();
+  }
+
+  /** @param {Shown} shown */
+  nameThePaths(shown) {
+    const paths = shown.paths && this.surface ? this.surface.paths : [];
+    this.part(".paths").replaceChildren(...paths.map((path, order) => {
+      const item = document.createElement("li");
+      item.style.color = color(order, shown.style);
+      const name = document.createElement("span");
+      name.textContent = path.name;
+      item.append(name);
+      return item;
+    }));
+  }
+
+  /** @param {any} point */
+  hover(point) {
+    this.reports.pointed(Number(point.x), Number(point.y));
+    const surface = this.surface;
+    const of = String(point.data.meta ?? "");
+    const number = point.pointNumber ?? 0;
+    if (surface === null || of === "") return;
+    /** @param {number | null} loss */
+    const text = (loss) => (loss === null ? "not known" : String(Number(loss.toPrecision(4))));
+    if (of === "mark") {
+      const { name, loss, distance } = surface.marks[number];
+      this.say(`${name}: own loss ${text(loss)}, off the plane by ${coordinate(distance)}`);
+    } else {
+      const path = surface.paths[Number(of.split(" ")[1])];
+      this.say(
+        `${path.name}, ${path.unit} ${path.steps[number]}: own loss ` +
+          `${text(path.losses[number])}, on the plane below ${text(path.plane_losses[number])}, ` +
+          `off the plane by ${coordinate(path.distances[number])}`,
+      );
+    }
+  }
+
+  /** @param {PointerEvent} event */
+  tap(event) {
+    const { xaxis, yaxis } = this.flat._fullLayout ?? {};
+    if (!xaxis?._length) return;
+    const box = this.flat.getBoundingClientRect();
+    const alpha = xaxis.p2d(event.clientX - box.left - xaxis._offset);
+    const beta = yaxis.p2d(event.clientY - box.top - yaxis._offset);
+    if (this.surface?.holds(alpha, beta)) this.reports.pointed(alpha, beta);
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.readout.textContent = text;
+    this.place();
+  }
+
+  /**
+   * Read what is known at a point, and show where it is.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   */
+  point(alpha, beta) {
+    if (this.surface === null) return;
+    this.last = { alpha, beta };
+    this.say(this.surface.describe(alpha, beta));
+  }
+
+  /** Forget the point that was read. */
+  unpoint() {
+    this.last = null;
+    this.say("");
+  }
+
+  /** Place the line, the ring and its text over the plot. */
+  place() {
+    this.cut.element.hidden = this.flat.hidden;
+    if (!this.flat.hidden) this.cut.place();
+    const at = this.last && this.pixel(this.last.alpha, this.last.beta);
+    this.readout.hidden = !at;
+    this.here.hidden = !at || !this.last || !this.surface?.holds(this.last.alpha, this.last.beta);
+    if (!at) return;
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    const x = Math.min(Math.max(at.x, 0), width);
+    const y = Math.min(Math.max(at.y, 0), height);
+    this.here.style.left = `${x}px`;
+    this.here.style.top = `${y}px`;
+    const { style } = this.readout;
+    style.left = x < width / 2 ? `${x + 12}px` : "auto";
+    style.right = x < width / 2 ? "auto" : `${width - x + 12}px`;
+    style.top = y < height / 2 ? `${y + 12}px` : "auto";
+    style.bottom = y < height / 2 ? "auto" : `${height - y + 12}px`;
+  }
+
+  /**
+   * Where a point of the plane is seen.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   * @returns {{x: number, y: number} | null} pixels in the stage
+   */
+  pixel(alpha, beta) {
+    const { surface, shown } = this;
+    if (surface === null || shown === null) return null;
+    if (!this.flat.hidden) {
+      const { xaxis, yaxis } = this.flat._fullLayout ?? {};
+      if (!xaxis?._length) return null;
+      return { x: xaxis._offset + xaxis.d2p(alpha), y: yaxis._offset + yaxis.d2p(beta) };
+    }
+    const camera = this.reports.camera();
+    if (camera === null) return null;
+    const k = surface.index(nearest(surface.alphas, alpha), nearest(surface.betas, beta));
+    const point = inBox(
+      spans(surface, shown.paths, shown.marks),
+      shown.scale,
+      shown.tall ?? 1,
+      alpha,
+      beta,
+      surface.values(shown.quantity)[k],
+    );
+    return project(camera, point, this.stage.clientWidth, this.stage.clientHeight);
+  }
+}
+
+/**
+ * Let a plot have the size of its place.
+ *
+ * @param {any} plot
+ */
+export function fit(plot) {
+  if (plot._fullLayout && plot.clientWidth > 0) Plotly.Plots.resize(plot);
+}

@@ -1,0 +1,441 @@
+/** Plotly traces of a surface: in 3-D, or from above. */
+
+import { walls } from "landscape/block.js";
+import { families } from "landscape/contours.js";
+import { heights as ends, spans } from "landscape/fit.js";
+import { color, escape, paper } from "landscape/look.js";
+import { deepest } from "landscape/minima.js";
+
+/** @typedef {import("landscape/look.js").Style} Style */
+/** @typedef {import("landscape/scale.js").Scale} Scale */
+/** @typedef {import("landscape/surface.js").Surface} Surface */
+
+/**
+ * @typedef {object} Shown
+ * @property {import("landscape/quantity.js").Quantity} quantity
+ * @property {string} label what the values are
+ * @property {Scale} scale of heights
+ * @property {Scale} colors
+ * @property {boolean} marks
+ * @property {boolean} paths
+ * @property {Style} style
+ * @property {number} [tall] height of the box of a relief, in widths
+ */
+
+/**
+ * In coordinates of the picture, whose depth is nearly 1: from the left above, wherever the camera
+ * is, so that the two sides of every ridge differ.
+ */
+const LIGHT = { x: -3, y: 3, z: 0.98 };
+
+/** The part of the color map that is dark: lines and labels on it are white, others black. */
+const DARK = 0.45;
+
+/** Contour lines of a relief. */
+const DENSE = 24; // about so many levels
+const LINES = { show: true, color: "rgba(0, 0, 0, 0.6)", width: 1.5, highlight: false };
+
+/**
+ * A relief.
+ *
+ * @param {Surface} surface
+ * @param {Shown} shown
+ * @param {import("landscape/state.js").Camera} camera
+ */
+export function relief(surface, shown, camera) {
+  const { scale, colors, style } = shown;
+  const heights = surface.values(shown.quantity);
+  const [cmin, cmax] = colors.limits;
+  /** @type {any[]} */
+  const data = [];
+  // Next to a missing point plotly needs seconds for every frame with lines.
+  const isWhole = heights.every(Number.isFinite);
+  const lines = (isWhole ? families(scale, DENSE) : []).map((family) => ({ ...LINES, ...family }));
+  const z = surface.rows((k) => scale.height(heights[k]));
+  if (heights.some(Number.isFinite)) { // else plotly throws
+    data.push({
+      type: "surface",
+      x: Array.from(surface.alphas),
+      y: Array.from(surface.betas),
+      z,
+      surfacecolor: surface.rows((k) => colors.height(heights[k])),
+      cmin,
+      cmax,
+      colorscale: style.colorscale,
+      colorbar: bar(shown),
+      hoverinfo: "none",
+      lighting: { ambient: 0.6, diffuse: 0.8, specular: 0.1, roughness: 0.5, fresnel: 0.1 },
+      lightposition: LIGHT,
+      contours: {
+        x: { highlight: false },
+        y: { highlight: false },
+        z: lines[0] ?? { highlight: false },
+      },
+    });
+  }
+  if (shown.marks) {
+    const center = middle(surface);
+    data.push({
+      ...marker(center, "cross", 4, "#ffffff", "#000000"),
+      type: "scatter3d",
+      z: center.map(({ k }) => scale.height(heights[k])),
+      hoverinfo: "none",
+    });
+  }
+  if (shown.marks && shown.quantity === "loss") {
+    const dots = deepest(surface, scale).map(({ i, j }) => at(surface, i, j));
+    data.push(
+      {
+        ...marker(dots, "circle", 2.5, "#ffffff", "#000000"),
+        type: "scatter3d",
+        z: dots.map(({ k }) => scale.height(heights[k])),
+        hoverinfo: "none",
+      },
+      {
+        ...marker(places(surface.marks), "diamond", 5, style.text, "#888888"),
+        type: "scatter3d",
+        z: surface.marks.map(({ loss }) => scale.height(loss ?? NaN)),
+        text: surface.marks.map(({ name }) => escape(name)),
+        mode: "markers+text",
+        hoverinfo: "none",
+        meta: "mark",
+      },
+      {
+        type: "scatter3d",
+        x: surface.marks.flatMap(({ alpha }) => [alpha, alpha, null]),
+        y: surface.marks.flatMap(({ beta }) => [beta, beta, null]),
+        z: surface.marks.flatMap(({ loss, below }) => [
+          scale.height(loss ?? NaN),
+          scale.height(below ?? NaN),
+          null,
+        ]),
+        mode: "lines",
+        line: { color: style.text, width: 1.5 },
+        hoverinfo: "skip",
+      },
+    );
+  }
+  if (shown.paths && shown.quantity === "loss") {
+    surface.paths.forEach((path, order) => {
+      const line = { color: color(order, style), width: 5 };
+      const own = path.losses.map((loss) => scale.height(loss ?? NaN));
+      const below = path.plane_losses.map((loss) => scale.height(loss ?? NaN));
+      data.push({
+        type: "scatter3d",
+        x: path.alphas,
+        y: path.betas,
+        z: own,
+        mode: "lines+markers",
+        line,
+        marker: { size: 3, color: line.color },
+        hoverinfo: "none",
+        meta: `path ${order}`,
+      });
+      // From every net down (or up) to the plane: a path does not lie on the surface.
+      const drops = path.alphas.map((_, k) => k).filter((k) => below[k] !== null);
+      data.push({
+        type: "scatter3d",
+        x: drops.flatMap((k) => [path.alphas[k], path.alphas[k], null]),
+        y: drops.flatMap((k) => [path.betas[k], path.betas[k], null]),
+        z: drops.flatMap((k) => [own[k], below[k], null]),
+        mode: "lines",
+        line: { color: line.color, width: 1.5 },
+        hoverinfo: "skip",
+      });
+    });
+  }
+  if (data[0]?.type === "surface") {
+    data.push(
+      ...lines.slice(1).map((line) => ({
+        ...data[0],
+        surfacecolor: undefined,
+        hidesurface: true,
+        showscale: false,
+        contours: { ...data[0].contours, z: line },
+      })),
+    );
+  }
+  const axis = {
+    color: style.text,
+    gridcolor: style.grid,
+    zerolinecolor: style.grid,
+    showspikes: false,
+    nticks: 6,
+  };
+  const { alphas, betas } = spans(surface, shown.paths, shown.marks);
+  const floor = 0.9 * ends(scale)[0] + 0.1 * scale.limits[0];
+  // Inside of a block one would not see them.
+  const isOpen = shown.quantity === "loss" &&
+    ((shown.paths && surface.paths.length > 0) || (shown.marks && surface.marks.length > 0));
+  if (!isOpen) data.push(...walls(surface, heights, scale, floor, style.base));
+  const scene = {
+    xaxis: { ...axis, title: { text: "α" }, range: alphas },
+    yaxis: { ...axis, title: { text: "β" }, range: betas },
+    zaxis: {
+      ...axis,
+      title: { text: "" },
+      range: ends(scale), // fixed, or the box jumps while points arrive
+      ...scale.ticks(7),
+    },
+    aspectmode: "manual",
+    aspectratio: { x: 1, y: 1, z: shown.tall ?? 0.75 },
+    dragmode: false, // the page turns it
+    camera,
+  };
+  const margin = { l: 0, r: 0, t: 0, b: 0 };
+  return { data: data.map(nameless), layout: { ...paper(style), margin, scene } };
+}
+
+/**
+ * A surface from above.
+ *
+ * @param {Surface} surface
+ * @param {Shown} shown
+ * @param {"contour" | "heatmap"} type
+ */
+export function flat(surface, shown, type) {
+  const { colors, style } = shown;
+  const heights = surface.values(shown.quantity);
+  const [low, high] = colors.limits;
+  /** @type {any} */
+  const picture = {
+    type,
+    x: Array.from(surface.alphas),
+    y: Array.from(surface.betas),
+    z: surface.rows((k) => colors.height(heights[k])),
+    zmin: low,
+    zmax: high,
+    colorscale: style.colorscale,
+    colorbar: bar(shown),
+    hoverinfo: "none",
+  };
+  if (type === "contour") {
+    Object.assign(picture, { contours: { coloring: "heatmap" }, line: { width: 0 } });
+  }
+  /** @type {any[]} */
+  const data = [picture];
+  if (shown.paths) {
+    surface.paths.forEach((path, order) => {
+      const line = { color: color(order, style), width: 2 };
+      data.push(
+        { ...nets(path), mode: "lines", line: { color: "#ffffff", width: 4 }, hoverinfo: "skip" },
+        {
+          ...nets(path),
+          mode: "lines+markers",
+          line,
+          marker: {
+            size: path.steps.map((_, k) => (k === path.steps.length - 1 ? 13 : 5)),
+            symbol: path.steps.map((_, k) => (k === path.steps.length - 1 ? "star" : "circle")),
+            color: line.color,
+            opacity: 1,
+            line: { color: "#ffffff", width: 1 },
+          },
+          hoverinfo: "none",
+          meta: `path ${order}`,
+        },
+      );
+    });
+  }
+  if (shown.marks) {
+    if (surface.curvature && shown.quantity !== "loss" && shown.quantity !== "accuracy") {
+      const loose = notConverged(surface);
+      data.push({ ...marker(loose, "x-thin", 6, "#ffffff", "#ffffff"), hoverinfo: "none" });
+    }
+    const dots = shown.quantity === "loss" ? lowest(surface, shown.scale) : [];
+    data.push({ ...marker(dots, "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
+    data.push({
+      ...marker(middle(surface), "cross-thin", 12, "#ffffff", "#ffffff"),
+      hoverinfo: "none",
+    });
+    data.push({
+      ...marker(places(surface.marks), "triangle-up", 9, "#ffffff", "#000000"),
+      text: surface.marks.map(({ title }) => escape(title)),
+      mode: "markers+text",
+      textposition: "top right",
+      textfont: { color: "#ffffff", shadow: "0 0 3px #000, 0 0 3px #000" },
+      hoverinfo: "none",
+      meta: "mark",
+    });
+  }
+  if (type === "contour") {
+    const { x, y, z, zmin, zmax } = picture;
+    for (const family of families(colors)) {
+      for (const [ink, part] of inked(family, low + DARK * (high - low))) {
+        data.push({ type, x, y, z, zmin, zmax, ...lined(part, high - low, ink) });
+      }
+    }
+  }
+  // Without zooming a finger can scroll the page, and all pictures show the same.
+  const fixedrange = true;
+  const axis = {
+    color: style.text,
+    showgrid: false,
+    zeroline: false,
+    constrain: "domain",
+    fixedrange,
+  };
+  const spans = [surface.alphas, surface.betas].map((a) => a[a.length - 1] - a[0]);
+  const square = Math.max(...spans) < 4 * Math.min(...spans);
+  const layout = {
+    ...paper(style),
+    margin: { l: 48, r: 12, t: 8, b: 40 },
+    plot_bgcolor: style.missing,
+    xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas, type) },
+    yaxis: {
+      ...axis,
+      title: { text: "β", standoff: 4 },
+      range: range(surface.betas, type),
+      ...(square ? { scaleanchor: "x" } : {}),
+    },
+    hovermode: "closest",
+  };
+  return { data: data.map(nameless), layout };
+}
+
+/**
+ * The levels of a family below and above a height, each with its ink.
+ *
+ * plotly spreads the color scale of lines over their own levels, so each part has one color.
+ *
+ * @param {{start: number, end: number, size: number}} family
+ * @param {number} middle
+ * @returns {[string, {start: number, end: number, size: number}][]}
+ */
+function inked({ start, end, size }, middle) {
+  const dark = Math.ceil((middle - start) / size); // so many levels lie below
+  if (dark <= 0) return [["#000000", { start, end, size }]];
+  const first = start + dark * size;
+  const below = { start, end: Math.min(end, first - size / 2), size };
+  if (first > end) return [["#ffffff", below]];
+  return [["#ffffff", below], ["#000000", { start: first, end, size }]];
+}
+
+/**
+ * What plotly needs to draw a family of contour lines.
+ *
+ * @param {{start: number, end: number, size: number}} family
+ * @param {number} range of heights
+ * @param {string} ink
+ * @returns {any}
+ */
+function lined(family, range, ink) {
+  // Levels are heights; the labels are turned into losses once they are drawn.
+  const digits = Math.max(6, 4 - Math.floor(Math.log10(range)));
+  return {
+    autocontour: false,
+    contours: {
+      ...family,
+      coloring: "lines",
+      showlabels: true,
+      labelfont: { size: 10 },
+      labelformat: `.${digits}f`,
+    },
+    colorscale: [[0, ink], [1, ink]],
+    line: { width: 0.8 },
+    showscale: false,
+    hoverinfo: "skip",
+  };
+}
+
+/** @param {Shown} shown */
+function bar({ label, colors, style }) {
+  const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
+  const title = `${label}${colors.log ? ", log scale" : ""}${clipped}`;
+  return {
+    orientation: "h",
+    thickness: 10,
+    len: 0.9,
+    y: 0,
+    yanchor: "top",
+    ypad: 44,
+    outlinewidth: 0,
+    title: { text: title, side: "bottom" },
+    tickcolor: style.text,
+    ...colors.ticks(5),
+  };
+}
+
+/**
+ * The local minima that are not cut off.
+ *
+ * @param {Surface} surface
+ * @param {Scale} scale
+ */
+function lowest(surface, scale) {
+  return surface.minima
+    .map(([i, j]) => at(surface, i, j))
+    .filter(({ k }) => surface.losses[k] <= scale.high);
+}
+
+/**
+ * Where an eigenvalue is not converged.
+ *
+ * @param {Surface} surface
+ */
+function notConverged(surface) {
+  return Array.from(
+    surface.alphas,
+    (_, i) => Array.from(surface.betas, (_, j) => at(surface, i, j)),
+  )
+    .flat()
+    .filter(({ k }) => surface.curvature?.state[k] === 2);
+}
+
+/**
+ * The trained net, where it is a point of the grid.
+ *
+ * @param {Surface} surface
+ */
+function middle(surface) {
+  const { center } = surface;
+  return center ? [at(surface, center.i, center.j)] : [];
+}
+
+/**
+ * @param {Surface} surface
+ * @param {number} i
+ * @param {number} j
+ */
+function at(surface, i, j) {
+  return { x: surface.alphas[i], y: surface.betas[j], k: surface.index(i, j) };
+}
+
+/** @param {import("landscape/surface.js").Mark[]} marks */
+function places(marks) {
+  return marks.map(({ alpha, beta }) => ({ x: alpha, y: beta }));
+}
+
+/**
+ * @param {{x: number, y: number}[]} points
+ * @param {string} symbol
+ * @param {number} size
+ * @param {string} inside
+ * @param {string} border
+ */
+function marker(points, symbol, size, inside, border) {
+  return {
+    x: points.map(({ x }) => x),
+    y: points.map(({ y }) => y),
+    mode: "markers",
+    marker: { symbol, size, color: inside, line: { color: border, width: 1 } },
+  };
+}
+
+/** @param {import("landscape/surface.js").Path} path */
+function nets(path) {
+  return { x: path.alphas, y: path.betas };
+}
+
+/** @param {any} trace */
+function nameless(trace) {
+  return { name: "", showlegend: false, ...trace };
+}
+
+/**
+ * @param {Float64Array} axis
+ * @param {"contour" | "heatmap"} type
+ */
+function range(axis, type) {
+  const half = type === "heatmap" ? (axis[1] - axis[0]) / 2 : 0;
+  return [axis[0] - half, axis[axis.length - 1] + half];
+}

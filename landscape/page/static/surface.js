@@ -1,0 +1,280 @@
+/** A surface: arrays over a grid, with marks and trajectories. */
+
+/**
+ * @typedef {import("landscape/quantity.js").Quantity} Quantity
+ *
+ * @typedef {object} Mark
+ * @property {string} name
+ * @property {string} title with its loss where it is off the plane
+ * @property {number} alpha
+ * @property {number} beta
+ * @property {number} distance how far off the plane
+ * @property {number | null} loss its own
+ * @property {number | null} below that of the plane
+ *
+ * @typedef {object} Path
+ * @property {string} name
+ * @property {string} unit what `steps` count
+ * @property {number[]} steps
+ * @property {number[]} alphas
+ * @property {number[]} betas
+ * @property {number[]} distances how far off the plane
+ * @property {boolean} off_plane whether these are more than rounding
+ * @property {(number | null)[]} losses its own
+ * @property {(number | null)[]} plane_losses those of the plane below it
+ *
+ * @typedef {object} Status
+ * @property {string} id
+ * @property {string} name
+ * @property {string} version changes with the content
+ * @property {"complete" | "running" | "stopped" | "unfinished" | "waiting" | "damaged"} state
+ * @property {string} note what else must be said
+ * @property {number} done points
+ * @property {number} total points
+ * @property {string} file where it is stored
+ * @property {number | null} left seconds, if known
+ * @property {number[]} shape points along alpha and beta
+ * @property {{width: number, height: number, values: string} | null} thumbnail
+ */
+
+/** A surface; element `i * betas.length + j` belongs to `(alphas[i], betas[j])`. */
+export class Surface {
+  /** @param {any} data what landscape/interactive/payload.py makes */
+  constructor(data) {
+    /** @type {string} */ this.id = data.id;
+    /** @type {string} */ this.name = data.name;
+    /** @type {string} */ this.quantity = data.quantity;
+    /** @type {string} */ this.version = data.version;
+    this.alphas = new Float64Array(bytes(data.alphas));
+    this.betas = new Float64Array(bytes(data.betas));
+    this.losses = new Float64Array(bytes(data.losses));
+    this.errors = new Float32Array(bytes(data.standard_errors));
+    this.accuracies = new Float32Array(bytes(data.accuracies));
+    this.evaluated = new Uint8Array(bytes(data.evaluated));
+    /** @type {number[][]} */ this.minima = data.minima;
+    /** @type {Mark[]} */ this.marks = data.marks;
+    /** @type {Path[]} */ this.paths = data.paths;
+    /** @type {[string, string][]} */ this.facts = data.facts;
+    /** @type {string[]} */ this.notes = data.notes;
+    this.hasAccuracies = this.accuracies.some(Number.isFinite);
+    const curvature = data.curvature;
+    this.curvature = curvature && {
+      ratio: new Float64Array(bytes(curvature.ratio)),
+      lowest: new Float64Array(bytes(curvature.lowest)),
+      highest: new Float64Array(bytes(curvature.highest)),
+      state: new Uint8Array(bytes(curvature.state)),
+    };
+    /** @type {{losses: Float64Array, accuracies: Float64Array}[]} */
+    this.seeds = data.seeds.map((/** @type {any} */ seed) => ({
+      losses: new Float64Array(bytes(seed.losses)),
+      accuracies: new Float64Array(bytes(seed.accuracies)),
+    }));
+  }
+
+  /** Whether it has points along alpha alone. */
+  get isLine() {
+    return this.betas.length === 1;
+  }
+
+  /**
+   * @param {Quantity} quantity
+   * @returns {Float64Array | Float32Array} NaN everywhere where it has none
+   */
+  values(quantity) {
+    if (quantity === "loss") return this.losses;
+    if (quantity === "accuracy") return this.accuracies;
+    return this.curvature?.[quantity] ?? new Float64Array(this.losses.length).fill(NaN);
+  }
+
+  /** @param {Quantity} quantity */
+  has(quantity) {
+    if (quantity === "loss") return true;
+    return quantity === "accuracy" ? this.hasAccuracies : this.curvature !== null;
+  }
+
+  /**
+   * Whether a quantity was evaluated at a point, not filled in between others.
+   *
+   * @param {Quantity} quantity
+   * @param {number} k
+   */
+  isKnown(quantity, k) {
+    const known = quantity === "loss" || quantity === "accuracy"
+      ? this.evaluated
+      : this.curvature?.state;
+    return Boolean(known?.[k]);
+  }
+
+  /**
+   * Where a quantity was evaluated.
+   *
+   * @param {Quantity} quantity
+   */
+  knownPlaces(quantity) {
+    return [...this.evaluated.keys()].filter((k) => this.isKnown(quantity, k));
+  }
+
+  /**
+   * A quantity where it was evaluated.
+   *
+   * @param {Quantity} quantity
+   */
+  sampled(quantity) {
+    const values = this.values(quantity);
+    return Float64Array.from(this.knownPlaces(quantity), (k) => values[k]);
+  }
+
+  /**
+   * The values of all seeds; none where only their median is known.
+   *
+   * @param {Quantity} quantity
+   */
+  seedsOf(quantity) {
+    if (quantity === "loss") return this.seeds.map(({ losses }) => losses);
+    return quantity === "accuracy" ? this.seeds.map(({ accuracies }) => accuracies) : [];
+  }
+
+  /**
+   * @param {number} i along alpha
+   * @param {number} j along beta
+   */
+  index(i, j) {
+    return i * this.betas.length + j;
+  }
+
+  /**
+   * Rows for plotly: one per beta, with one entry per alpha.
+   *
+   * @template T
+   * @param {(index: number) => T} value
+   * @returns {T[][]}
+   */
+  rows(value) {
+    return Array.from(
+      this.betas,
+      (_, j) => Array.from(this.alphas, (_, i) => value(this.index(i, j))),
+    );
+  }
+
+  /** @returns {{i: number, j: number} | null} the trained net, where it is a point of the grid */
+  get center() {
+    const i = this.alphas.indexOf(0);
+    const j = this.betas.indexOf(0);
+    return i < 0 || j < 0 || !this.evaluated[this.index(i, j)] ? null : { i, j };
+  }
+
+  /**
+   * Whether a point of the plane is within the surface.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   */
+  holds(alpha, beta) {
+    return isWithin(this.alphas, alpha) && isWithin(this.betas, beta);
+  }
+
+  /** Losses of off-plane checkpoints, which may lie outside its own range. */
+  get ownLosses() {
+    const losses = this.paths.flatMap((path) => [...path.losses, ...path.plane_losses]);
+    return [...this.marks.map((mark) => mark.loss), ...losses].filter((loss) => loss !== null);
+  }
+
+  /**
+   * What is known at the point nearest to (alpha, beta), as text.
+   *
+   * @param {number} alpha
+   * @param {number} beta
+   */
+  describe(alpha, beta) {
+    if (!this.holds(alpha, beta)) {
+      return `α ${coordinate(alpha)}, β ${coordinate(beta)}: outside of this surface`;
+    }
+    const [i, j] = [nearest(this.alphas, alpha), nearest(this.betas, beta)];
+    const k = this.index(i, j);
+    const at = `α ${coordinate(this.alphas[i])}, β ${coordinate(this.betas[j])}: `;
+    if (!this.evaluated[k]) return at + "not evaluated yet";
+    const loss = Number.isFinite(this.losses[k])
+      ? Number(this.losses[k].toPrecision(4))
+      : "not finite";
+    const error = Number.isFinite(this.errors[k])
+      ? ` ± ${Number(this.errors[k].toPrecision(2))}`
+      : "";
+    const accuracy = Number.isFinite(this.accuracies[k])
+      ? `, accuracy ${(100 * this.accuracies[k]).toFixed(1)} %`
+      : "";
+    const { lowest, highest, state } = this.curvature ?? {};
+    const round = (/** @type {number} */ value) => Number(value.toPrecision(3));
+    const eigenvalues = state?.[k]
+      ? `, Hessian λ ${round(lowest[k])} to ${round(highest[k])}${
+        state[k] === 2 ? " (not converged)" : ""
+      }`
+      : "";
+    return `${at}loss ${loss}${error}${accuracy}${eigenvalues}`;
+  }
+
+  /**
+   * The values along a line of the grid, at the points that are known; null where not finite.
+   *
+   * @param {"alpha" | "beta"} axis which coordinate is constant
+   * @param {number} at its value; the nearest line of the grid is taken
+   * @param {ArrayLike<number>} values
+   * @param {Quantity} quantity which decides what points are known
+   */
+  profile(axis, at, values, quantity) {
+    const fixed = axis === "beta" ? this.betas : this.alphas;
+    const along = axis === "beta" ? this.alphas : this.betas;
+    const line = nearest(fixed, at);
+    const index = (/** @type {number} */ k) =>
+      axis === "beta" ? this.index(k, line) : this.index(line, k);
+    const known = [...along.keys()].filter((k) => this.isKnown(quantity, index(k)));
+    const finite = (/** @type {number} */ value) => (Number.isFinite(value) ? value : null);
+    return {
+      at: fixed[line],
+      x: known.map((k) => along[k]),
+      y: known.map((k) => finite(values[index(k)])),
+    };
+  }
+}
+
+/**
+ * The index of the entry of a rising axis that is nearest to a value.
+ *
+ * @param {Float64Array} axis
+ * @param {number} value
+ */
+export function nearest(axis, value) {
+  let best = 0;
+  for (let k = 1; k < axis.length; k++) {
+    if (Math.abs(axis[k] - value) < Math.abs(axis[best] - value)) best = k;
+  }
+  return best;
+}
+
+/**
+ * @param {Float64Array} axis
+ * @param {number} value
+ */
+function isWithin(axis, value) {
+  const step = axis.length > 1 ? axis[1] - axis[0] : 1;
+  return value >= axis[0] - step && value <= axis[axis.length - 1] + step;
+}
+
+/**
+ * A coordinate as text, without the noise of binary fractions.
+ *
+ * @param {number} value
+ */
+export function coordinate(value) {
+  return String(Number(value.toPrecision(4))).replace("-", "−");
+}
+
+/**
+ * @param {string} base64
+ * @returns {ArrayBuffer}
+ */
+export function bytes(base64) {
+  const text = atob(base64);
+  const result = new Uint8Array(text.length);
+  for (let k = 0; k < text.length; k++) result[k] = text.charCodeAt(k);
+  return result.buffer;
+}

@@ -1,0 +1,106 @@
+"""Checkpoints as points of an objective's parameter space."""
+
+import copy
+from pathlib import Path
+
+from torch import nn
+
+from landscape import checkpoints
+from landscape.errors import CheckpointError, ParameterMismatchError
+from landscape.modules import unwrapped
+from landscape.objective import Objective
+from landscape.parameters import Parameters, fingerprint, single
+
+Source = str | Path | Parameters | nn.Module
+"""A checkpoint: its path, a state_dict, or a module."""
+
+
+def load_state(objective: Objective, source: Source) -> Parameters:
+    """Return the parameters and buffers of a checkpoint, on the CPU.
+
+    Args:
+        objective: The objective whose model has the checkpoint's architecture.
+        source: The checkpoint; a mapping may lack buffers.
+
+    Raises:
+        CheckpointError: It cannot be read, does not fit the model, or contains nan or inf.
+    """
+    if isinstance(source, nn.Module):
+        model = unwrapped(source)
+        source = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    if not isinstance(source, str | Path):
+        return _of_mapping(objective, source)
+    path = Path(source)
+    model = copy.deepcopy(objective.model).cpu()
+    checkpoints.load(path).load_into(model, objective.name)
+    check_finite(model, path)
+    parameters = dict(model.named_parameters())
+    everything = {**parameters, **dict(model.named_buffers())}
+    return {name: single(tensor) for name, tensor in everything.items()}
+
+
+def _of_mapping(objective: Objective, state: Parameters) -> Parameters:
+    """Return the tensors of a state_dict under the names of the model's own parameters.
+
+    Raises:
+        ParameterMismatchError: The model has no parameter of such a name.
+    """
+    buffers = {name for name, _ in objective.model.named_buffers()}
+    unexpected = [n for n in state if n not in objective.model.state_dict() and n not in buffers]
+    if unexpected:
+        raise ParameterMismatchError(
+            f"the checkpoint has parameters that the network does not have: {unexpected[0]}, …"
+        )
+    own = {*objective.center, *buffers}  # tied names only once
+    return {name: single(tensor).cpu() for name, tensor in state.items() if name in own}
+
+
+def point_of(objective: Objective, state: Parameters) -> Parameters:
+    """Return the part of a state that a plane moves, as the objective's center has it.
+
+    Args:
+        objective: The objective.
+        state: Parameters and buffers.
+    """
+    return {name: state[name] for name in objective.center if name in state}
+
+
+def check_finite(model: nn.Module, path: Path) -> None:
+    """Check that all parameters are finite.
+
+    Args:
+        model: The model.
+        path: Its checkpoint, for the message.
+
+    Raises:
+        CheckpointError: One is not.
+    """
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            raise CheckpointError(
+                f"{path}: parameter {name} contains NaN or inf (did the training diverge?)",
+                path=path,
+                key=name,
+            )
+
+
+def short_hash(source: Source) -> str:
+    """Return 12 digits of the SHA-256 of a checkpoint.
+
+    Args:
+        source: The checkpoint; of a file its bytes, else its tensors.
+    """
+    if isinstance(source, str | Path):
+        return checkpoints.sha256(Path(source))[:12]
+    state = source.state_dict() if isinstance(source, nn.Module) else source
+    return fingerprint(state)[:12]
+
+
+def hash_of(objective: Objective) -> str:
+    """Return 12 digits of the SHA-256 of the checkpoint at the center, if it is known.
+
+    Args:
+        objective: The objective; without a checkpoint, of its weights.
+    """
+    recorded = objective.provenance.get("checkpoint_sha256")
+    return str(recorded or objective.settings["weights_sha256"])[:12]

@@ -1,0 +1,149 @@
+"""Start a scan, or resume the one in a file: everything is decided here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from landscape.checks import is_same_loss
+from landscape.errors import SurfaceFileError
+from landscape.evaluation import values_at
+from landscape.facts import Facts
+from landscape.hdf5 import SurfaceFile
+from landscape.plane import Plane
+from landscape.progress import duration
+from landscape.sampling import Job, Stage, in_random_order, next_stage
+from landscape.surface import Surface
+
+# A scan over all examples on a CPU that takes longer than this gets a tolerance.
+_LONG, _TOLERANCE = 600.0, 0.01
+
+
+def begin(
+    wanted: Surface,
+    planes: Sequence[Plane],
+    job: Job,
+    tolerance: float | Literal["auto"],
+    output: SurfaceFile | None,
+) -> tuple[Surface, Job, Stage | None]:
+    """Resume the scan in the file, or start a new one, with everything decided.
+
+    Returns:
+        The surface so far, the job, and the first stage if it is tuned already.
+    """
+    found = output.found if output is not None else None
+    job, stage = _with_tolerance(job, tolerance, found, wanted, planes)
+    wanted = _with_repeats(wanted, job, planes)
+    if found is not None and output is not None:
+        output.check_same(wanted)
+        _check_same_loss(found, planes, job, output)
+        surface = _amended(found, wanted, planes[0], output)
+        precision: Any = found.provenance.get("computed_in", job.precision)
+        # One surface has one precision.
+        return surface, replace(job, precision=precision), None
+    stage = stage or next_stage(wanted, planes[0], job)
+    if stage is not None:
+        job = job.tuned_as(stage.tuned)
+        facts: Facts = {
+            "computed_in": stage.tuned.plan.precision,
+            "plan": str(stage.tuned.plan),
+            "deviation": stage.tuned.deviation,
+        }
+        wanted = replace(wanted, provenance={**wanted.provenance, **facts})
+    if output is not None:
+        first = planes[0]
+        output.write(wanted, (first.delta, first.eta) if first.stored else None)
+    return wanted, job, stage
+
+
+def _with_tolerance(
+    job: Job,
+    tolerance: float | Literal["auto"],
+    found: Surface | None,
+    wanted: Surface,
+    planes: Sequence[Plane],
+) -> tuple[Job, Stage | None]:
+    """Decide the tolerance: ``auto`` is that of the file, or depends on the expected time.
+
+    Returns:
+        The job, and the first stage if it had to be tuned for the decision.
+
+    Raises:
+        ValueError: The standard error of the loss is unknown.
+    """
+    objective = job.objective
+    is_known = objective.loss.per_example and objective.batchnorm != "recomputed"
+    if tolerance == "auto":
+        if found is not None:
+            tolerance = float(found.settings.get("tolerance", 0.0))
+        elif objective.device.type != "cpu" or not is_known:
+            tolerance = 0.0
+        else:
+            stage = next_stage(wanted, planes[0], job)
+            if stage is None or len(planes) * stage.seconds <= _LONG:
+                return job, stage
+            tolerance = _TOLERANCE
+            job.progress.note(
+                f"{wanted.name}: all {objective.num_images} images would take about "
+                f"{duration(len(planes) * stage.seconds)}: subsampling them for a relative "
+                f"standard error of {_TOLERANCE:.0%} (tolerance 0 uses all)"
+            )
+    if tolerance == 0:
+        return job, None
+    if not is_known:
+        raise ValueError(
+            "a tolerance needs the standard error: use a loss that returns one value per example, "
+            "and do not recompute BatchNorm"
+        )
+    return replace(job, objective=in_random_order(objective), tolerance=tolerance), None
+
+
+def _with_repeats(surface: Surface, job: Job, planes: Sequence[Plane]) -> Surface:
+    """Return an empty surface with those of the further seeds."""
+    if job.tolerance:
+        surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
+    others = [
+        replace(surface.copy(), settings={**surface.settings, **plane.settings}, curvature=None)
+        for plane in planes[1:]
+    ]
+    return replace(surface, repeats=tuple(others))
+
+
+def _amended(found: Surface, wanted: Surface, plane: Plane, output: SurfaceFile) -> Surface:
+    """Return the surface of a file, having added what is requested besides the losses."""
+    full = replace(
+        found,
+        curvature=found.curvature or wanted.curvature,
+        marks=wanted.marks or found.marks,
+        trajectories=wanted.trajectories or found.trajectories,
+    )
+    adds_directions = plane.stored and not output.stores_directions
+    adds = adds_directions or full.curvature is not found.curvature
+    changes = full.marks != found.marks or full.trajectories is not found.trajectories
+    is_resumed = not (full.is_complete or output.is_current)  # values are written by version 3
+    if adds or changes or is_resumed:
+        output.write(full, (plane.delta, plane.eta) if plane.stored else None)
+    return full
+
+
+def _check_same_loss(
+    surface: Surface, planes: Sequence[Plane], job: Job, output: SurfaceFile
+) -> None:
+    """Evaluate one point of a file again: the code of the model or the loss may have changed.
+
+    Raises:
+        SurfaceFileError: It has another value.
+    """
+    done = [int(k) for k in surface.grid.order() if surface.evaluated.flat[k]]
+    for index in done[-1:]:
+        alpha, beta = surface.grid.point(index)
+        objective = job.objective.part(0, int(surface.examples.flat[index]))
+        loss = float(surface.losses.flat[index])
+        again = values_at(objective, planes[0].at(alpha, beta)).loss
+        deviation = float(surface.provenance.get("deviation", 0.0))
+        if not is_same_loss(loss, again, tolerance=1e-3 + 5 * deviation):
+            raise SurfaceFileError(
+                f"{output.path} was computed with a different model or loss: at (α, β) = "
+                f"({alpha:.3g}, {beta:.3g}) the file has {loss:.6g}, recomputing gives "
+                f"{again:.6g}. Pass overwrite=True or another path.",
+                path=output.path,
+            )

@@ -1,0 +1,188 @@
+"""How many examples every point is evaluated on: stages of increasing sample size."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from landscape.brief import brief
+from landscape.evaluation import Precision, Tuned, autotune
+from landscape.objective import Objective
+from landscape.plane import Plane
+from landscape.progress import Progress
+from landscape.surface import Surface
+from landscape.values import Point, Values
+
+_FIRST_IMAGES = 256
+# A point below this fraction of the median loss needs the accuracy of a point that has it.
+_LOW = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a scan evaluates and how, with everything decided.
+
+    Attributes:
+        objective: The objective; its examples are in random order if a tolerance is set.
+        precision: Precision of the forward pass; ``auto`` until the first stage is tuned.
+        tolerance: Target relative standard error; 0 uses all examples.
+        images_per_batch: The only batch size to try, or None.
+        devices: Devices, the objective's own first.
+        profile: Whether to report where the time went; then one process does all.
+        progress: Receives progress and messages.
+    """
+
+    objective: Objective
+    precision: Precision
+    tolerance: float
+    images_per_batch: int | None
+    devices: Sequence[torch.device]
+    profile: bool
+    progress: Progress
+
+    __repr__ = brief
+
+    def tuned_as(self, tuned: Tuned) -> "Job":
+        """Return the job with the precision of a tuned plan: one scan has one precision.
+
+        Args:
+            tuned: The plan of the first stage.
+        """
+        return replace(self, precision=tuned.plan.precision)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over the grid: adds a subset of examples to every point not evaluated on it.
+
+    Attributes:
+        objective: The examples that are added.
+        images: Number of examples behind every point afterwards.
+        missing: Flat indices of the points, in the order in which they are visited.
+        tuned: The plan.
+    """
+
+    objective: Objective
+    images: int
+    missing: list[int]
+    tuned: Tuned
+
+    __repr__ = brief
+
+    @property
+    def seconds(self) -> float:
+        """Expected time."""
+        return self.tuned.seconds_per_point * len(self.missing)
+
+
+def next_stage(surface: Surface, plane: Plane, job: Job) -> Stage | None:
+    """Return the next pass over the grid, tuned; None if the surface is complete.
+
+    Args:
+        surface: The surface so far.
+        plane: Its plane.
+        job: The job.
+
+    Raises:
+        LandscapeError: The loss is stochastic, or no plan agrees with the reference.
+    """
+    images = _images_wanted(surface, job)
+    missing = [int(k) for k in surface.grid.order() if surface.examples.flat[k] < images]
+    if not missing:
+        return None
+    seen = int(surface.examples.flat[missing[0]])  # the same for all of these
+    objective = job.objective.part(seen, images)
+    tuned = autotune(
+        objective,
+        plane,
+        probes(surface),
+        len(missing),
+        precision=job.precision,
+        images_per_batch=job.images_per_batch,
+        note=job.progress.note,
+    )
+    return Stage(objective, images, missing, tuned)
+
+
+def probes(surface: Surface) -> Sequence[Point]:
+    """Return the points where plans are compared: center, corners and four others.
+
+    Args:
+        surface: Its grid is probed.
+    """
+    grid = surface.grid
+    ends = [(a, b) for a in grid.alphas[[0, -1]] for b in grid.betas[[0, -1]]]
+    some = np.random.default_rng(0).choice(grid.size, min(4, grid.size), replace=False)
+    return [(0.0, 0.0), *ends, *(grid.point(k) for k in some)]
+
+
+def in_random_order(objective: Objective) -> Objective:
+    """Return the objective with its examples in a random order that their number determines.
+
+    Args:
+        objective: The objective.
+    """
+    keys = np.random.Generator(np.random.PCG64(0)).random(objective.num_images)
+    order = torch.from_numpy(np.argsort(keys, kind="stable")).to(objective.device)
+    return objective.replaced(inputs=objective.inputs[order], targets=objective.targets[order])
+
+
+def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:
+    """Return the values over two disjoint sets of examples from those over each.
+
+    Args:
+        a: Values over the first set.
+        num_a: Its number of examples.
+        b: Values over the second set.
+        num_b: Its number of examples.
+    """
+    num = num_a + num_b
+    loss = (num_a * a.loss + num_b * b.loss) / num
+    accuracy = (num_a * a.accuracy + num_b * b.accuracy) / num
+    # Sums of squared deviations add up with the distance of the means (Chan et al. 1979).
+    apart = a.loss - b.loss
+    squares = num_a * num_b / num * (apart * apart)
+    for each, size in ((a, num_a), (b, num_b)):
+        if size > 1:  # of one example the error is unknown, and its deviation is 0
+            squares += each.standard_error * each.standard_error * size * (size - 1)
+    error = math.sqrt(squares / (num * (num - 1))) if squares >= 0 else math.nan
+    return Values(loss, accuracy, error)
+
+
+def allowed_errors(losses: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+    """Return the standard errors that a tolerance allows; inf where the loss is not finite.
+
+    A fraction of the loss, or of a tenth of the median loss where the loss is below that: a
+    point at the bottom of a plot need not be known better than the plot shows.
+
+    Args:
+        losses: Losses of evaluated points.
+        tolerance: The fraction.
+    """
+    finite = np.isfinite(losses)
+    low = _LOW * float(np.median(np.abs(losses[finite]))) if finite.any() else 0.0
+    return np.where(finite, tolerance * np.maximum(np.abs(losses), low), np.inf)
+
+
+def _images_wanted(surface: Surface, job: Job) -> int:
+    """Return the number of examples behind all points after the next stage."""
+    most = job.objective.num_images
+    if job.tolerance == 0:
+        return most
+    seen = surface.examples
+    if not surface.evaluated.any():
+        return min(_FIRST_IMAGES, most)
+    if seen.min() < seen.max():  # points with the fewest examples first, step by step
+        return int(np.unique(seen)[1])
+    errors = np.nan_to_num(surface.standard_errors, nan=0.0, posinf=0.0)
+    allowed = allowed_errors(surface.losses, job.tolerance)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        excess = float(np.nanmax(np.where(errors > 0, errors / allowed, 0.0)))
+    images, excess = int(seen.max()), min(excess, 1e6)
+    if excess <= 1:
+        return images
+    # The error falls with the square root; a little more, since the worst point is judged.
+    return math.ceil(min(most, max(1.1 * images * excess**2, 1.25 * images)))

@@ -1,0 +1,169 @@
+"""The loop of a scan: evaluate the missing points of one stage, and store them."""
+
+import time
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+
+from landscape.evaluation import NotSpreadError, run, spread
+from landscape.evaluation.profiling import Clock, Timer, operations_per_image, report, untimed
+from landscape.hdf5 import SurfaceFile
+from landscape.plane import Plane
+from landscape.progress import duration
+from landscape.sampling import Job, Stage, combined, probes
+from landscape.surface import Surface
+from landscape.values import Values
+
+_SECONDS_PER_COMMIT = 1.0
+# Starting a process takes about ten seconds.
+_SECONDS_WORTH_PROCESSES = 60.0
+
+
+def label(surface: Surface) -> str:
+    """Return the name of a surface in messages; with its seed if it is one of several.
+
+    Args:
+        surface: One of the seeds.
+    """
+    if int(surface.settings.get("repeats", 1)) > 1:
+        return f"{surface.name}, seed {surface.settings['seed']}"
+    return surface.name
+
+
+def evaluate_stage(
+    surface: Surface,
+    plane: Plane,
+    stage: Stage,
+    job: Job,
+    output: SurfaceFile | None = None,
+    seed: int = 0,
+) -> Surface:
+    """Evaluate the missing points of a stage, and write them to the file if given.
+
+    Args:
+        surface: The surface of one seed.
+        plane: Its plane.
+        stage: The stage.
+        job: The job.
+        output: The file.
+        seed: Position of the seed in the file.
+
+    Returns:
+        The surface with the values of the stage.
+    """
+    _announce(surface, stage, job)
+    result = surface.copy()
+    progress, total = job.progress, surface.grid.size
+    done = total - len(stage.missing)
+    clock = Clock(job.objective.device) if job.profile else None
+    timer: Timer = clock or untimed
+    began = committed = time.monotonic()
+    progress.start(label(surface), total, done)
+    try:
+        with closing(_totals(surface, plane, stage, job, timer)) as evaluated:
+            for index, values in evaluated:
+                _enter(result, index, values, stage.images)
+                done += 1
+                now = time.monotonic()
+                if output is not None:
+                    with timer("storage"):
+                        arrays = {
+                            "losses": values.loss,
+                            "accuracies": values.accuracy,
+                            "standard_errors": values.standard_error,
+                            "examples": stage.images,
+                        }
+                        seconds = surface.seconds + now - began
+                        output.put("loss", index, arrays, seconds=seconds, seed=seed)
+                        if now - committed >= _SECONDS_PER_COMMIT:
+                            output.commit()
+                            committed = time.monotonic()
+                progress.update(done)
+    finally:
+        progress.stop()
+        if output is not None:
+            output.commit()
+    taken = time.monotonic() - began
+    if clock is not None:
+        _report_profile(surface, stage, job, clock, taken)
+    return replace(result, seconds=surface.seconds + taken)
+
+
+def _announce(surface: Surface, stage: Stage, job: Job) -> None:
+    """Report what a stage evaluates, and its expected time."""
+    num, size = len(stage.missing), surface.grid.size
+    added = stage.objective.num_images
+    more = f" ({added} of them new)" if added < stage.images else ""
+    resumed = f", {size - num} of them done before" if num < size else ""
+    job.progress.note(
+        f"{label(surface)}: {size} points{resumed} × {stage.images} images{more}, "
+        f"about {duration(stage.seconds)} ({stage.tuned.plan})"
+    )
+    if stage.tuned.plan.precision not in ("float32", "float64"):
+        job.progress.note(
+            f"{label(surface)}: deviation from float32 up to {stage.tuned.deviation:.2g}"
+        )
+
+
+def _report_profile(surface: Surface, stage: Stage, job: Job, clock: Clock, taken: float) -> None:
+    images = stage.objective.num_images * len(stage.missing)
+    operations = operations_per_image(stage.objective) * images
+    device, precision = stage.objective.device, stage.tuned.plan.precision
+    job.progress.note(
+        f"{label(surface)}: breakdown of {duration(taken)}\n"
+        + report(clock.seconds, taken, operations, device, precision)
+    )
+
+
+def _enter(surface: Surface, index: int, values: Values, examples: int) -> None:
+    surface.losses.flat[index] = values.loss
+    surface.accuracies.flat[index] = values.accuracy
+    surface.standard_errors.flat[index] = values.standard_error
+    surface.evaluated.flat[index] = True
+    surface.examples.flat[index] = examples
+
+
+def _totals(
+    surface: Surface, plane: Plane, stage: Stage, job: Job, timer: Timer
+) -> Generator[tuple[int, Values]]:
+    """Yield the values of each missing point over all its examples, old and new."""
+    new = stage.objective.num_images
+    seen = stage.images - new
+    with closing(_of_new_examples(surface, plane, stage, job, timer)) as evaluated:
+        for number, values in evaluated:
+            index = stage.missing[number]
+            before = Values(
+                float(surface.losses.flat[index]),
+                float(surface.accuracies.flat[index]),
+                float(surface.standard_errors.flat[index]),
+            )
+            yield index, combined(before, seen, values, new) if seen else values
+
+
+def _of_new_examples(
+    surface: Surface, plane: Plane, stage: Stage, job: Job, timer: Timer
+) -> Generator[tuple[int, Values]]:
+    """Yield the values of each missing point over the examples that the stage adds."""
+    points = [surface.grid.point(k) for k in stage.missing]
+    plan, objective, note = stage.tuned.plan, stage.objective, job.progress.note
+    if len(job.devices) > 1 and not job.profile and stage.seconds > _SECONDS_WORTH_PROCESSES:
+        together = spread(
+            objective,
+            plane,
+            points,
+            job.devices,
+            probes=probes(surface),
+            precision=plan.precision,
+            images_per_batch=job.images_per_batch,
+            seconds_per_point=stage.tuned.seconds_per_point,
+            note=note,
+        )
+        try:
+            with closing(together):
+                yield from together
+            return
+        except NotSpreadError as error:
+            note(f"continuing on {job.devices[0]} alone: {error}")
+    strategy = stage.tuned.strategy
+    with closing(run(plan, objective, points, note, timer, strategy=strategy)) as evaluated:
+        yield from enumerate(evaluated)

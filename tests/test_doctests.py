@@ -1,0 +1,48 @@
+"""The examples in docstrings and in the description of the interface run."""
+
+import doctest
+import importlib
+import importlib.util
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib import pyplot as plt
+
+import landscape
+from tests.conftest import ROOT
+
+API = ROOT / "docs" / "API.md"
+MODULES = sorted(
+    name
+    for _, name, _ in pkgutil.walk_packages(landscape.__path__, "landscape.")
+    if ">>>" in (importlib.util.find_spec(name).loader.get_source(name) or "")  # type: ignore[union-attr]
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, extraglobs={"landscape": landscape})
+    plt.close("all")
+    assert result.failed == 0
+
+
+def test_the_description_of_the_interface(tmp_path: Path) -> None:
+    result = doctest.testfile(
+        str(API), module_relative=False, globs={"path": tmp_path / "a.h5"}, encoding="utf-8"
+    )
+    plt.close("all")
+    assert result.attempted > 10
+    assert result.failed == 0
+
+
+def test_every_public_name_is_described() -> None:
+    text = API.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+    described = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert described == set(landscape.__all__) - {"__version__"}
