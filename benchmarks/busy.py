@@ -128,7 +128,9 @@ def main(
                 with load(program):
                     for _ in range(busy_rounds if program else rounds):
                         for key, checkout in checkouts.items():
-                            taken[key].append(seconds(checkout, Path(name), *arguments))
+                            folder = Path(name, key)
+                            folder.mkdir(exist_ok=True)
+                            taken[key].append(seconds(checkout, folder, *arguments))
                 a, b = (statistics.median(each) for each in taken.values())
                 lines.append(f"| {text} | {where} | {a:.1f} | {b:.1f} | {a / b:.2f} |")
                 click.echo(lines[-1])
