@@ -1,6 +1,6 @@
 """Visualize the loss landscape of any PyTorch model.
 
-A few nouns and few verbs; every noun can be given to the verbs::
+Classes describe the objective, the plane and the grid; functions take them as arguments::
 
     objective = landscape.Objective(model, "cross_entropy", (x, y))
     plane = landscape.Plane.random(objective.center, seed=0)
