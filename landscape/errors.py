@@ -14,6 +14,7 @@ A wrong call raises ``ValueError`` or ``TypeError``. The command line prints the
 ``LandscapeError`` as one line and exits with 1.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,7 +87,7 @@ class DifferentScanError(SurfaceFileError):
     def __init__(self, path: Path, differences: Mapping[str, tuple[object, object]]) -> None:
         self.differences = differences
         listed = "; ".join(
-            f"{key}: file {found}, requested {wanted}"
+            f"{key}: file {_short(found)}, requested {_short(wanted)}"
             for key, (found, wanted) in differences.items()
         )
         super().__init__(
@@ -101,6 +102,13 @@ class DifferentScanError(SurfaceFileError):
 
 class UserCodeError(LandscapeError):
     """A user-supplied file could not be imported, or its callable failed."""
+
+
+def _short(value: object) -> object:
+    """Return a value; of a SHA-256 its first digits, which distinguish two as well."""
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+        return f"{value[:12]}…"
+    return value
 
 
 def first_line(error: BaseException) -> str:

@@ -97,9 +97,10 @@ def scan(
     keep_freed_memory()
     precision = compute.precision_for(objective)
     devices = compute.devices_for(objective)
+    _check(objective, quantities)
     with output_file(file, overwrite=overwrite) as output:
         planes = _resolved(plane, objective, output)
-        _check(objective, planes, quantities)
+        _check_planes(objective, planes, quantities)
         points = _grid(grid, planes[0])
         job = Job(
             objective,
@@ -142,6 +143,7 @@ def evaluate(
 
     Raises:
         LandscapeError: The loss is stochastic, or not available in the precision.
+        ValueError: The precision does not fit the objective.
 
     Example:
         >>> import torch, landscape
@@ -206,13 +208,18 @@ def _by_recipe_1(plane: Plane, objective: Objective) -> Plane:
     return Plane.random(objective.center, seed, normalization, recipe=1)  # type: ignore[arg-type]
 
 
-def _check(objective: Objective, planes: Sequence[Plane], quantities: Sequence[str]) -> None:
+def _check(objective: Objective, quantities: Sequence[str]) -> None:
     unknown = [name for name in quantities if name not in QUANTITIES]
     if unknown or "loss" not in quantities:
         raise ValueError(f"quantities must be loss, or loss and curvature, not {quantities!r}")
+    if "curvature" in quantities and objective.batchnorm == "recomputed":
+        raise ValueError("curvature is evaluated with batchnorm='frozen'")
+
+
+def _check_planes(objective: Objective, planes: Sequence[Plane], quantities: Sequence[str]) -> None:
     if "curvature" in quantities:
-        if len(planes) > 1 or objective.batchnorm == "recomputed":
-            raise ValueError("curvature is evaluated for one seed, with batchnorm='frozen'")
+        if len(planes) > 1:
+            raise ValueError("curvature is evaluated for one seed")
         if planes[0].center.keys() != objective.parameters.keys():
             raise ValueError("curvature is not evaluated where directions move buffers")
 

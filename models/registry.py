@@ -112,7 +112,12 @@ class Architecture:
         if unknown:
             raise ValueError(f"{self.name} has no option {unknown[0]!r}")
         family.describe(self.options)
-        self._on_meta_device()
+        try:
+            self._on_meta_device()
+        except (RuntimeError, TypeError) as error:  # torch's own, for a value of the wrong type
+            raise ValueError(
+                f"{self.name} cannot be built with {dict(self.options)}: {error}"
+            ) from error
 
     def _on_meta_device(self) -> nn.Module:
         """Return the network without memory for its weights, and without random numbers."""

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
+from landscape import planes
 from landscape.devices import choose_device
 from landscape.directions import random_direction
 from landscape.errors import DataError, LandscapeError, SurfaceFileError
 from landscape.evaluation import Precision
 from landscape.models import Architecture
+from landscape.objective import Objective
 from landscape.plane import Plane
 from tests import oracles
 from tests.reporters import StopAt
@@ -502,3 +505,16 @@ def test_a_net_that_takes_no_few_examples_is_scanned_with_all_threads(
     surface = scan(mlp, F.cross_entropy, vectors, points=2)
     assert surface.provenance["threads"] == torch.get_num_threads()
     assert surface.is_complete
+
+
+def test_wrong_quantities_are_refused_before_the_plane_is_computed(
+    mlp: nn.Module, vectors: Data
+) -> None:
+    objective = Objective(mlp, data=vectors, device="cpu")
+
+    def build() -> Plane:
+        raise AssertionError
+
+    plane = replace(planes.eigenvectors_spec(objective), build=build)
+    with pytest.raises(ValueError, match="quantities must be loss"):
+        landscape.scan(objective, plane, 3, quantities=("accuracy",))  # type: ignore[arg-type]

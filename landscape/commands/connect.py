@@ -152,21 +152,20 @@ def command(
         ).described(name=f"{first.title} to {second.title}")
         compute = Compute(precision)
         compute.precision_for(objective)  # before long work
-        control = connect(
-            objective,
-            second.path,
-            recipe,
-            file=out / "control-point.pt",
-            like=first.checkpoint,
-            overwrite=overwrite,
-            progress=report,
-        )
-        target = out / "connection.h5"
-        names = [first.title, second.title]
-        spec = planes.bezier_spec(
-            objective, second.path, control, samples=points, names=names, progress=report
-        )
-        with SurfaceFile(target, overwrite=overwrite) as file:
+        target, names = out / "connection.h5", [first.title, second.title]
+        with SurfaceFile(target, overwrite=overwrite) as file:  # before long work as well
+            control = connect(
+                objective,
+                second.path,
+                recipe,
+                file=out / "control-point.pt",
+                like=first.checkpoint,
+                overwrite=overwrite,
+                progress=report,
+            )
+            spec = planes.bezier_spec(
+                objective, second.path, control, samples=points, names=names, progress=report
+            )
             plane = spec.resolve(objective, file)
             surface = scan(objective, plane, points, file=file, compute=compute, progress=report)
     _report(surface, target, report)

@@ -67,6 +67,8 @@ def animate(
             f"expected a file name that ends in .{' or .'.join(MOVIES)} and a motion of "
             f"{', '.join(MOTIONS)}, not {path} and {motion!r}"
         )
+    if not surfaces:
+        raise ValueError("expected one surface or more")
     if "ax" in options:
         raise ValueError("an animation has its own figure: it takes no ax")
     if motion == "rotate" and kind not in (AUTO, "surface"):

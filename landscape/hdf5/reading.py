@@ -48,21 +48,34 @@ def load_directions(path: str | Path) -> "tuple[Parameters, Parameters]":
         path: The file.
 
     Raises:
-        SurfaceFileError: It stores no directions, or is not a surface.
+        SurfaceFileError: It stores no directions, is damaged, or is not a surface.
     """
     path = Path(path)
     with open_hdf5(path) as file:
-        check_surface(file, path)
-        found = read_directions(file)
-        if found is None:
-            settings = facts_of(file["settings"].attrs)
-            raise SurfaceFileError(
-                f"{path} stores no direction arrays, only seed {settings.get('seed')} and "
-                f"normalization {settings.get('normalize')}: use these, or scan it again with "
-                "its directions stored (`landscape scan --store-directions`)",
-                path=path,
-            )
-        return found
+        return directions_of(file, path)
+
+
+def directions_of(file: Any, path: Path) -> "tuple[Parameters, Parameters]":
+    """Return δ and η of an open surface file that stores them.
+
+    Args:
+        file: The open file.
+        path: Its path, for the message.
+
+    Raises:
+        SurfaceFileError: It stores no directions, is damaged, or is not a surface.
+    """
+    check_surface(file, path)
+    found = read_directions(file, path)
+    if found is None:
+        settings = read(file, path).settings
+        raise SurfaceFileError(
+            f"{path} stores no direction arrays, only seed {settings.get('seed')} and "
+            f"normalization {settings.get('normalize')}: use these, or scan it again with "
+            "its directions stored (`landscape scan --store-directions`)",
+            path=path,
+        )
+    return found
 
 
 def read(file: Any, path: Path) -> Surface:
@@ -82,20 +95,30 @@ def read(file: Any, path: Path) -> Surface:
         raise SurfaceFileError(f"{path} is damaged: {first_line(error)}", path=path) from error
 
 
-def read_directions(file: Any) -> "tuple[Parameters, Parameters] | None":
+def read_directions(file: Any, path: Path) -> "tuple[Parameters, Parameters] | None":
     """Return δ and η of an open file, or None if it does not store them.
 
     Args:
         file: The open file.
+        path: Its path, for the message.
+
+    Raises:
+        SurfaceFileError: They are damaged.
     """
     if "directions" not in file:
         return None
     import torch
 
-    delta, eta = (
-        {str(group[key].attrs["name"]): torch.from_numpy(group[key][()]) for key in sorted(group)}
-        for group in (file["directions/delta"], file["directions/eta"])
-    )
+    try:
+        delta, eta = (
+            {
+                str(data.attrs["name"]): torch.from_numpy(data[()])
+                for _, data in sorted(group.items())
+            }
+            for group in (file["directions/delta"], file["directions/eta"])
+        )
+    except Exception as error:  # damaged files raise nearly anything
+        raise SurfaceFileError(f"{path} is damaged: {first_line(error)}", path=path) from error
     return delta, eta
 
 

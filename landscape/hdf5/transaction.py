@@ -13,6 +13,7 @@ import h5py
 from landscape.atomic import check_writable, replacing, temporary_name
 from landscape.errors import DifferentScanError, SurfaceFileError
 from landscape.hdf5 import locks
+from landscape.hdf5.differences import differences_of
 from landscape.hdf5.layout import VERSION, compose
 from landscape.hdf5.opening import check_is_file, check_surface, not_hdf5
 from landscape.hdf5.reading import read, read_directions
@@ -21,7 +22,6 @@ from landscape.surface import Surface
 
 if TYPE_CHECKING:
     from landscape.parameters import Parameters
-from landscape.hdf5.differences import differences_of
 
 
 class SurfaceFile:
@@ -74,7 +74,7 @@ class SurfaceFile:
 
     def directions(self) -> "tuple[Parameters, Parameters] | None":
         """Return δ and η of the existing file, or None if it does not store them."""
-        return None if self._file is None else read_directions(self._file)
+        return None if self._file is None else read_directions(self._file, self.path)
 
     @property
     def stores_directions(self) -> bool:

@@ -8,7 +8,7 @@ import torch
 
 from landscape.errors import SurfaceFileError
 from landscape.hdf5.opening import open_hdf5
-from landscape.hdf5.reading import load_directions as load_own_directions
+from landscape.hdf5.reading import directions_of
 from landscape.parameters import Parameters
 from landscape.plane import Plane
 
@@ -36,7 +36,7 @@ def load_directions(path: Path, center: Parameters, state_names: list[str]) -> P
                 for key in ("xdirection", "ydirection")
             )
         else:
-            delta, eta = load_own_directions(path)
+            delta, eta = directions_of(file, path)
     return Plane(center, _like(delta, center), _like(eta, center))
 
 

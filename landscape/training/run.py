@@ -37,6 +37,7 @@ class TrainingRun:
         preprocessing: Preprocessing | None,
         device: torch.device,
     ) -> None:
+        net.check()
         keep_freed_memory()
         self.net, self.recipe, self.device = net, recipe, device
         self.data = training_set.name

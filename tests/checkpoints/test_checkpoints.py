@@ -177,6 +177,15 @@ def test_fields_of_a_wrong_kind_are_refused(
         checkpoints.load(tmp_path / "a.pt")
 
 
+@pytest.mark.parametrize("wrong", [{"in_channels": -1}, {"num_classes": "ten"}])
+def test_a_net_that_cannot_be_built_is_refused(
+    state: dict[str, torch.Tensor], tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    Checkpoint(state, Architecture("resnet8", **wrong)).save(tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="cannot be built"):
+        checkpoints.load(tmp_path / "a.pt")
+
+
 def test_weights_of_another_kind_are_refused(state: dict[str, torch.Tensor]) -> None:
     whole = {name: tensor.long() for name, tensor in state.items()}
     with pytest.raises(CheckpointError, match="is torch.int64, the net's torch.float32"):

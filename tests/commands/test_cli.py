@@ -350,6 +350,8 @@ def bad(tmp_path: Path, runs: Path) -> Path:
     torch.save({**content, "state_dict": bent}, tmp_path / "bent.pt")
     torch.save({**content, "data": "broken.py:make"}, tmp_path / "evil.pt")
     (tmp_path / "folder.h5").mkdir()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "connection.h5").write_text("mine")
     (tmp_path / "file").write_text("not a folder")
     with h5py.File(tmp_path / "original.h5", "w") as file:
         file["xcoordinates"] = np.zeros(3)
@@ -433,6 +435,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("train plain8 --data vectors.npz", 1, "takes images, shape (examples, channels"),
         ("connect good.pt same.pt", 2, "both ends of the curve are the same network"),
         ("connect good.pt other.pt", 1, "Checkpoints have different architectures"),
+        ("connect good.pt bent.pt --out taken", 1, "taken/connection.h5 is not a valid HDF5"),
         ("connect good.pt", 2, "Missing argument 'SECOND'"),
         ("plot line.h5 --kind surface", 1, "two points or more"),
         ("plot x.h5 --kind line", 1, "is a surface, not a line"),

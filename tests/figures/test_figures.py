@@ -822,6 +822,8 @@ def test_wrong_animations_are_refused_and_leave_nothing(
     for name, options, text in wrong:
         with pytest.raises(ValueError, match=text):
             figures.animate([slope], tmp_path / name, **options)
+    with pytest.raises(ValueError, match="one surface or more"):
+        figures.animate([], tmp_path / "a.gif", motion="sequence")
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(LandscapeError, match="MP4 is made with ffmpeg"):

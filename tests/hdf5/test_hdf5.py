@@ -16,7 +16,7 @@ import landscape
 from landscape import hdf5
 from landscape.errors import SurfaceFileError
 from landscape.grid import Grid
-from landscape.hdf5 import locks
+from landscape.hdf5 import SurfaceFile, locks
 from landscape.overlays import Mark, Trajectory
 from landscape.surface import Surface
 from tests.conftest import ROOT
@@ -349,6 +349,17 @@ def test_what_is_no_surface_is_refused(tmp_path: Path, make: object, text: str) 
     make(path)  # type: ignore[operator]
     with pytest.raises(SurfaceFileError, match=text):
         landscape.load(path)
+
+
+def test_damaged_directions_are_refused(surface: Surface, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    with h5py.File(path, "r+") as file:
+        file.create_group("directions/delta")
+    with pytest.raises(SurfaceFileError, match="is damaged"):
+        hdf5.load_directions(path)
+    with SurfaceFile(path) as opened, pytest.raises(SurfaceFileError, match="is damaged"):
+        opened.directions()
 
 
 def test_a_surface_of_the_code_of_li_et_al_is_recognized_and_kept(tmp_path: Path) -> None:

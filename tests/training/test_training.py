@@ -147,6 +147,11 @@ def test_the_checkpoints_of_others_are_not_deleted(digits: Dataset, tmp_path: Pa
     assert not (tmp_path / "epoch-mine.pt").exists()
 
 
+def test_an_unknown_net_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no network is named .vgg9"):
+        train(Architecture("vgg9"), digits, None, Recipe(), tmp_path)
+
+
 def test_schedules() -> None:
     step = Recipe(epochs=300, schedule="step", warmup_epochs=0)
     assert [step.rate_at(e) for e in (0, 149.9, 150.1, 226, 276)] == pytest.approx(
