@@ -1,16 +1,12 @@
 """Extreme eigenvalues of the Hessian over a grid."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.brief import brief
 from landscape.grid import Grid
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)

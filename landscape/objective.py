@@ -181,15 +181,6 @@ class Objective:
         }
 
     @property
-    def buffers(self) -> Parameters:
-        """Buffers of floating-point type, such as BatchNorm's running statistics."""
-        return {
-            name: buffer.detach()
-            for name, buffer in self.model.named_buffers()
-            if buffer.is_floating_point()
-        }
-
-    @property
     def num_images(self) -> int:
         """Number of examples that the loss is averaged over."""
         return len(self.inputs)

@@ -29,6 +29,12 @@ def begin(
 
     Returns:
         The surface so far, the job, and the first stage if it is tuned already.
+
+    Raises:
+        DifferentScanError: The file holds another scan.
+        SurfaceFileError: It was computed with a different model or loss, or cannot be written.
+        ValueError: The tolerance needs a standard error that the loss does not have.
+        OSError: The file cannot be written.
     """
     found = output.found if output is not None else None
     job, stage = _with_tolerance(job, tolerance, found, wanted, planes)

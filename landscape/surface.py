@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.curvature_map import Curvature
 from landscape.errors import LandscapeError
 from landscape.facts import Facts
 from landscape.grid import Grid
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
     from plotly import graph_objects as go
-from landscape.curvature_map import Curvature
 
 _CROSS_ENTROPIES = ("cross_entropy", "CrossEntropyLoss()")
 
@@ -107,6 +107,12 @@ class Surface:
         Args:
             marks: Labeled checkpoints projected onto the plane.
             trajectories: Sequences of checkpoints projected onto the plane.
+
+        Example:
+            >>> import landscape
+            >>> surface = Surface.empty(landscape.Grid.regular(3), {}, {})
+            >>> len(surface.with_overlays(marks=[landscape.Mark("b", 0.5, 0.5)]).marks)
+            1
         """
         return replace(
             self,

@@ -83,6 +83,6 @@ def plane_of(objective: Objective, directions: str | Path | tuple[Parameters, Pa
     if not isinstance(directions, tuple):
         return planes.from_file(objective, directions)
     delta, eta = directions
-    buffers = {key: tensor for key, tensor in objective.buffers.items() if key in delta}
+    buffers = {key: t for key, t in objective.model.named_buffers() if key in delta}
     plane = Plane({**objective.center, **buffers}, delta, eta)
     return plane.to(objective.device, objective.dtype)

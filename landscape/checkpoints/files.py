@@ -21,7 +21,14 @@ def check_is_file(path: Path) -> None:
 
 
 def sha256(*paths: Path) -> str:
-    """Return the SHA-256 of the bytes of some files, one after the other, in hexadecimal."""
+    """Return the SHA-256 of the bytes of some files, one after the other, in hexadecimal.
+
+    Args:
+        *paths: The files.
+
+    Raises:
+        CheckpointError: One is not a file.
+    """
     digest = hashlib.sha256()
     for path in paths:
         check_is_file(path)

@@ -94,9 +94,10 @@ class CheckpointSequence:
             run: The run.
         """
         kept = list(run.checkpoints)
-        if kept[-1].stem == "last" and _are_equal(*kept[-2:]):
-            del kept[-2]
-        epochs = [_epoch_of(path) for path in kept]
+        recorded = [load(path).epoch for path in kept]
+        if kept[-1].stem == "last" and _are_equal(kept[-2:], recorded[-2:]):
+            del kept[-2], recorded[-2]
+        epochs = [_epoch_of(*each) for each in zip(kept, recorded, strict=True)]
         if epochs[-1] == math.inf:  # a last.pt that records no epoch
             epochs[-1] = epochs[-2] + 1 if len(epochs) > 1 else 0.0
         if all(a < b for a, b in pairwise(epochs)):
@@ -109,16 +110,16 @@ def _numbers(path: Path) -> tuple[list[int], str]:
     return [int(number) for number in re.findall("[0-9]+", path.stem)], path.name
 
 
-def _are_equal(a: Path, b: Path) -> bool:
-    first, second = load(a), load(b)
-    if None not in (first.epoch, second.epoch):
-        return first.epoch == second.epoch
-    return fingerprint(first.unwrapped) == fingerprint(second.unwrapped)
+def _are_equal(paths: Sequence[Path], epochs: Sequence[int | None]) -> bool:
+    """Return whether two checkpoints are of one epoch, or else have the same weights."""
+    if None not in epochs:
+        return epochs[0] == epochs[1]
+    first, second = (fingerprint(load(path).unwrapped) for path in paths)
+    return first == second
 
 
-def _epoch_of(path: Path) -> float:
+def _epoch_of(path: Path, epoch: int | None) -> float:
     """Return a checkpoint's epoch; of a plain state_dict the first number in its file name."""
-    epoch = load(path).epoch
     if epoch is not None:
         return float(epoch)
     if path.stem == "last":

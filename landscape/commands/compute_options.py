@@ -1,74 +1,16 @@
 """Options of ``landscape scan`` that determine how it is computed."""
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import click
 import torch
 
-from landscape.commands.options import DEVICES, FRACTION_OR_AUTO
+from landscape.commands.options import DEVICES, FRACTION_OR_AUTO, grouped
 from landscape.compute import Compute
 from landscape.evaluation import PRECISIONS, Precision
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 COMPUTE_OPTIONS = ("device", "precision", "tolerance", "images_per_batch", "profile")
-
-
-def compute_options(function: F) -> F:
-    """Add the options of :class:`ComputeOptions`, and pass it as ``computing``."""
-
-    @functools.wraps(function)
-    def with_computing(**options: Any) -> Any:
-        own = {key: options.pop(key) for key in COMPUTE_OPTIONS}
-        return function(computing=ComputeOptions(**own), **options)
-
-    wrapped: Any = with_computing
-    for option in reversed(
-        [
-            click.option(
-                "--device",
-                type=DEVICES,
-                default="auto",
-                show_default=True,
-                help="Devices; a long scan is spread over several GPUs. auto: all GPUs, or the "
-                "CPU without GPUs.",
-            ),
-            click.option(
-                "--precision",
-                type=click.Choice(PRECISIONS),
-                default="float32",
-                show_default=True,
-                help="Precision of the forward pass; auto: bfloat16 or TF32, if faster and if the "
-                "relative deviation from float32 is at most 1 % at the probe points.",
-            ),
-            click.option(
-                "--tolerance",
-                type=FRACTION_OR_AUTO,
-                default="auto",
-                show_default=True,
-                help="Target relative standard error, e.g. 1%. Images are subsampled (one shared "
-                "random subset) until it is reached; 0 uses all images. auto: 1% for CPU scans "
-                "longer than 10 minutes without --images, otherwise 0.",
-            ),
-            click.option(
-                "--images-per-batch",
-                type=click.IntRange(1),
-                help="Images in one forward pass.  [default: 256 on a CPU, 2048 on a GPU]",
-            ),
-            click.option(
-                "--profile",
-                is_flag=True,
-                help="Print a breakdown of the run time and the fraction of the measured rate of "
-                "a large "
-                "matrix product.",
-            ),
-        ]
-    ):
-        wrapped = option(wrapped)
-    return cast("F", wrapped)
 
 
 @dataclass(frozen=True)
@@ -107,3 +49,47 @@ class ComputeOptions:
             self.device,
             self.profile,
         )
+
+
+_OPTIONS = (
+    click.option(
+        "--device",
+        type=DEVICES,
+        default="auto",
+        show_default=True,
+        help="Devices; a long scan is spread over several GPUs. auto: all GPUs, or the "
+        "CPU without GPUs.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="float32",
+        show_default=True,
+        help="Precision of the forward pass; auto: bfloat16 or TF32, if faster and if the "
+        "relative deviation from float32 is at most 1 % at the probe points.",
+    ),
+    click.option(
+        "--tolerance",
+        type=FRACTION_OR_AUTO,
+        default="auto",
+        show_default=True,
+        help="Target relative standard error, e.g. 1%. Images are subsampled (one shared "
+        "random subset) until it is reached; 0 uses all images. auto: 1% for CPU scans "
+        "longer than 10 minutes without --images, otherwise 0.",
+    ),
+    click.option(
+        "--images-per-batch",
+        type=click.IntRange(1),
+        help="Images in one forward pass.  [default: 256 on a CPU, 2048 on a GPU]",
+    ),
+    click.option(
+        "--profile",
+        is_flag=True,
+        help="Print a breakdown of the run time and the fraction of the measured rate of "
+        "a large "
+        "matrix product.",
+    ),
+)
+
+compute_options = grouped("computing", ComputeOptions, COMPUTE_OPTIONS, _OPTIONS)
+"""Adds the options of :class:`ComputeOptions`, and passes it as ``computing``."""

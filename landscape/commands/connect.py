@@ -11,7 +11,8 @@ from landscape import planes, progress
 from landscape.checks import has_batchnorm
 from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
-from landscape.commands.options import PATH, device_option, usage_errors
+from landscape.commands.messages import usage_errors
+from landscape.commands.options import PATH, device_option
 from landscape.commands.verb import Verb
 from landscape.compute import Compute
 from landscape.evaluation import PRECISIONS

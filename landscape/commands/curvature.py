@@ -11,7 +11,8 @@ from landscape import figures, progress
 from landscape.atomic import check_writable
 from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
-from landscape.commands.options import FRACTION, PATH, device_option, usage_errors
+from landscape.commands.messages import usage_errors
+from landscape.commands.options import FRACTION, PATH, device_option
 from landscape.commands.verb import Verb
 from landscape.curvature.hessian import Hessian
 from landscape.threads import use_free_cores

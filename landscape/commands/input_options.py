@@ -1,17 +1,11 @@
 """Options of the checkpoint's architecture, loss and data."""
 
-import functools
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import click
 
 from landscape import datasets
 from landscape.commands.inputs import Inputs
-from landscape.commands.options import COUNT_OR_ALL, data_options
+from landscape.commands.options import COUNT_OR_ALL, data_options, grouped
 from landscape.models import FORMS, SHORTCUTS
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 INPUT_OPTIONS = (
     "net_name",
@@ -25,68 +19,57 @@ INPUT_OPTIONS = (
     "images",
 )
 
+_OPTIONS = (
+    click.option(
+        "--net",
+        "net_name",
+        help=f"Architecture of the checkpoint, if it does not record it: {FORMS}.",
+    ),
+    click.option(
+        "--shortcut",
+        type=click.Choice(SHORTCUTS),
+        help="Shortcut type at downsampling blocks (He et al. 2016), if the checkpoint "
+        "does not "
+        "record it: A: identity, zero-padded channels; A-centered: zero-padded on both "
+        "sides; B: 1×1 convolution.  [default: B if the weights have it, else A]",
+    ),
+    click.option(
+        "--model",
+        "model_reference",
+        metavar="FILE.py:CALLABLE",
+        help="Function that returns the model, an nn.Module; the weights of the checkpoint "
+        "are loaded into it.",
+    ),
+    click.option(
+        "--loss",
+        "loss_reference",
+        default="cross_entropy",
+        show_default=True,
+        help="cross_entropy, mse, or FILE.py:CALLABLE, called as loss(outputs, targets).",
+    ),
+    click.option(
+        "--data",
+        "data_name",
+        help=f"{', '.join(datasets.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.  "
+        "[default: the training data of the checkpoint]",
+    ),
+    data_options,
+    click.option(
+        "--split",
+        type=click.Choice(datasets.SPLITS),
+        default="train",
+        show_default=True,
+        help="Part of the data set; all: train and test. Data of your own have no parts, "
+        "unless their function has a parameter `split`.",
+    ),
+    click.option(
+        "--images",
+        type=COUNT_OR_ALL,
+        default="all",
+        show_default=True,
+        help="Use the first N images.",
+    ),
+)
 
-def input_options(function: F) -> F:
-    """Add the options of :class:`Inputs`, and pass it as ``inputs``."""
-
-    @functools.wraps(function)
-    def with_inputs(**options: Any) -> Any:
-        own = {key: options.pop(key) for key in INPUT_OPTIONS}
-        return function(inputs=Inputs(**own), **options)
-
-    wrapped: Any = with_inputs
-    for option in reversed(
-        [
-            click.option(
-                "--net",
-                "net_name",
-                help=f"Architecture of the checkpoint, if it does not record it: {FORMS}.",
-            ),
-            click.option(
-                "--shortcut",
-                type=click.Choice(SHORTCUTS),
-                help="Shortcut type at downsampling blocks (He et al. 2016), if the checkpoint "
-                "does not "
-                "record it: A: identity, zero-padded channels; A-centered: zero-padded on both "
-                "sides; B: 1×1 convolution.  [default: B if the weights have it, else A]",
-            ),
-            click.option(
-                "--model",
-                "model_reference",
-                metavar="FILE.py:CALLABLE",
-                help="Function that returns the model, an nn.Module; the weights of the checkpoint "
-                "are loaded into it.",
-            ),
-            click.option(
-                "--loss",
-                "loss_reference",
-                default="cross_entropy",
-                show_default=True,
-                help="cross_entropy, mse, or FILE.py:CALLABLE, called as loss(outputs, targets).",
-            ),
-            click.option(
-                "--data",
-                "data_name",
-                help=f"{', '.join(datasets.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.  "
-                "[default: the training data of the checkpoint]",
-            ),
-            data_options,
-            click.option(
-                "--split",
-                type=click.Choice(datasets.SPLITS),
-                default="train",
-                show_default=True,
-                help="Part of the data set; all: train and test. Data of your own have no parts, "
-                "unless their function has a parameter `split`.",
-            ),
-            click.option(
-                "--images",
-                type=COUNT_OR_ALL,
-                default="all",
-                show_default=True,
-                help="Use the first N images.",
-            ),
-        ]
-    ):
-        wrapped = option(wrapped)
-    return cast("F", wrapped)
+input_options = grouped("inputs", Inputs, INPUT_OPTIONS, _OPTIONS)
+"""Adds the options of :class:`Inputs`, and passes it as ``inputs``."""

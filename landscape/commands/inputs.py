@@ -77,7 +77,7 @@ class Inputs:
             net = self._known_net(checkpoint, path)
             model, name = net.build(), net.name
         checkpoint.load_into(model, name)
-        check_finite(model, path)
+        check_finite(dict(model.named_parameters()), str(path))
         return LoadedModel(path, checkpoint, model, name, title_of(path), net)
 
     def nets(self, paths: Sequence[Path]) -> list[LoadedModel]:

@@ -1,4 +1,11 @@
-"""Messages of the library, in the terms of the command line."""
+"""Messages and errors of the library, in the terms of the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from landscape import user_code
 
 _OPTIONS = {
     "overwrite=True": "--overwrite",
@@ -22,3 +29,14 @@ def with_options(message: str) -> str:
     for parameter, option in _OPTIONS.items():
         message = message.replace(parameter, option)
     return message
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Convert ValueError to click.UsageError, except when user code raised it."""
+    try:
+        yield
+    except ValueError as error:
+        if user_code.failure(error) is not None:
+            raise
+        raise click.UsageError(str(error)) from error

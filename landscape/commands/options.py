@@ -1,16 +1,15 @@
 """Options and types that several verbs share."""
 
+import functools
 import math
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
-from landscape import user_code
 from landscape.environment import DATA_DIR_VARIABLE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -155,7 +154,6 @@ PREPROCESSING = Converted("NAME|MEANS/STDS", _preprocessing)
 DEVICE = Converted("auto|cpu|cuda|cuda:N", _device)
 DEVICES = Converted("auto|cpu|cuda|cuda:N,...", _devices)
 PATH = click.Path(path_type=Path)
-SURFACES = click.argument("surfaces", metavar="SURFACE...", nargs=-1, required=True, type=PATH)
 
 
 def given(option: str) -> bool:
@@ -214,12 +212,27 @@ def scale_options(function: F) -> F:
     )(function)
 
 
-@contextmanager
-def usage_errors() -> Iterator[None]:
-    """Convert ValueError to click.UsageError, except when user code raised it."""
-    try:
-        yield
-    except ValueError as error:
-        if user_code.failure(error) is not None:
-            raise
-        raise click.UsageError(str(error)) from error
+def grouped(
+    parameter: str, make: Callable[..., Any], names: Sequence[str], options: Sequence[Any]
+) -> Callable[[F], F]:
+    """Return a decorator that adds options and passes one object made of their values.
+
+    Args:
+        parameter: Name under which the command receives the object.
+        make: Makes it of the values, by their names.
+        names: Names of the values.
+        options: Decorators that add the options.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def with_object(**values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            return function(**{parameter: make(**own)}, **values)
+
+        wrapped: Any = with_object
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return cast("F", wrapped)
+
+    return decorate

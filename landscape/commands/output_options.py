@@ -1,63 +1,13 @@
 """Options of ``landscape scan`` that determine its output."""
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import click
 
-from landscape.commands.options import PATH
-
-F = TypeVar("F", bound=Callable[..., Any])
+from landscape.commands.options import PATH, grouped
 
 OUTPUT_OPTIONS = ("out", "overwrite", "store_directions", "view", "as_json")
-
-
-def output_options(function: F) -> F:
-    """Add the options of :class:`OutputOptions`, and pass it as ``output``."""
-
-    @functools.wraps(function)
-    def with_output(**options: Any) -> Any:
-        own = {key: options.pop(key) for key in OUTPUT_OPTIONS}
-        return function(output=OutputOptions(**own), **options)
-
-    wrapped: Any = with_output
-    for option in reversed(
-        [
-            click.option(
-                "--out",
-                type=PATH,
-                default="surfaces",
-                show_default=True,
-                help="Folder of the surfaces, or FILE.h5 for one surface.",
-            ),
-            click.option(
-                "--overwrite",
-                is_flag=True,
-                help="Replace existing surface files instead of resuming them.",
-            ),
-            click.option(
-                "--store-directions",
-                is_flag=True,
-                help="Store δ and η in the file; always on for through, pca and eigenvectors.",
-            ),
-            click.option(
-                "--view",
-                is_flag=True,
-                help="Serve a live page that updates as points are evaluated; stop it with Ctrl-C.",
-            ),
-            click.option(
-                "--json",
-                "as_json",
-                is_flag=True,
-                help="Print one JSON object per surface; suppress progress output.",
-            ),
-        ]
-    ):
-        wrapped = option(wrapped)
-    return cast("F", wrapped)
 
 
 @dataclass(frozen=True)
@@ -99,3 +49,38 @@ class OutputOptions:
             title: Name of its checkpoint.
         """
         return self.out.stem if self.is_file else title
+
+
+_OPTIONS = (
+    click.option(
+        "--out",
+        type=PATH,
+        default="surfaces",
+        show_default=True,
+        help="Folder of the surfaces, or FILE.h5 for one surface.",
+    ),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        help="Replace existing surface files instead of resuming them.",
+    ),
+    click.option(
+        "--store-directions",
+        is_flag=True,
+        help="Store δ and η in the file; always on for through, pca and eigenvectors.",
+    ),
+    click.option(
+        "--view",
+        is_flag=True,
+        help="Serve a live page that updates as points are evaluated; stop it with Ctrl-C.",
+    ),
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON object per surface; suppress progress output.",
+    ),
+)
+
+output_options = grouped("output", OutputOptions, OUTPUT_OPTIONS, _OPTIONS)
+"""Adds the options of :class:`OutputOptions`, and passes it as ``output``."""

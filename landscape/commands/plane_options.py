@@ -1,21 +1,16 @@
 """Options of ``landscape scan`` that determine the plane and the grid."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 import click
 
-from landscape.commands.options import INTERVAL, POINTS, Converted
+from landscape.commands.options import INTERVAL, POINTS, Converted, grouped
 from landscape.commands.tasks import PlaneOptions
 from landscape.directions import NORMALIZATIONS
 from landscape.objective import BATCHNORM
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 PLANE_OPTIONS = (
-    "plane",
+    "kind",
     "points",
     "both",
     "alpha",
@@ -40,6 +35,7 @@ def _kind(text: str) -> str:
 _OPTIONS = (
     click.option(
         "--plane",
+        "kind",
         type=Converted("random|through|pca|eigenvectors|FILE", _kind),
         default="random",
         show_default=True,
@@ -118,17 +114,5 @@ _OPTIONS = (
     ),
 )
 
-
-def plane_options(function: F) -> F:
-    """Add the options of :class:`PlaneOptions`, and pass it as ``plane``."""
-
-    @functools.wraps(function)
-    def with_plane(**options: Any) -> Any:
-        own = {key: options.pop(key) for key in PLANE_OPTIONS}
-        own["kind"] = own.pop("plane")
-        return function(plane=PlaneOptions(**own), **options)
-
-    wrapped: Any = with_plane
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return cast("F", wrapped)
+plane_options = grouped("plane", PlaneOptions, PLANE_OPTIONS, _OPTIONS)
+"""Adds the options of :class:`PlaneOptions`, and passes it as ``plane``."""

@@ -200,12 +200,9 @@ def _loaded(paths: tuple[Path, ...], kind: str, quantity: figures.Quantity | Non
                 found.append((each, hdf5.load(each)))
             except LandscapeError as error:
                 unread.append(first_line(error))
-    if kind == AUTO:
-        lines = [surface for _, surface in found if surface.is_line]
-        kind = "line" if len(lines) == len(found) else "surface"
-    fit = []
+    fit, drawn = [], figures.kind_named(kind, [surface for _, surface in found])
     for path, surface in found:
-        reason = figures.reason_not_drawn(surface, figures.registered()[kind], quantity)
+        reason = figures.reason_not_drawn(surface, drawn, quantity)
         unfit += [reason] if reason else []
         fit += [] if reason else [(path, surface)]
     if not fit:

@@ -16,7 +16,8 @@ from landscape.commands.info import as_one_line, facts_of
 from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
 from landscape.commands.live import watched
-from landscape.commands.options import PATH, usage_errors
+from landscape.commands.messages import usage_errors
+from landscape.commands.options import PATH
 from landscape.commands.output_options import OUTPUT_OPTIONS, OutputOptions, output_options
 from landscape.commands.plane_options import PLANE_OPTIONS, plane_options
 from landscape.commands.tasks import PlaneOptions, Task, stored
@@ -41,7 +42,7 @@ _ESSENTIAL = (
     "loss_reference",
     "data_name",
     "images",
-    "plane",
+    "kind",
     "points",
     "both",
     "line",

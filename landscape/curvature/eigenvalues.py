@@ -19,6 +19,9 @@ _ARPACK = {"highest": "LA", "lowest": "SA", "both": "BE"}
 class NotFiniteError(LandscapeError):
     """The loss has overflowed, so that it has no second derivatives."""
 
+    def __init__(self) -> None:
+        super().__init__("the Hessian is not finite here: the loss has overflowed")
+
 
 class Products(Protocol):
     """A symmetric matrix, by its products with vectors."""

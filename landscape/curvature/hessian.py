@@ -173,6 +173,9 @@ class Hessian:
         Args:
             samples: Number of probe vectors.
             seed: Seed of these.
+
+        Raises:
+            LandscapeError: The loss cannot be differentiated twice.
         """
         if self.size <= samples:
             return Trace(float(np.trace(self.matrix().astype(np.float64))), 0.0)
@@ -191,7 +194,7 @@ class Hessian:
             seed: Seed of these.
 
         Raises:
-            LandscapeError: All eigenvalues are the same, or not finite.
+            LandscapeError: All eigenvalues are the same.
             NotFiniteError: The loss has overflowed.
             ValueError: Fewer than two parameters or steps.
         """
@@ -200,7 +203,7 @@ class Hessian:
             raise ValueError("a density needs two parameters or more, and two steps or more")
         low, high, _ = self.ends(tolerance=1e-2, seed=seed)
         if not math.isfinite(high - low):
-            raise NotFiniteError("the Hessian is not finite here: the loss has overflowed")
+            raise NotFiniteError
         if high == low:
             raise LandscapeError(f"all eigenvalues are {low:g}: no density to plot")
         self.products += steps * samples
@@ -217,13 +220,13 @@ class Hessian:
         """
         product = self.times(vector.reshape(-1))
         if not np.isfinite(product).all():
-            raise NotFiniteError("the Hessian is not finite here: the loss has overflowed")
+            raise NotFiniteError
         return product
 
     def _dense_pairs(self, num: int, end: End) -> Eigenpairs:
         matrix = self.matrix().astype(np.float64)
         if not np.isfinite(matrix).all():
-            raise NotFiniteError("the Hessian is not finite here: the loss has overflowed")
+            raise NotFiniteError
         return self._pairs(*outermost(matrix, num, end), True)
 
     def _pairs(self, values: NDArray[Any], vectors: NDArray[Any], converged: bool) -> Eigenpairs:

@@ -70,7 +70,8 @@ def autotune(
         probes: Points where losses are compared, the center first.
         num_points: Number of points to be evaluated.
         precision: Precision of the forward pass. ``auto`` takes bfloat16 or tf32 if it is
-            faster than float32 and deviates by at most :data:`DEVIATION_ALLOWED`.
+            faster than float32 and deviates by at most
+            :data:`landscape.evaluation.trials.DEVIATION_ALLOWED`.
         images_per_batch: The only batch size to try, if given.
         note: Receives a message for every plan rejected for its values.
 

@@ -5,13 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from landscape.values import Point, Values
-
-__all__ = ["Point", "Values", "summary"]
-
 
 def summary(losses: Tensor, correct: Tensor, *, per_example: bool) -> Tensor:
-    """Return the numbers of :class:`Values`, float64, shape (points, 3), on the device.
+    """Return the numbers of :class:`~landscape.Values`, float64, shape (points, 3), on the device.
 
     Args:
         losses: Loss of every example, float64, shape (points, examples).

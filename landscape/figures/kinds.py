@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -24,7 +24,6 @@ CAMERA = ("elevation", "azimuth", "zoom")
 """Options of :func:`landscape.plot` that only a camera in 3-D needs."""
 
 Projection = Literal["rectilinear", "3d"]
-PROJECTIONS: tuple[str, ...] = get_args(Projection)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -21,9 +21,6 @@ from landscape.figures.style import (
 )
 from landscape.scale import Scale
 from landscape.surface import Surface
-
-if TYPE_CHECKING:
-    pass
 
 
 def draw_lines(request: Request) -> Figure:

@@ -1,13 +1,9 @@
 """The settings in which two scans differ."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from landscape.facts import Facts
 from landscape.surface import Surface
-
-if TYPE_CHECKING:
-    pass
 
 
 def differences_of(found: Surface, wanted: Surface) -> Mapping[str, tuple[object, object]]:

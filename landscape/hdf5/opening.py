@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,9 +11,6 @@ import numpy as np
 from landscape.errors import SurfaceFileError, first_line
 from landscape.filetypes import is_torch
 from landscape.hdf5.layout import FORMAT, VERSION
-
-if TYPE_CHECKING:
-    pass
 
 
 def check_surface(file: Any, path: Path) -> None:

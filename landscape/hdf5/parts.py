@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from landscape.facts import Facts
 from landscape.hdf5.layout import MARK, TRAJECTORY
 from landscape.overlays import Mark, Trajectory
-
-if TYPE_CHECKING:
-    pass
 
 
 def read_marks(file: Any) -> tuple[Mark, ...]:

@@ -10,13 +10,13 @@ from landscape.curvature_map import Curvature
 from landscape.errors import SurfaceFileError, first_line
 from landscape.grid import Grid
 from landscape.hdf5.layout import LAYERS
+from landscape.hdf5.opening import check_surface, open_hdf5
+from landscape.hdf5.parts import facts_of, numbers, read_marks, read_trajectories
+from landscape.hdf5.version2 import read_v2
 from landscape.surface import Surface
 
 if TYPE_CHECKING:
     from landscape.parameters import Parameters
-from landscape.hdf5.opening import check_surface, open_hdf5
-from landscape.hdf5.parts import facts_of, numbers, read_marks, read_trajectories
-from landscape.hdf5.version2 import read_v2
 
 
 def load(path: str | Path) -> Surface:

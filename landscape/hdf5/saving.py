@@ -3,15 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from landscape.errors import SurfaceFileError
 from landscape.hdf5.opening import check_is_file
-from landscape.surface import Surface
-
-if TYPE_CHECKING:
-    pass
 from landscape.hdf5.transaction import SurfaceFile
+from landscape.surface import Surface
 
 
 def save(surface: Surface, path: Path, *, overwrite: bool = False) -> None:
@@ -23,7 +19,7 @@ def save(surface: Surface, path: Path, *, overwrite: bool = False) -> None:
         overwrite: Replace an existing file.
 
     Raises:
-        SurfaceFileError: The file exists and ``overwrite`` is false.
+        SurfaceFileError: The file exists and ``overwrite`` is false, or is being written.
         OSError: It cannot be written.
     """
     if path.exists() and not overwrite:
@@ -66,6 +62,10 @@ def output_file(
 
     Yields:
         The open file, or None.
+
+    Raises:
+        SurfaceFileError: The file cannot be read, or is written by another process.
+        OSError: It cannot be opened.
     """
     if file is None or isinstance(file, SurfaceFile):
         yield file

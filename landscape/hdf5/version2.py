@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,8 @@ from landscape.curvature_map import Curvature
 from landscape.facts import Facts
 from landscape.grid import Grid
 from landscape.hdf5.layout import LAYERS
-from landscape.surface import Surface
-
-if TYPE_CHECKING:
-    pass
 from landscape.hdf5.parts import facts_of, members, numbers, read_marks, read_trajectories
+from landscape.surface import Surface
 
 # Names and values before version 3.
 _SETTINGS_V2 = {"bend_sha256": "control_point_sha256"}

@@ -114,10 +114,6 @@ class Writer:
         self._pending.clear()
         self._seconds.clear()
 
-    def discard(self) -> None:
-        """Forget the points that are not committed."""
-        self._pending.clear()
-
     def _check_in_place(self) -> None:
         here = os.fstat(self._raw.fileno())
         try:

@@ -34,7 +34,7 @@ def page(
     """Return the page's text.
 
     Args:
-        index: The status of every surface, as :func:`landscape.page.catalog.status` has it.
+        index: The status of every surface, as :func:`landscape.page.status.status` has it.
         surfaces: Their content by identifier; empty for a live page, which asks for it.
         live: Whether a server is behind the page.
         gallery: Whether to begin with thumbnails to choose from.

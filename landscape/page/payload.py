@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from landscape.captions import notes
 from landscape.diagnostics import warnings
 from landscape.geometry import local_minima
+from landscape.hdf5.layout import MARK, TRAJECTORY
 from landscape.overlays import Trajectory
 from landscape.progress import duration
 from landscape.scale import Scale
@@ -19,8 +20,6 @@ from landscape.surface import Surface
 
 _THUMBNAIL = 40  # cells along a side, at most
 _UNKNOWN = 255  # of a thumbnail's cell
-_ARRAYS_OF_A_PATH = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
-_NUMBERS_OF_A_MARK = ("alpha", "beta", "distance", "loss")
 _FIRST_FACTS = ("command", "checkpoint", "net", "data", "images", "seed", "normalize", "created")
 
 
@@ -57,7 +56,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
                 "name": mark.name,
                 "title": mark.title,
                 "below": _finite(middle.loss_at(mark.alpha, mark.beta)),
-                **{key: _finite(getattr(mark, key)) for key in _NUMBERS_OF_A_MARK},
+                **{key: _finite(getattr(mark, key)) for key in MARK},
             }
             for mark in surface.marks
         ],
@@ -156,9 +155,7 @@ def _finite(value: float) -> float | None:
 
 
 def _path(path: Trajectory) -> Mapping[str, Any]:
-    arrays = {
-        name: [_finite(float(value)) for value in getattr(path, name)] for name in _ARRAYS_OF_A_PATH
-    }
+    arrays = {name: [_finite(float(value)) for value in getattr(path, name)] for name in TRAJECTORY}
     return {"name": path.name, "unit": path.unit, "off_plane": path.is_off_plane, **arrays}
 
 

@@ -84,6 +84,7 @@ def bezier(
 
     Raises:
         CheckpointError: A checkpoint cannot be read, or does not fit the model.
+        ParameterMismatchError: A state_dict or module has other parameters.
         ValueError: The three points span no plane.
 
     Example:

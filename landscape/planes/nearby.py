@@ -76,8 +76,8 @@ def project_trajectory(
     rows = []
     for number, checkpoint in enumerate(checkpoints, 1):
         is_function = callable(checkpoint) and not hasattr(checkpoint, "state_dict")
-        state = checkpoint() if is_function else load_state(objective, checkpoint)  # type: ignore[operator, arg-type]
-        mark = project_checkpoint(name, objective, plane, state)
+        source: Source = checkpoint() if is_function else checkpoint  # type: ignore[assignment, operator]
+        mark = project_checkpoint(name, objective, plane, source)
         below = values_at(objective, plane.at(mark.alpha, mark.beta)).loss
         rows.append((mark.alpha, mark.beta, mark.distance, mark.loss, below))
         done(number)

@@ -24,6 +24,7 @@ def load_state(objective: Objective, source: Source) -> Parameters:
 
     Raises:
         CheckpointError: It cannot be read, does not fit the model, or contains nan or inf.
+        ParameterMismatchError: A mapping or a module has a parameter that the model lacks.
     """
     if isinstance(source, nn.Module):
         model = unwrapped(source)
@@ -33,7 +34,7 @@ def load_state(objective: Objective, source: Source) -> Parameters:
     path = Path(source)
     model = copy.deepcopy(objective.model).cpu()
     checkpoints.load(path).load_into(model, objective.name)
-    check_finite(model, path)
+    check_finite(dict(model.named_parameters()), str(path))
     parameters = dict(model.named_parameters())
     everything = {**parameters, **dict(model.named_buffers())}
     return {name: single(tensor) for name, tensor in everything.items()}
@@ -43,6 +44,7 @@ def _of_mapping(objective: Objective, state: Parameters) -> Parameters:
     """Return the tensors of a state_dict under the names of the model's own parameters.
 
     Raises:
+        CheckpointError: A parameter contains nan or inf.
         ParameterMismatchError: The model has no parameter of such a name.
     """
     buffers = {name for name, _ in objective.model.named_buffers()}
@@ -51,6 +53,9 @@ def _of_mapping(objective: Objective, state: Parameters) -> Parameters:
         raise ParameterMismatchError(
             f"the checkpoint has parameters that the network does not have: {unexpected[0]}, …"
         )
+    check_finite(
+        {name: state[name] for name in objective.parameters if name in state}, "checkpoint"
+    )
     own = {*objective.center, *buffers}  # tied names only once
     return {name: single(tensor).cpu() for name, tensor in state.items() if name in own}
 
@@ -65,21 +70,20 @@ def point_of(objective: Objective, state: Parameters) -> Parameters:
     return {name: state[name] for name in objective.center if name in state}
 
 
-def check_finite(model: nn.Module, path: Path) -> None:
+def check_finite(parameters: Parameters, what: str) -> None:
     """Check that all parameters are finite.
 
     Args:
-        model: The model.
-        path: Its checkpoint, for the message.
+        parameters: The parameters.
+        what: Path or name of their checkpoint, for the message.
 
     Raises:
         CheckpointError: One is not.
     """
-    for name, parameter in model.named_parameters():
+    for name, parameter in parameters.items():
         if not parameter.isfinite().all():
             raise CheckpointError(
-                f"{path}: parameter {name} contains NaN or inf (did the training diverge?)",
-                path=path,
+                f"{what}: parameter {name} contains NaN or inf (did the training diverge?)",
                 key=name,
             )
 

@@ -35,6 +35,7 @@ def through(objective: Objective, *others: Source, progress: Progress | None = N
 
     Raises:
         CheckpointError: A checkpoint cannot be read, or does not fit the model.
+        ParameterMismatchError: A state_dict or module has other parameters.
         ValueError: No other is given, they span no plane, or BatchNorm is to be interpolated
             between more than two.
 

@@ -2,9 +2,9 @@
 
 import copy
 import itertools
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,9 +104,7 @@ class _Curve:
         }
         self.optimizer = make_optimizer(self.control.values(), recipe)
         self.model = copy.deepcopy(objective.model).train()
-        self.steps_per_epoch = objective.num_images // min(
-            recipe.images_per_batch, objective.num_images
-        )
+        self.steps_per_epoch = recipe.steps_per_epoch(objective.num_images)
         self.epoch = 0
         self._facts = {
             **asdict(recipe),
@@ -116,7 +114,7 @@ class _Curve:
             "data": fingerprint({"x": objective.inputs, "y": objective.targets}),
         }
 
-    def steps(self) -> Any:
+    def steps(self) -> Iterator[Tensor]:
         """Train for one epoch.
 
         Returns:

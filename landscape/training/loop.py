@@ -34,8 +34,7 @@ def epoch_steps(
         The loss of every step, on the device.
     """
     generator = epoch_generator(recipe.seed, epoch)
-    size = min(recipe.images_per_batch, num_examples)
-    steps = num_examples // size
+    size, steps = recipe.batch_size(num_examples), recipe.steps_per_epoch(num_examples)
     order = torch.randperm(num_examples, generator=generator).to(device)
     for step in range(steps):
         for group in optimizer.param_groups:

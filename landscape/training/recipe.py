@@ -86,6 +86,22 @@ class Recipe:
         if not 0 <= self.label_smoothing < 1 or not 0 <= self.weight_decay < math.inf:
             raise ValueError("label_smoothing must be in [0, 1), weight_decay 0 or more")
 
+    def batch_size(self, num_examples: int) -> int:
+        """Return the number of examples of a step, at most that of all examples.
+
+        Args:
+            num_examples: Number of training examples.
+        """
+        return min(self.images_per_batch, num_examples)
+
+    def steps_per_epoch(self, num_examples: int) -> int:
+        """Return the number of steps of an epoch; an incomplete last batch is left out.
+
+        Args:
+            num_examples: Number of training examples.
+        """
+        return num_examples // self.batch_size(num_examples)
+
     def rate_at(self, epoch: float) -> float:
         """Return the learning rate after ``epoch`` epochs, which may be a fraction."""
         warmup = min(1.0, epoch / self.warmup_epochs) if self.warmup_epochs else 1.0

@@ -56,8 +56,7 @@ class TrainingRun:
         self.data_sha256 = fingerprint({"x": self.x, "y": self.y})
         # What the padding of the augmentation shows: black, as in the paper's program.
         self.black = self.preprocessing(torch.zeros(1, self.x.shape[1], 1, 1)).to(device)
-        self.images_per_batch = min(recipe.images_per_batch, len(self.x))
-        self.steps_per_epoch = len(self.x) // self.images_per_batch
+        self.steps_per_epoch = recipe.steps_per_epoch(len(self.x))
         with torch.random.fork_rng(devices=[]):
             # The CPU's stream alone: those of GPUs are the caller's.
             torch.default_generator.manual_seed(recipe.seed)
@@ -74,7 +73,8 @@ class TrainingRun:
         if self.device.type != "cpu":
             return torch.get_num_threads()
         model = copy.deepcopy(self.model).train()
-        x, y = self.x[: self.images_per_batch], self.y[: self.images_per_batch]
+        size = self.recipe.batch_size(len(self.x))
+        x, y = self.x[:size], self.y[:size]
 
         def step() -> None:
             F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]

@@ -531,3 +531,11 @@ def test_re_estimation_has_no_batch_of_one(num: int, size: int) -> None:
         net, F.cross_entropy, data, device=device, images_per_batch=size, batchnorm="recomputed"
     )
     assert math.isfinite(values_at(objective, objective.center).loss)
+
+
+def test_checkpoints_that_are_not_finite_are_refused(mlp: nn.Module, vectors: Any) -> None:
+    objective = Objective(mlp, data=vectors, device="cpu")
+    plane = Plane.random(objective.center)
+    state = {name: tensor * torch.nan for name, tensor in objective.center.items()}
+    with pytest.raises(CheckpointError, match="contains NaN or inf"):
+        project_checkpoint("diverged", objective, plane, state)

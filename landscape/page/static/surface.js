@@ -39,7 +39,7 @@
 
 /** A surface; element `i * betas.length + j` belongs to `(alphas[i], betas[j])`. */
 export class Surface {
-  /** @param {any} data what landscape/interactive/payload.py makes */
+  /** @param {any} data what landscape/page/payload.py makes */
   constructor(data) {
     /** @type {string} */ this.id = data.id;
     /** @type {string} */ this.name = data.name;
