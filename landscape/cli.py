@@ -22,6 +22,7 @@ VERBS = {
     "connect": "Find a low-loss curve between two trained networks (mode connectivity).",
     "plot": "Plot surfaces as static figures or animations.",
     "view": "Open an interactive page of surfaces side by side.",
+    "experiment": "Re-run a claim of the literature, and say whether it held.",
     "info": "Show the contents of a checkpoint or surface file.",
 }
 
@@ -102,7 +103,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
 def _how_to_resume() -> str:
     """Return how to resume after an interrupt, for commands that checkpoint their work."""
     words = [word for word in sys.argv[1:] if word != "--overwrite"]
-    if words[:1] not in (["scan"], ["train"], ["connect"]):
+    if words[:1] not in (["scan"], ["train"], ["connect"], ["experiment"]):
         return ""
     return f"; resume with: {shlex.join(['landscape', *words])}"
 

@@ -99,6 +99,19 @@ class Checkpoint:
         with replacing(path) as temporary:
             temporary.write_bytes(whole.getbuffer())
 
+    def model(self) -> nn.Module:
+        """Return the network with its weights.
+
+        Raises:
+            CheckpointError: The file does not say which network it is, or the weights do not fit.
+        """
+        if self.net is None:
+            raise CheckpointError("the checkpoint does not say which network it is: use load_into")
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay
+            model = self.net.build()
+        self.load_into(model, self.net.name)
+        return model
+
     def load_into(self, model: nn.Module, what: str) -> None:
         """Put the weights into a model.
 
