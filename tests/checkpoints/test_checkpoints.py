@@ -10,6 +10,7 @@ from landscape.checkpoints import Checkpoint, checkpoint
 from landscape.datasets.preprocessing import Preprocessing
 from landscape.errors import CheckpointError
 from landscape.models import Architecture
+from tests import inputs
 
 NET = Architecture("resnet8", in_channels=1, shortcut="B")
 
@@ -81,16 +82,8 @@ def test_a_module_that_is_really_called_module_loads(tmp_path: Path) -> None:
     assert torch.equal(other.module.weight, wrapper.module.weight)
 
 
-class Bomb:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Path.touch, (self.path,))
-
-
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
-    torch.save({"state_dict": Bomb(tmp_path / "ran")}, tmp_path / "a.pt")
+    torch.save({"state_dict": inputs.Bomb(tmp_path / "ran")}, tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match="nothing in it was run"):
         checkpoints.load(tmp_path / "a.pt")
     assert not (tmp_path / "ran").exists()
@@ -107,7 +100,7 @@ def test_a_truncated_file_is_refused(
     state: dict[str, torch.Tensor], tmp_path: Path, keep: int
 ) -> None:
     torch.save(state, tmp_path / "a.pt")
-    (tmp_path / "a.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:keep])
+    inputs.truncate(tmp_path / "a.pt", keep)
     with pytest.raises(CheckpointError, match="a.pt"):
         checkpoints.load(tmp_path / "a.pt")
 

@@ -19,6 +19,7 @@ from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile, locks
 from landscape.overlays import Mark, Trajectory
 from landscape.surface import Surface
+from tests import inputs
 from tests.conftest import ROOT
 
 ARCHIVE = ROOT / "tests" / "data" / "surface-v1.h5"
@@ -364,8 +365,7 @@ def test_damaged_directions_are_refused(surface: Surface, tmp_path: Path) -> Non
 
 def test_a_surface_of_the_code_of_li_et_al_is_recognized_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    with h5py.File(path, "w") as file:
-        file["xcoordinates"], file["train_loss"] = np.zeros(3), np.zeros((3, 2))
+    inputs.original_surface(path)
     before = path.read_bytes()
     with pytest.raises(SurfaceFileError, match="written by the code of Li et al"):
         landscape.load(path)

@@ -1,5 +1,6 @@
-"""The page's modules that need no page: tested with deno, the scale against the one of figures."""
+"""The page's modules that need no page: tested with deno, against figures and scipy."""
 
+import itertools
 import json
 import os
 import shutil
@@ -9,11 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
+from landscape.figures.between import between, finer
 from landscape.grid import Grid
 from landscape.scale import Scale
 from landscape.surface import Surface
 from tests.conftest import ROOT
+
+Array = NDArray[np.float64]
 
 TESTS = ROOT / "tests" / "page_js"
 
@@ -26,7 +32,7 @@ def deno() -> str:
     return found
 
 
-def surface(losses: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Surface:
+def surface(losses: Array) -> Surface:
     grid = Grid.regular((len(losses), 1))
     empty = Surface.empty(grid, {}, {})
     empty.losses[:, 0], empty.evaluated[:] = losses, True
@@ -61,15 +67,85 @@ def cases() -> list[dict[str, object]]:
     return found
 
 
+def along(where: Array, values: Array, to: Array) -> Array:
+    """The monotone cubic of scipy through every run of finite values, nan between the runs."""
+    result = np.full(len(to), np.nan)
+    edges = [-1, *np.flatnonzero(~np.isfinite(values)), len(values)]
+    for before, end in itertools.pairwise(edges):
+        x, y = where[before + 1 : end], values[before + 1 : end]
+        if len(x) == 1:
+            result[to == x[0]] = y[0]
+        elif len(x):
+            inside = (to >= x[0]) & (to <= x[-1])
+            result[inside] = PchipInterpolator(x, y)(to[inside])
+    return result
+
+
+def in_both_orders(grid: Grid, heights: Array, alphas: Array, betas: Array) -> Array:
+    """The mean of interpolating along α, then β, and along β, then α."""
+    first = np.stack([along(grid.alphas, column, alphas) for column in heights.T], axis=1)
+    one = np.stack([along(grid.betas, row, betas) for row in first])
+    second = np.stack([along(grid.betas, row, betas) for row in heights])
+    other = np.stack([along(grid.alphas, column, alphas) for column in second.T], axis=1)
+    result: Array = (one + other) / 2
+    return result
+
+
+def samples(seed: int) -> tuple[Grid, Array, int]:
+    """A grid with uneven steps, heights of which some are equal or missing, and a fineness."""
+    rng = np.random.default_rng(seed)
+    m, n = rng.integers(2, 9, 2)
+    grid = Grid(np.sort(rng.normal(size=m)), np.sort(rng.normal(size=n)))
+    rugged, few = 10 ** rng.normal(0, 2, (m, n)), rng.choice([0.0, 1.0, 2.0, 5.0], (m, n))
+    heights = np.where(rng.random((m, n)) < 0.1 * (seed % 3), np.nan, few if seed % 2 else rugged)
+    return grid, heights, int(rng.integers(2, 40))
+
+
+def test_heights_between_the_points_of_a_grid_are_those_of_scipy() -> None:
+    for seed in range(100):
+        grid, heights, num = samples(seed)
+        alphas, betas = finer(grid.alphas, num), finer(grid.betas, num)
+        found = between(grid, heights, alphas, betas)
+        wanted = in_both_orders(grid, heights, alphas, betas)
+        rounding = 1e-12 * max(1, np.nanmax(heights, initial=0))
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding)
+
+
+def interpolated() -> list[dict[str, object]]:
+    """Heights, and what scipy has between them: nan is None, rows are those of one β."""
+
+    def rows(values: Array) -> list[list[float | None]]:
+        return [[float(v) if np.isfinite(v) else None for v in row] for row in values.T]
+
+    found = []
+    for seed in range(200):
+        grid, heights, num = samples(seed)
+        alphas, betas = finer(grid.alphas, num), finer(grid.betas, num)
+        given = {"alphas": grid.alphas.tolist(), "betas": grid.betas.tolist()}
+        wanted = {"alphas": alphas.tolist(), "betas": betas.tolist()}
+        fine = in_both_orders(grid, heights, alphas, betas)
+        found.append(
+            {
+                "given": {**given, "rows": rows(heights)},
+                "num": num,
+                "wanted": {**wanted, "rows": rows(fine)},
+            }
+        )
+    return found
+
+
 @pytest.mark.slow
 def test_modules_of_the_page(tmp_path: Path) -> None:
-    (tmp_path / "scales.json").write_text(json.dumps(cases()))
+    passed = {"SCALES": cases(), "HEIGHTS": interpolated()}
+    for name, content in passed.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    files = {name: str(tmp_path / name) for name in passed}
     allowed = ["--allow-env", "--allow-read"]
     result = subprocess.run(
         [deno(), "test", "-q", "--no-check", *allowed, "--config", ROOT / "deno.json", TESTS],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env={**os.environ, "SCALES": str(tmp_path / "scales.json"), "DENO_NO_UPDATE_CHECK": "1"},
+        env={**os.environ, **files, "DENO_NO_UPDATE_CHECK": "1"},
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from landscape import load, page
+from landscape.figures.between import between, finer
 from landscape.grid import Grid
 from landscape.overlays import Mark, Trajectory
 from landscape.scale import Scale
@@ -77,6 +78,15 @@ def open_tab(browser: Any, file: str) -> Iterator[Open]:
     yield call
     for tab in tabs:
         tab.close()
+
+
+def check_smooth(trace: Any, heights: NDArray[np.float64], num: int) -> None:
+    """Check that a trace has the heights of figures, at about so many points along each axis."""
+    alphas, betas = finer(GRID.alphas, num), finer(GRID.betas, num)
+    np.testing.assert_allclose(trace["x"], alphas, atol=1e-12)
+    np.testing.assert_allclose(trace["y"], betas, atol=1e-12)
+    drawn = np.array(trace["z"], dtype=float)  # None is nan
+    np.testing.assert_allclose(drawn, between(GRID, heights, alphas, betas).T, rtol=1e-9)
 
 
 def colored(picture: bytes) -> list[float]:
@@ -207,8 +217,9 @@ def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
     first, second = bowl(), rugged()
     trace = tab.trace("bowl")
     assert trace["type"] == "contour"
-    np.testing.assert_allclose(trace["z"], first.losses.T)
-    assert tab.trace("rugged & <i>")["z"][4][3] is None  # inf
+    check_smooth(trace, first.losses, 200)
+    finite_only = np.where(np.isfinite(second.losses), second.losses, np.nan)
+    check_smooth(tab.trace("rugged & <i>"), finite_only, 200)
     finite = np.concatenate([first.losses.ravel(), second.losses[np.isfinite(second.losses)]])
     assert trace["zmin"] == pytest.approx(finite.min())
     assert trace["zmax"] == pytest.approx(finite.max())
@@ -224,9 +235,15 @@ def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
         )
         return box["x"] + at[0], box["y"] + at[1]
 
+    # Drawn between the points, but read at the nearest one, where the ring is.
     i, j = 18, 4
-    tab.page.mouse.move(*pixel(GRID.alphas[i], GRID.betas[j]))
+    step = np.array([GRID.alphas[1] - GRID.alphas[0], GRID.betas[1] - GRID.betas[0]])
+    place = np.array([GRID.alphas[i], GRID.betas[j]])
+    tab.page.mouse.move(*pixel(*(place + step * [-0.4, 0.4])))
     tab.until(f"{plot('bowl', 'readout')}.textContent.includes('loss')")
+    ring = tab.page.query_selector('[data-id="bowl"] .here').bounding_box()
+    middle = ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2
+    np.testing.assert_allclose(middle, pixel(*place), atol=1)
     for each in (first, second):
         assert tab.readout(each.name).startswith(
             f"α {GRID.alphas[i]:.4g}, β {GRID.betas[j]:.4g}: loss ".replace("-", "−")
@@ -319,15 +336,14 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
 def test_contour_lines_are_labelled_with_losses(open_tab: Open) -> None:
     for scale in ("log", "linear"):
         tab = open_tab(f"view=contour&scale={scale}&show=bowl&marks=0")
-        first = bowl().losses
+        common = Scale.covering([bowl()], "log" if scale == "log" else "linear")
+        losses = np.array([each for each in common.levels() if common.low < each < common.high])
         levels = tab.get(
             f"{plot('bowl', 'flat')}.data.filter(trace => trace.contours?.showlabels)"
-            ".flatMap(({contours: c}) => Array.from({length: 60}, (_, k) => c.start + k * c.size)"
-            ".filter(level => level <= c.end))"
+            ".map(({contours: c}) => [c.start, c.size, Math.floor(c.end)])"
         )
-        losses = 10 ** np.array(levels) if scale == "log" else np.array(levels)
+        assert levels == [[0, 1, len(losses) - 1]]  # heights are their positions among the levels
         assert len(losses) >= 4
-        assert first.min() <= losses.min() < losses.max() <= first.max()
         for width in (1200, 700):  # plotly redraws it
             tab.page.set_viewport_size({"width": width, "height": 800})
             tab.page.wait_for_timeout(1500)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from landscape.curvature_map import Curvature
+from landscape.figures.between import between, finer
 from landscape.grid import Grid
 from landscape.overlays import Mark
 from landscape.page import view
@@ -118,9 +119,17 @@ def test_contour_lines_lie_on_a_relief_at_round_losses(tab: Tab) -> None:
         [np.arange(trace["start"], trace["end"], trace["size"]) for trace in traces]
     )
     scale = Scale.covering([net()])
-    wanted = [level for level in scale.levels(24) if scale.low < level < scale.high]
-    assert len(wanted) > 8
+    wanted = [level for level in scale.levels() if scale.low < level < scale.high]
+    assert len(wanted) > 6
     np.testing.assert_allclose(np.sort(10**heights), wanted, rtol=1e-9)
+
+    # The surface that they lie on is that of figures.
+    alphas, betas = finer(GRID.alphas, 150), finer(GRID.betas, 150)
+    relief = tab.trace("net", "relief")
+    smooth = between(GRID, scale.heights(net().losses), alphas, betas)
+    np.testing.assert_allclose(relief["x"], alphas, atol=1e-12)
+    np.testing.assert_allclose(relief["y"], betas, atol=1e-12)
+    np.testing.assert_allclose(relief["z"], smooth.T, atol=1e-12)
 
     # A camera is given as matplotlib has it: its eye is found again from the angles.
     from landscape.figures import plot as draw

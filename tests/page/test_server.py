@@ -26,6 +26,7 @@ from landscape.naming import numbered
 from landscape.page.catalog import Shelf
 from landscape.page.server import HOST, Server, usual_port
 from landscape.surface import ARRAYS, Surface
+from tests import inputs
 from tests.browser import Tab, chromium
 from tests.conftest import ROOT
 
@@ -148,7 +149,7 @@ def test_a_folder_shows_what_can_be_drawn_and_what_comes_later(
     surface: Surface, tmp_path: Path
 ) -> None:
     surface.save(tmp_path / "sub" / "b.h5")
-    (tmp_path / "c.h5").write_bytes(b"no surface")
+    inputs.no_surface(tmp_path / "c.h5")
     (tmp_path / "d.txt").write_text("no surface")
     shelf = Shelf([tmp_path])
     assert [status["id"] for status in shelf.index()] == ["sub/b"]

@@ -26,7 +26,7 @@ from landscape.planes.pca import principal_plane
 from landscape.planes.states import load_state
 from landscape.training.connecting import connect
 from landscape.training.recipe import Recipe
-from tests import oracles
+from tests import inputs, oracles
 from tests.reporters import StopAfter
 from tests.scans import scan
 
@@ -536,6 +536,5 @@ def test_re_estimation_has_no_batch_of_one(num: int, size: int) -> None:
 def test_checkpoints_that_are_not_finite_are_refused(mlp: nn.Module, vectors: Any) -> None:
     objective = Objective(mlp, data=vectors, device="cpu")
     plane = Plane.random(objective.center)
-    state = {name: tensor * torch.nan for name, tensor in objective.center.items()}
     with pytest.raises(CheckpointError, match="contains NaN or inf"):
-        project_checkpoint("diverged", objective, plane, state)
+        project_checkpoint("diverged", objective, plane, inputs.diverged(objective.center))

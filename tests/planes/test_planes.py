@@ -18,6 +18,7 @@ from landscape.grid import Grid
 from landscape.objective import Objective
 from landscape.parameters import inner_product
 from landscape.plane import Plane
+from tests import inputs
 
 
 @pytest.fixture
@@ -135,8 +136,7 @@ def test_wrong_checkpoints_are_refused(objective: Objective, tmp_path: Path) -> 
     with pytest.raises(ParameterMismatchError, match="does not have"):
         planes.through(objective, {"weight": torch.zeros(3)})
     broken = moved(objective.model, 0.1)
-    with torch.no_grad():
-        next(broken.parameters()).fill_(torch.nan)
+    broken.load_state_dict(inputs.diverged(broken.state_dict()))
     with pytest.raises(CheckpointError, match="contains NaN or inf"):
         planes.through(objective, saved(broken, tmp_path / "nan.pt"))
 

@@ -2,8 +2,7 @@
 
 const INSIDE = 1e-3;
 
-/** @typedef {import("landscape/scale.js").Scale} Scale */
-/** @typedef {import("landscape/surface.js").Surface} Surface */
+/** @typedef {import("landscape/mesh.js").Mesh} Mesh */
 
 /**
  * Walls that make a solid block of a surface.
@@ -11,33 +10,29 @@ const INSIDE = 1e-3;
  * Without them one looks from outside at the lower side of the slopes. They have one dull color,
  * so that they are not taken for slopes.
  *
- * @param {Surface} surface
- * @param {ArrayLike<number>} values
- * @param {Scale} scale of heights
+ * @param {Mesh} surface
  * @param {number} floor height at which they end, within the box
  * @param {string} color
  * @returns {any[]} traces
  */
-export function walls(surface, values, scale, floor, color) {
-  const [m, n] = [surface.alphas.length, surface.betas.length];
-  const along = [...Array(m).keys()];
-  const across = [...Array(n).keys()];
+export function walls({ x, y, z }, floor, color) {
+  const [across, along] = [[...x.keys()], [...y.keys()]];
   const edges = [
-    along.map((i) => [i, 0]),
-    along.map((i) => [i, n - 1]),
-    across.map((j) => [0, j]),
-    across.map((j) => [m - 1, j]),
+    across.map((i) => [i, 0]),
+    across.map((i) => [i, y.length - 1]),
+    along.map((j) => [0, j]),
+    along.map((j) => [x.length - 1, j]),
   ];
   /** @type {Record<"x" | "y" | "z" | "i" | "j" | "k", number[]>} */
   const mesh = { x: [], y: [], z: [], i: [], j: [], k: [] };
   for (const edge of edges) {
     let isOpen = false; // whether the last point has a height
     for (const [i, j] of edge) {
-      const height = scale.height(values[surface.index(i, j)]);
+      const height = z[j][i];
       if (height !== null) {
-        const [x, y] = [inside(surface.alphas, i), inside(surface.betas, j)];
-        const first = mesh.x.push(x, x) - 2;
-        mesh.y.push(y, y);
+        const [a, b] = [inside(x, i), inside(y, j)];
+        const first = mesh.x.push(a, a) - 2;
+        mesh.y.push(b, b);
         mesh.z.push(floor, height);
         if (isOpen) {
           mesh.i.push(first - 2, first - 1);
@@ -62,7 +57,7 @@ export function walls(surface, values, scale, floor, color) {
 /**
  * A coordinate a little nearer to the middle: what lies in a face of the box is clipped by rounding.
  *
- * @param {Float64Array} axis
+ * @param {number[]} axis
  * @param {number} k
  */
 function inside(axis, k) {

@@ -1,42 +1,125 @@
 /**
- * Contour lines at round losses.
+ * Contour lines at the round losses of figures.
  *
  * plotly draws levels at equal distances alone. Round losses on a logarithmic scale (1, 3, 10, …)
- * are not; but those with the same leading digits are, so each of these is a family of its own.
+ * are not. From above, heights are therefore replaced by their positions among the levels. In 3-D,
+ * levels with the same leading digits are a family, which takes a trace of its own.
  */
 
+/** @typedef {import("landscape/mesh.js").Mesh} Mesh */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 
 const ABOUT = 12; // levels, as in figures
-const MOST = 6; // families, each of which is one trace
+const DARK = 0.45; // the part of the color map on which lines are white, on others black
 const SAME = 1e-6; // of a family's step
+const FORMAT = ".1f"; // of a position: no loss is written like this
+
+/**
+ * Contour lines with labels, from above.
+ *
+ * @param {Mesh} mesh
+ * @param {Scale} scale
+ * @returns {any[]} traces
+ */
+export function lines({ x, y, z }, scale) {
+  const heights = levels(scale).map((level) => Number(scale.height(level)));
+  if (!heights.length) return [];
+  const [low, high] = scale.limits;
+  const dark = heights.filter((height) => height < low + DARK * (high - low)).length;
+  const last = heights.length - 1;
+  return [{
+    type: "contour",
+    x,
+    y,
+    z: z.map((row) => row.map((height) => height === null ? null : position(height, heights))),
+    autocontour: false,
+    contours: {
+      start: 0,
+      end: last + 0.01, // rounding must not leave out the last one
+      size: 1,
+      coloring: "lines",
+      showlabels: true,
+      labelfont: { size: 10 },
+      labelformat: FORMAT,
+    },
+    colorscale: inks(dark, last),
+    line: { width: 0.8, smoothing: 0 },
+    showscale: false,
+    hoverinfo: "skip",
+  }];
+}
+
+/**
+ * Turn the labels of contour lines, which plotly writes as positions, into losses.
+ *
+ * @param {ParentNode} plot
+ * @param {Scale} scale
+ */
+export function label(plot, scale) {
+  const losses = levels(scale);
+  for (const text of plot.querySelectorAll(".contourlabels text")) {
+    const written = text.textContent ?? "";
+    if (/^[0-9]+\.0$/.test(written)) text.textContent = scale.text(losses[Number(written)]);
+  }
+}
 
 /**
  * Levels in families with equal steps, in heights.
  *
  * @param {Scale} scale
- * @param {number} about how many levels
- * @returns {{start: number, end: number, size: number}[]} at least one, which may be empty
+ * @returns {{start: number, end: number, size: number}[]}
  */
-export function families(scale, about = ABOUT) {
-  const [low, high] = scale.limits;
-  const margin = 1e-9 * (high - low);
-  // On the border itself no line would be visible.
-  const rest = scale.levels(about).map((level) => Number(scale.height(level)))
-    .filter((height) => height > low + margin && height < high - margin);
+export function families(scale) {
+  const rest = levels(scale).map((level) => Number(scale.height(level)));
   const result = [];
   while (rest.length) {
     const family = longest(rest);
     for (const height of family) rest.splice(rest.indexOf(height), 1);
-    const size = family.length > 1 ? family[1] - family[0] : high - low;
-    // The end lies a little above the last level, which rounding must not leave out.
-    result.push({ start: family[0], end: family[family.length - 1] + size / 100, size });
+    const size = family.length > 1 ? family[1] - family[0] : 1;
+    const end = family[family.length - 1] + size / 100; // rounding must not leave out the last one
+    result.push({ start: family[0], end, size });
   }
-  if (result.length > MOST) { // of few losses on a logarithmic scale
-    const size = (high - low) / ABOUT;
-    return [{ start: low + size, end: high - size / 2, size }];
-  }
-  return result.length ? result : [{ start: high + 1, end: high + 1, size: 1 }];
+  return result;
+}
+
+/**
+ * The losses at which contour lines stand.
+ *
+ * @param {Scale} scale
+ */
+function levels(scale) {
+  const [low, high] = scale.limits;
+  const margin = 1e-9 * (high - low);
+  // On the border itself no line would be visible.
+  return scale.levels(ABOUT).filter((level) => {
+    const height = Number(scale.height(level));
+    return height > low + margin && height < high - margin;
+  });
+}
+
+/**
+ * The position of a height among rising levels: k at level k, linear in between and beyond.
+ *
+ * @param {number} height
+ * @param {number[]} levels
+ */
+function position(height, levels) {
+  if (levels.length < 2) return height - levels[0];
+  let k = 0;
+  while (k < levels.length - 2 && height >= levels[k + 1]) k++;
+  return k + (height - levels[k]) / (levels[k + 1] - levels[k]);
+}
+
+/**
+ * The color scale of lines, which plotly spreads over the levels from the first to the last.
+ *
+ * @param {number} dark how many levels lie on dark colors
+ * @param {number} last number of the last level
+ */
+function inks(dark, last) {
+  const [first, end] = [dark > 0 ? "#ffffff" : "#000000", dark > last ? "#ffffff" : "#000000"];
+  if (first === end) return [[0, first], [1, end]];
+  return [[0, first], [(dark - 0.75) / last, first], [(dark - 0.25) / last, end], [1, end]];
 }
 
 /**
@@ -56,23 +139,4 @@ function longest(heights) {
     if (family.length > best.length) best = family;
   }
   return best;
-}
-
-/**
- * Turn the labels of contour lines, which plotly writes as heights, into losses.
- *
- * @param {ParentNode} plot
- * @param {Scale} scale
- */
-export function label(plot, scale) {
-  const levels = scale.levels(ABOUT);
-  for (const text of plot.querySelectorAll(".contourlabels text")) {
-    const written = text.textContent?.replace("−", "-") ?? "";
-    if (!/^-?[0-9]+\.[0-9]{6,}$/.test(written)) continue; // it is a loss already
-    const off = (/** @type {number} */ level) =>
-      Math.abs(Number(scale.height(level)) - Number(written));
-    const nearest = levels.toSorted((a, b) => off(a) - off(b))[0];
-    const isLevel = nearest !== undefined && off(nearest) < 1e-4;
-    text.textContent = isLevel ? scale.text(nearest) : scale.textAt(Number(written));
-  }
 }

@@ -196,11 +196,16 @@ export class Panel {
 
   /** @param {any} point */
   hover(point) {
-    this.reports.pointed(Number(point.x), Number(point.y));
     const surface = this.surface;
+    if (surface === null) return;
     const of = String(point.data.meta ?? "");
     const number = point.pointNumber ?? 0;
-    if (surface === null || of === "") return;
+    if (of === "") { // a surface is drawn at more points than it was evaluated at
+      const [alpha, beta] = [nearest(surface.alphas, point.x), nearest(surface.betas, point.y)];
+      this.reports.pointed(surface.alphas[alpha], surface.betas[beta]);
+      return;
+    }
+    this.reports.pointed(Number(point.x), Number(point.y));
     /** @param {number | null} loss */
     const text = (loss) => (loss === null ? "not known" : String(Number(loss.toPrecision(4))));
     if (of === "mark") {

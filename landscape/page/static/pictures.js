@@ -1,9 +1,10 @@
 /** Plotly traces of a surface: in 3-D, or from above. */
 
 import { walls } from "landscape/block.js";
-import { families } from "landscape/contours.js";
+import { families, lines } from "landscape/contours.js";
 import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
+import { coarse, fine } from "landscape/mesh.js";
 import { deepest } from "landscape/minima.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
@@ -28,11 +29,10 @@ import { deepest } from "landscape/minima.js";
  */
 const LIGHT = { x: -3, y: 3, z: 0.98 };
 
-/** The part of the color map that is dark: lines and labels on it are white, others black. */
-const DARK = 0.45;
+const VERTICES = 150; // of a relief along each axis, about: with fewer plotly adds its own
+const PIXELS = 200; // of contours along each axis, about
 
 /** Contour lines of a relief. */
-const DENSE = 24; // about so many levels
 const LINES = { show: true, color: "rgba(0, 0, 0, 0.6)", width: 1.5, highlight: false };
 
 /**
@@ -50,15 +50,14 @@ export function relief(surface, shown, camera) {
   const data = [];
   // Next to a missing point plotly needs seconds for every frame with lines.
   const isWhole = heights.every(Number.isFinite);
-  const lines = (isWhole ? families(scale, DENSE) : []).map((family) => ({ ...LINES, ...family }));
-  const z = surface.rows((k) => scale.height(heights[k]));
+  const levels = (isWhole ? families(scale) : []).map((family) => ({ ...LINES, ...family }));
+  const mesh = fine(surface, (k) => scale.height(heights[k]), scale, VERTICES);
+  const shades = fine(surface, (k) => colors.height(heights[k]), colors, VERTICES);
   if (heights.some(Number.isFinite)) { // else plotly throws
     data.push({
       type: "surface",
-      x: Array.from(surface.alphas),
-      y: Array.from(surface.betas),
-      z,
-      surfacecolor: surface.rows((k) => colors.height(heights[k])),
+      ...mesh,
+      surfacecolor: shades.z,
       cmin,
       cmax,
       colorscale: style.colorscale,
@@ -69,7 +68,7 @@ export function relief(surface, shown, camera) {
       contours: {
         x: { highlight: false },
         y: { highlight: false },
-        z: lines[0] ?? { highlight: false },
+        z: levels[0] ?? { highlight: false },
       },
     });
   }
@@ -146,12 +145,12 @@ export function relief(surface, shown, camera) {
   }
   if (data[0]?.type === "surface") {
     data.push(
-      ...lines.slice(1).map((line) => ({
+      ...levels.slice(1).map((family) => ({
         ...data[0],
         surfacecolor: undefined,
         hidesurface: true,
         showscale: false,
-        contours: { ...data[0].contours, z: line },
+        contours: { ...data[0].contours, z: family },
       })),
     );
   }
@@ -167,7 +166,7 @@ export function relief(surface, shown, camera) {
   // Inside of a block one would not see them.
   const isOpen = shown.quantity === "loss" &&
     ((shown.paths && surface.paths.length > 0) || (shown.marks && surface.marks.length > 0));
-  if (!isOpen) data.push(...walls(surface, heights, scale, floor, style.base));
+  if (!isOpen) data.push(...walls(mesh, floor, style.base));
   const scene = {
     xaxis: { ...axis, title: { text: "α" }, range: alphas },
     yaxis: { ...axis, title: { text: "β" }, range: betas },
@@ -197,20 +196,24 @@ export function flat(surface, shown, type) {
   const { colors, style } = shown;
   const heights = surface.values(shown.quantity);
   const [low, high] = colors.limits;
+  const isContour = type === "contour";
+  // Clipped after the interpolation, as in figures: the border of what is cut off is smooth.
+  const mesh = isContour
+    ? fine(surface, (k) => colors.unclipped(heights[k]), colors, PIXELS)
+    : coarse(surface, (k) => colors.height(heights[k]));
   /** @type {any} */
   const picture = {
     type,
-    x: Array.from(surface.alphas),
-    y: Array.from(surface.betas),
-    z: surface.rows((k) => colors.height(heights[k])),
+    ...mesh,
     zmin: low,
     zmax: high,
     colorscale: style.colorscale,
     colorbar: bar(shown),
     hoverinfo: "none",
   };
-  if (type === "contour") {
-    Object.assign(picture, { contours: { coloring: "heatmap" }, line: { width: 0 } });
+  if (isContour) { // colors alone: the lines are a trace of their own
+    const contours = { coloring: "heatmap", start: high + 1, end: high + 1, size: 1 };
+    Object.assign(picture, { contours, autocontour: false, line: { width: 0 } });
   }
   /** @type {any[]} */
   const data = [picture];
@@ -257,14 +260,7 @@ export function flat(surface, shown, type) {
       meta: "mark",
     });
   }
-  if (type === "contour") {
-    const { x, y, z, zmin, zmax } = picture;
-    for (const family of families(colors)) {
-      for (const [ink, part] of inked(family, low + DARK * (high - low))) {
-        data.push({ type, x, y, z, zmin, zmax, ...lined(part, high - low, ink) });
-      }
-    }
-  }
+  if (isContour) data.push(...lines(mesh, colors));
   // Without zooming a finger can scroll the page, and all pictures show the same.
   const fixedrange = true;
   const axis = {
@@ -290,51 +286,6 @@ export function flat(surface, shown, type) {
     hovermode: "closest",
   };
   return { data: data.map(nameless), layout };
-}
-
-/**
- * The levels of a family below and above a height, each with its ink.
- *
- * plotly spreads the color scale of lines over their own levels, so each part has one color.
- *
- * @param {{start: number, end: number, size: number}} family
- * @param {number} middle
- * @returns {[string, {start: number, end: number, size: number}][]}
- */
-function inked({ start, end, size }, middle) {
-  const dark = Math.ceil((middle - start) / size); // so many levels lie below
-  if (dark <= 0) return [["#000000", { start, end, size }]];
-  const first = start + dark * size;
-  const below = { start, end: Math.min(end, first - size / 2), size };
-  if (first > end) return [["#ffffff", below]];
-  return [["#ffffff", below], ["#000000", { start: first, end, size }]];
-}
-
-/**
- * What plotly needs to draw a family of contour lines.
- *
- * @param {{start: number, end: number, size: number}} family
- * @param {number} range of heights
- * @param {string} ink
- * @returns {any}
- */
-function lined(family, range, ink) {
-  // Levels are heights; the labels are turned into losses once they are drawn.
-  const digits = Math.max(6, 4 - Math.floor(Math.log10(range)));
-  return {
-    autocontour: false,
-    contours: {
-      ...family,
-      coloring: "lines",
-      showlabels: true,
-      labelfont: { size: 10 },
-      labelformat: `.${digits}f`,
-    },
-    colorscale: [[0, ink], [1, ink]],
-    line: { width: 0.8 },
-    showscale: false,
-    hoverinfo: "skip",
-  };
 }
 
 /** @param {Shown} shown */

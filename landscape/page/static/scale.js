@@ -77,9 +77,19 @@ export class Scale {
    * @returns {number | null}
    */
   height(value) {
+    return Number.isFinite(value) ? this.unclipped(Math.min(value, this.high)) : null;
+  }
+
+  /**
+   * The same with values above `high` higher than that.
+   *
+   * @param {number} value
+   * @returns {number | null}
+   */
+  unclipped(value) {
     if (!Number.isFinite(value)) return null;
-    const drawn = Math.min(Math.max(value, this.low), this.high);
-    return this.log ? Math.log10(drawn) : drawn;
+    const raised = Math.max(value, this.low);
+    return this.log ? Math.log10(raised) : raised;
   }
 
   /** @returns {[number, number]} the heights of the lowest and the highest value */
@@ -116,24 +126,6 @@ export class Scale {
       levels = powers(1).flatMap((e) => multiples.map((m) => Number(`${m}e${e}`)));
     }
     return levels.filter((level) => level >= this.low && level <= this.high);
-  }
-
-  /** Where contour lines stand, in heights: about a dozen. */
-  get steps() {
-    const [low, high] = this.limits;
-    const size = this.log && high - low >= 2
-      ? ([0.25, 0.5, 1, 2].find((step) => (high - low) / step <= 14) ?? 5)
-      : roundUp((high - low) / 14);
-    return { size, start: Math.ceil(low / size) * size };
-  }
-
-  /**
-   * The label of a contour line.
-   *
-   * @param {number} height
-   */
-  textAt(height) {
-    return this.text(this.log ? 10 ** height : height);
   }
 
   /**
