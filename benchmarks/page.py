@@ -3,7 +3,7 @@
 The CPU time is that of the page's own process (the renderer of headless Chromium); WebGL is
 drawn in software here, by another process, whose time depends on the machine and is not counted.
 
-    python benchmarks/page.py
+    python -m benchmarks.page
 """
 
 import statistics

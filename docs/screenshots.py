@@ -1,6 +1,6 @@
 """Make the screenshots of docs/ from the surfaces in results/.
 
-python docs/screenshots.py
+python -m docs.screenshots
 
 A sheet ``window-SIZE.png`` has 1, 2 and 4 surfaces in one size of window: above as they were before
 the page filled the window, which is kept, below unchanged now.
