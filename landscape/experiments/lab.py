@@ -17,6 +17,7 @@ from landscape.progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torch import Tensor
 
 Scale = Literal["small", "full"]
 
@@ -83,6 +84,16 @@ class Lab:
         name = self.choose("digits", "cifar10")
         return landscape.datasets.load(name, "train"), landscape.datasets.load(name, "test")
 
+    def examples(self, split: str = "train", images: int | None = None) -> "tuple[Tensor, Tensor]":
+        """Return preprocessed images and their labels.
+
+        Args:
+            split: ``train`` or ``test``.
+            images: Only the first so many; all of them for None.
+        """
+        chosen = self.data()[0 if split == "train" else 1].first(images)
+        return chosen.preprocessing(chosen.x) if chosen.preprocessing else chosen.x, chosen.y
+
     def train(
         self,
         net: str,
@@ -101,12 +112,19 @@ class Lab:
             seed: Seed of the training.
             options: Options of its family.
             save_every: Keep a checkpoint every so many epochs.
-            **recipe: What differs from the defaults of :class:`landscape.Recipe`.
+            **recipe: What differs from :class:`landscape.Recipe`, and from the epochs of the scale
+                (15, or 200 with weight decay 5e-4 and augmentation).
         """
         training_set, test_set = self.data()
-        full: dict[str, Any] = {"epochs": 200, "weight_decay": 5e-4, "augment": True}
-        wanted = landscape.Recipe(**{**self.choose({}, full), **recipe}, seed=seed)
-        architecture = Architecture(net, **_fitting(net, training_set), **(options or {}))
+        usual: dict[str, Any] = self.choose(
+            {"epochs": 15}, {"epochs": 200, "weight_decay": 5e-4, "augment": True}
+        )
+        wanted = landscape.Recipe(**{**usual, **recipe}, seed=seed)
+        architecture = Architecture(net, **(options or {})).fitted(
+            in_channels=training_set.x.shape[1],
+            num_classes=training_set.num_classes,
+            image_size=training_set.x.shape[2],
+        )
         return landscape.train(
             architecture,
             training_set,
@@ -133,7 +151,7 @@ class Lab:
         return self.folder / "runs" / "-".join([net, *changes, f"seed{seed}"])
 
     def objective(
-        self, checkpoint: Checkpoint, *, split: str = "train", images: int | None = 512, **more: Any
+        self, checkpoint: Checkpoint, *, split: str = "train", images: int | None = 256, **more: Any
     ) -> landscape.Objective:
         """Return the mean loss of a trained network.
 
@@ -143,10 +161,9 @@ class Lab:
             images: Use the first so many images; all of them for None.
             **more: Further arguments of :class:`landscape.Objective`.
         """
-        chosen = self.data()[0 if split == "train" else 1].first(images)
-        x = chosen.preprocessing(chosen.x) if chosen.preprocessing else chosen.x
         more = {"device": self.device, "name": checkpoint.net and checkpoint.net.name, **more}
-        return landscape.Objective(checkpoint.model(), data=(x, chosen.y), **more)
+        data = self.examples(split, images)
+        return landscape.Objective(checkpoint.model(), data=data, **more)
 
     def scan(
         self,
@@ -170,6 +187,21 @@ class Lab:
             file=self.folder / f"{name}.h5",
             progress=self.progress,
         )
+
+    def scan_all(
+        self, name: str, checkpoints: Sequence[Checkpoint], grid: Any = 15
+    ) -> list[landscape.Surface]:
+        """Return the surfaces around several trainings of a network; files ``NAME-seedN.h5``.
+
+        Args:
+            name: Name of the files, and of the surfaces in figures.
+            checkpoints: The networks.
+            grid: As of :func:`landscape.scan`.
+        """
+        return [
+            self.scan(f"{name}-seed{seed}", self.objective(checkpoint), grid=grid)
+            for seed, checkpoint in zip(self.seeds, checkpoints, strict=True)
+        ]
 
     def once(self, name: str, compute: Callable[[], Value]) -> Value:
         """Return a computed value; it is computed once and then read from the folder.
@@ -248,6 +280,27 @@ class Lab:
             temporary.write_text(json.dumps(self._state, indent=1), encoding="utf-8")
 
 
+def rougher(
+    first: Sequence[landscape.Surface], second: Sequence[landscape.Surface]
+) -> tuple[list[str], list[str], str]:
+    """Compare the roughness of two groups of surfaces, see :func:`landscape.compare`.
+
+    Args:
+        first: Surfaces of one network, one for each training.
+        second: Surfaces of another network.
+
+    Returns:
+        The measures of roughness that are larger for the first by more than the spread, those
+        that are larger for the second, and a text that says how many.
+    """
+    found = landscape.compare(first, second, names=["first", "second"]).differences()
+    rough = [each for each in found if each.measure.is_roughness]
+    more = [each.measure.name for each in rough if each.differs and each.means[0] > each.means[1]]
+    less = [each.measure.name for each in rough if each.differs and each.means[0] < each.means[1]]
+    text = f"larger in {len(more)}, smaller in {len(less)} of {len(rough)} measures of roughness"
+    return more, less, text
+
+
 def spread(values: Sequence[float], digits: int = 3) -> str:
     """Return the mean and the range of values over seeds as text: ``0.5 (0.4 to 0.6)``.
 
@@ -275,17 +328,6 @@ def percent(values: Sequence[float]) -> str:
     """
     mean, low, high = sum(values) / len(values), min(values), max(values)
     return f"{100 * mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
-
-
-def _fitting(net: str, images: Dataset) -> dict[str, Any]:
-    """Return the options of a network that the data determine."""
-    known = Architecture(net).options
-    data = {
-        "in_channels": images.x.shape[1],
-        "num_classes": images.num_classes,
-        "image_size": images.x.shape[2],
-    }
-    return {key: value for key, value in data.items() if key in known}
 
 
 def _listed(settings: Mapping[str, Any]) -> str:
