@@ -12,7 +12,8 @@ Classes describe the objective, the plane and the grid; functions take them as a
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landscape import datasets, models, planes
+    from landscape import datasets, geometry, models, planes
+    from landscape.comparison import Comparison, compare
     from landscape.compute import Compute
     from landscape.curvature import Hessian
     from landscape.errors import LandscapeError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Comparison",
     "Compute",
     "Grid",
     "Hessian",
@@ -46,9 +48,11 @@ __all__ = [
     "Values",
     "__version__",
     "animate",
+    "compare",
     "connect",
     "datasets",
     "evaluate",
+    "geometry",
     "load",
     "models",
     "planes",
@@ -62,6 +66,7 @@ __all__ = [
 
 # Imported on first use, so that the command line starts without torch.
 _LAZY = {
+    "Comparison": "comparison",
     "Compute": "compute",
     "Grid": "grid",
     "Hessian": "curvature",
@@ -75,6 +80,7 @@ _LAZY = {
     "Trajectory": "overlays",
     "Values": "values",
     "animate": "figures",
+    "compare": "comparison",
     "connect": "training",
     "evaluate": "scanning",
     "load": "hdf5",
@@ -85,7 +91,7 @@ _LAZY = {
     "train": "training",
     "view": "page",
 }
-_PACKAGES = ("datasets", "models", "planes")
+_PACKAGES = ("datasets", "geometry", "models", "planes")
 
 
 def __getattr__(name: str) -> Any:

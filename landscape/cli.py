@@ -23,6 +23,7 @@ VERBS = {
     "plot": "Plot surfaces as static figures or animations.",
     "view": "Open an interactive page of surfaces side by side.",
     "experiment": "Re-run a claim of the literature, and say whether it held.",
+    "compare": "Compare surfaces by height, sharpness and roughness.",
     "info": "Show the contents of a checkpoint or surface file.",
 }
 

@@ -3,6 +3,7 @@
 # Every type of figure registers itself when its file is imported; this is their order.
 from landscape.figures import relief, contour, heatmap, lines, paths, curvature  # noqa: F401, I001
 from landscape.figures.animation import MOTIONS, MOVIES, Motion, animate
+from landscape.figures.comparison import comparison
 from landscape.figures.figure import FORMATS, plot, save
 from landscape.figures.kinds import FigureKind, kind_named, reason_not_drawn, register, registered
 from landscape.figures.learning import learning_curves
@@ -19,6 +20,7 @@ __all__ = [
     "Motion",
     "Quantity",
     "animate",
+    "comparison",
     "html_summary",
     "kind_named",
     "learning_curves",
