@@ -1,6 +1,6 @@
 """Write results/experiments/README.md from the verdicts that come with the package.
 
-python tools/experiments.py
+Run as ``python tools/experiments.py``.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ statements with a criterion that was fixed before; what does not hold is reporte
 (8×8 pixels) and minutes on two cores; `full` uses CIFAR-10 and is meant for a GPU: it has not been
 run.
 
-The page [What a cross section can show](../../docs/CROSS_SECTIONS.md) says how to read the surfaces.
+How to read the surfaces: [what a cross section can show](../../docs/CROSS_SECTIONS.md).
 """
 
 

@@ -39,7 +39,6 @@ def test_a_verdict_comes_with_the_package(name: str) -> None:
     assert (verdict.claim, verdict.source) == (experiment.claim, experiment.source)
     assert verdict.statements
     assert verdict.seeds >= 3
-    assert verdict.seconds < 600
 
 
 def counted(times: list[str]) -> Experiment:
