@@ -25,9 +25,9 @@ _METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @experiment(
-    claim="Evaluation with dropout computes the expected value of training; regularization raises "
-    "test accuracy and smooths the surface; dropout drives the weights towards many small, aligned "
-    "contributions: fewer large singular values.",
+    claim="Evaluation with dropout computes the expected value of training; regularization costs no "
+    "test accuracy and does not roughen the surface; dropout drives the weights towards many "
+    "small, aligned contributions: fewer large singular values.",
     source="Srivastava et al. 2014; Wan et al. 2013; Huang et al. 2016; Szegedy et al. 2016",
 )
 def regularization(lab: Lab) -> None:
@@ -63,6 +63,11 @@ def regularization(lab: Lab) -> None:
         max(ranks["dropout"]) < min(ranks["none"]),
         f"{spread(ranks['dropout'])} against {spread(ranks['none'])}",
     )
+    if lab.scale == "small":
+        lab.remark = (
+            "15 epochs on digits leave the singular values of the convolutions nearly those of the "
+            "random initial weights, whatever the regularization."
+        )
     _draw(lab, test, ranks)
     lab.save(landscape.plot(*(each[0] for each in surfaces.values())), "regularization-surfaces")
 
@@ -124,6 +129,7 @@ def _draw(lab: Lab, test: dict[str, list[float]], ranks: dict[str, list[float]])
     axes[1].set(xlabel="effective rank / number of singular values", title="Weights of each seed")
     axes[0].set_yticks(range(len(test)), list(test))
     axes[0].invert_yaxis()
+    axes[1].locator_params("x", nbins=4)
     for each in axes:
         each.grid(alpha=0.3)
     lab.save(figure, "regularization")

@@ -1,8 +1,12 @@
 """Statements on skip connections, for surfaces whose roughness is known."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 import landscape
 from landscape import Grid, Surface
@@ -11,7 +15,7 @@ from landscape.experiments import skip as module
 from landscape.progress import Silent
 
 
-def surface(name, seed, ripples):
+def surface(name: str, seed: int, ripples: float) -> Surface:
     random = np.random.default_rng(seed)
     made = Surface.empty(Grid.regular(21), {"weights_sha256": str(seed)}, {"name": name})
     a, b = np.meshgrid(made.grid.alphas, made.grid.betas, indexing="ij")
@@ -22,7 +26,7 @@ def surface(name, seed, ripples):
 
 
 class Trained:
-    def __init__(self, accuracy):
+    def __init__(self, accuracy: float) -> None:
         self.history = {"train_accuracy": [accuracy]}
 
 
@@ -35,14 +39,21 @@ class Trained:
         ({"plain56", "plain20x2", "resnet20x2"}, [True, True, True, False, False]),
     ],
 )
-def test_statements_follow_the_surfaces(tmp_path, monkeypatch, rough, held):
-    def scan_all(self, name, nets, grid=15):
+def test_statements_follow_the_surfaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rough: set[str], held: list[bool]
+) -> None:
+    def scan_all(self: Lab, name: str, nets: Any) -> list[Surface]:
         return [surface(name, seed, 2.0 * (name in rough)) for seed in self.seeds]
 
     monkeypatch.setattr(Lab, "train", lambda self, net, seed: Trained(0.5 if net in rough else 1))
     monkeypatch.setattr(Lab, "scan_all", scan_all)
-    drawn = []
-    monkeypatch.setattr(landscape, "plot", lambda *each, **_: drawn.extend(each) or plt.figure())
+    drawn: list[Surface] = []
+
+    def plot(*surfaces: Surface, names: list[str]) -> Figure:
+        drawn.extend(surfaces)
+        return plt.figure()
+
+    monkeypatch.setattr(landscape, "plot", plot)
     lab = Lab(tmp_path / "skip", "small", 3, "cpu", Silent())
     module.skip.examine(lab)
     assert [each.held for each in lab.statements] == held
