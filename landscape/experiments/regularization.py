@@ -25,8 +25,8 @@ _METHODS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @experiment(
-    claim="Evaluation with dropout computes the expected value of training; regularization costs no "
-    "test accuracy and does not roughen the surface; dropout drives the weights towards many "
+    claim="Evaluation with dropout computes the expected value of training; regularization costs "
+    "no test accuracy and does not roughen the surface; dropout drives the weights towards many "
     "small, aligned contributions: fewer large singular values.",
     source="Srivastava et al. 2014; Wan et al. 2013; Huang et al. 2016; Szegedy et al. 2016",
 )
