@@ -7,8 +7,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
+from landscape import trees
+from landscape.data import Batch, Data
 from landscape.errors import DataError, first_line
 from landscape.memory import is_out_of_memory
+from landscape.trees import Tree, arguments
 
 # Examples of the first forward pass, and those of them that are also run in other batches.
 MANY, _FEW = 256, 16
@@ -52,18 +55,29 @@ def has_batchnorm(model: nn.Module) -> bool:
     )
 
 
-def probe(model: nn.Module, inputs: Tensor, num: int) -> tuple[Tensor, Tensor]:
+def call(model: nn.Module, inputs: Tree) -> Tree:
+    """Return the outputs of a model.
+
+    Args:
+        model: The model.
+        inputs: A tensor; a tuple of positional arguments; or a dictionary of keyword arguments.
+    """
+    args, kwargs = arguments(inputs)
+    return model(*args, **kwargs)
+
+
+def probe(model: nn.Module, data: Data, num: int) -> tuple[Tree, Batch]:
     """Run the model on evenly spaced examples, halving their number on out-of-memory errors.
 
     Evenly spaced, since data are often ordered by class.
 
     Args:
         model: The model, in evaluation mode.
-        inputs: All inputs, shape (examples, …).
-        num: Number of examples.
+        data: All examples.
+        num: Number of examples to run it on.
 
     Returns:
-        The outputs, and the indices of the examples.
+        The outputs, and the examples.
 
     Raises:
         DataError: The model rejects the inputs, or does not return one output per example.
@@ -73,70 +87,97 @@ def probe(model: nn.Module, inputs: Tensor, num: int) -> tuple[Tensor, Tensor]:
     """
     while True:
         # In float64, which represents the index of every example.
-        places = torch.linspace(0, len(inputs) - 1, num, dtype=torch.float64)
-        some = places.long().to(inputs.device)
+        places = torch.linspace(0, data.num - 1, num, dtype=torch.float64)
+        some = data.at(places.long().to(data.device))
         try:
-            return _outputs(model, inputs[some], tuple(inputs.shape)), some
+            return _outputs(model, some, data), some
         except (RuntimeError, MemoryError) as error:
-            if num == 1 or not is_out_of_memory(error):
+            if num == 1 or not data.can_split or not is_out_of_memory(error):
                 raise
             num //= 2
 
 
-def _outputs(model: nn.Module, inputs: Tensor, shape: tuple[int, ...]) -> Tensor:
-    probe = inputs.clone()
+def _outputs(model: nn.Module, batch: Batch, data: Data) -> Tree:
+    copied = trees.changed(Tensor.clone, batch.inputs)
     try:
-        outputs = model(probe)
+        outputs = call(model, copied)
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise DataError(
-            f"the model does not take inputs of shape {shape} and type {inputs.dtype}: "
-            f"{type(error).__name__}: {first_line(error)}"
-        ) from error
-    if not ((probe == inputs) | inputs.isnan()).all():
+        raise DataError(_rejected(data, error)) from error
+    pairs = zip(trees.tensors(copied), trees.tensors(batch.inputs), strict=True)
+    if not all(((a == b) | b.isnan()).all() for a, b in pairs):
         raise ValueError("the model changes its inputs (a first layer with inplace=True?)")
-    if not isinstance(outputs, Tensor):
+    if not trees.tensors(outputs) and not hasattr(outputs, "__dict__"):
+        raise DataError(f"the model must return tensors, not {type(outputs).__name__}")
+    if not data.can_split:
+        return outputs
+    if isinstance(outputs, Tensor) and (outputs.dim() == 0 or len(outputs) != batch.num):
         raise DataError(
-            f"the model must return one tensor, not {type(outputs).__name__}: wrap it in a "
-            f"module whose forward returns what the loss needs"
-        )
-    if outputs.dim() == 0 or len(outputs) != len(inputs):
-        raise DataError(
-            f"the model must return one output per example, shape ({len(inputs)}, …), not "
-            f"{tuple(outputs.shape)}",
-            expected=(len(inputs), ...),
+            f"the model must return one output per example, shape ({batch.num}, …), not "
+            f"{tuple(outputs.shape)}; if the examples belong together, as the nodes of a graph, "
+            "pass full_batch=True",
+            expected=(batch.num, ...),
             got=tuple(outputs.shape),
         )
-    _check_independent(model, inputs[:_FEW], outputs[:_FEW])
+    if trees.length(outputs) == batch.num:
+        few = slice(0, min(batch.num, _FEW))
+        _check_independent(model, trees.taken(batch.inputs, few), trees.taken(outputs, few))
     return outputs
 
 
-def _check_independent(model: nn.Module, inputs: Tensor, outputs: Tensor) -> None:
+def _rejected(data: Data, error: Exception) -> str:
+    """Return what to say of a model that fails on its inputs."""
+    whole = data.batches[0].inputs
+    kind = f" and type {whole.dtype}" if isinstance(whole, Tensor) else ""
+    text = (
+        f"the model does not take inputs of shape {trees.shapes(whole)}{kind}: "
+        f"{type(error).__name__}: {first_line(error)}"
+    )
+    if "does not require grad" in str(error):
+        text += " (a model or loss that differentiates calls torch.enable_grad() itself)"
+    return text
+
+
+def _check_independent(model: nn.Module, inputs: Tree, outputs: Tree) -> None:
     """Check that the output for an example does not depend on the other examples in its batch.
 
     Raises:
         ValueError: It does.
     """
+    num = trees.length(outputs) or 0
 
-    def is_same(again: Tensor) -> bool:
-        tolerance = 1e-3 * float(outputs.nan_to_num(0.0, 0.0, 0.0).abs().max())
-        return torch.allclose(again, outputs, rtol=1e-3, atol=tolerance, equal_nan=True)
+    def is_same(again: Tree) -> bool:
+        pairs = zip(trees.tensors(again), trees.tensors(outputs), strict=True)
+        return all(_is_close(a, b) for a, b in pairs)
 
-    first = len(inputs) // 3
+    first = num // 3
     try:
-        apart = [model(part) for part in (inputs[:first], inputs[first:]) if len(part)]
+        apart = [
+            call(model, trees.taken(inputs, part))
+            for part in (slice(0, first), slice(first, num))
+            if part.stop > part.start
+        ]
     except Exception:
         return  # it takes batches of one size only
+    together = trees.concatenated(apart)
     # A stochastic model is reported when its loss is evaluated.
-    if not is_same(torch.cat(apart)) and is_same(model(inputs)):
+    if together is not None and not is_same(together) and is_same(call(model, inputs)):
         raise ValueError(
             "The model's output for an example depends on the rest of the batch (for example "
-            "BatchNorm in training mode), so the loss is not well defined."
+            "BatchNorm in training mode), so the loss is not well defined; if the examples belong "
+            "together, pass full_batch=True."
         )
 
 
-def class_dimension(outputs: Tensor, targets: Tensor, torchs_order: bool) -> int | None:
+def _is_close(again: Tensor, outputs: Tensor) -> bool:
+    if not outputs.is_floating_point():
+        return torch.equal(again, outputs)
+    tolerance = 1e-3 * float(outputs.nan_to_num(0.0, 0.0, 0.0).abs().max())
+    return torch.allclose(again, outputs, rtol=1e-3, atol=tolerance, equal_nan=True)
+
+
+def class_dimension(outputs: Tree, targets: Tree, torchs_order: bool) -> int | None:
     """Return which dimension of the outputs counts classes: 1, or the last, or None.
 
     Args:
@@ -145,6 +186,8 @@ def class_dimension(outputs: Tensor, targets: Tensor, torchs_order: bool) -> int
         torchs_order: Whether the loss is torch's cross entropy, whose classes are dimension 1;
             decides where both dimensions fit.
     """
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
+        return None
     if targets.is_floating_point() or outputs.dim() != targets.dim() + 1:
         return None
     second = outputs.shape[:1] + outputs.shape[2:] == targets.shape

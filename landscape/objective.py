@@ -1,8 +1,10 @@
 """The objective: mean loss of a model over a fixed data set, as a function of its parameters."""
 
 import copy
+import inspect
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -10,15 +12,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from landscape.arrays import as_tensors
-from landscape.checks import MANY, check_model, class_dimension, has_batchnorm, probe
+from landscape import trees
+from landscape.checks import MANY, call, check_model, class_dimension, has_batchnorm, probe
+from landscape.data import Batch, Data, read
+from landscape.datasets import Dataset
 from landscape.devices import choose_device
 from landscape.directions import normalization_parameters
-from landscape.errors import DataError
 from landscape.facts import Facts
-from landscape.losses import ExampleLoss, Loss, is_cross_entropy, name_of, named
-from landscape.modules import cast, copied, move_tensor, unwrapped
+from landscape.losses import (
+    ExampleLoss,
+    Loss,
+    is_cross_entropy,
+    labels_of,
+    name_of,
+    named,
+    tensor_of,
+)
+from landscape.modules import cast, copied, unwrapped
 from landscape.parameters import Center, Parameters, fingerprint
+from landscape.trees import Tree
 
 BatchNorm = Literal["frozen", "interpolated", "recomputed"]
 """BatchNorm running statistics away from the center.
@@ -36,11 +48,20 @@ class Objective:
     Holds a copy of the model; the caller's is never modified.
 
     Args:
-        model: Trained module; called as ``model(x)``.
-        loss: ``cross_entropy``, ``mse``, or a callable ``loss(outputs, targets)`` that returns
-            one value per example or their mean (then without a standard error). Losses of
-            torch with a ``reduction`` are evaluated per example.
-        data: ``(x, y)``, arrays or tensors with one entry per example.
+        model: Trained module. Called as ``model(x)``; of inputs that are a tuple as
+            ``model(*x)``; of a dictionary as ``model(**x)`` with the entries that it has
+            parameters for.
+        loss: ``cross_entropy``, ``mse``, or a callable ``loss(outputs, targets)``. It returns one
+            value per example; or a pair (values, weights), for a mean weighted by these, as over
+            the tokens of padded sequences; or the mean or sum of a batch (then without a standard
+            error). Losses of torch with a ``reduction`` are evaluated per example, with their
+            class weights and ignored labels; of a model that returns ``logits`` and a batch with
+            ``labels`` they take these.
+        data: ``(x, y)``, arrays with one entry per example, or nestings of such arrays; a
+            dictionary of arrays, which model and loss both receive; a ``Dataset``, a
+            ``DataLoader``, or an iterable of batches. Read once, in a fixed order.
+        full_batch: The examples belong together, as the nodes of a graph or the collocation
+            points of a physics loss: they are never split, and the loss may be any number.
         device: Device as torch names it; ``auto`` is a GPU if available.
         dtype: Floating-point type of parameters, inputs and loss.
         batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
@@ -51,8 +72,7 @@ class Objective:
     Attributes:
         model: The copy, in evaluation mode, on the device.
         loss: The loss per example, or its mean.
-        inputs: All inputs, shape (examples, …).
-        targets: All targets, shape (examples, …).
+        data: All examples.
         class_dimension: Dimension of the outputs that counts classes; None without classes, and
             so without accuracy.
         num_classes: Size of that dimension, or None.
@@ -82,8 +102,9 @@ class Objective:
         self,
         model: nn.Module,
         loss: Loss | str = "cross_entropy",
-        data: tuple[Any, Any] | None = None,
+        data: Any = None,
         *,
+        full_batch: bool = False,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         batchnorm: BatchNorm = "frozen",
@@ -95,28 +116,35 @@ class Objective:
         place = choose_device(device)
         loss = named(loss)
         _check_options(dtype, batchnorm, images_per_batch)
-        x, y = _pair(data)
+        given = _read(data, full_batch)
         own = cast(copied(unwrapped(model)), place, dtype).eval().requires_grad_(False)
         check_model(own)
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
-        size = min(images_per_batch or (256 if place.type == "cpu" else 2048), len(x))
-        inputs, targets = move_tensor(x, place, dtype), move_tensor(y, place, dtype)
+        examples = _accepted(own, given).to(place, dtype)
+        size = min(images_per_batch or (256 if place.type == "cpu" else 2048), examples.num)
+        if not examples.can_split:
+            size = max(batch.num for batch in examples.batches)
         if isinstance(loss, nn.Module):
             loss = cast(copy.deepcopy(loss), place, dtype).eval()
         with torch.no_grad():
-            outputs, some = probe(own, inputs, min(size, MANY))
-            example_loss = ExampleLoss.checked(loss, outputs, targets[some], targets)
-        dimension = class_dimension(outputs, targets[some], is_cross_entropy(loss))
+            outputs, some = probe(own, examples, min(size, MANY))
+            example_loss = ExampleLoss.checked(
+                loss,
+                outputs,
+                some.targets,
+                some.num,
+                all_targets=[batch.targets for batch in examples.batches],
+                full_batch=full_batch,
+            )
         self.model = own
         self.loss = example_loss
-        self.inputs, self.targets = inputs, targets
-        self.class_dimension = dimension
-        self.num_classes = None if dimension is None else outputs.shape[dimension]
+        self.data = examples
+        self._labels = _Labels.of(loss, outputs, some.targets, examples)
         self.images_per_batch, self.dtype, self.batchnorm = size, dtype, batchnorm
         self.name = name or type(model).__name__
         self.provenance: Facts = {}
-        self._given, self._loss_name = (x, y), name_of(loss)
+        self._given, self._loss_name = given, name_of(loss)
         self._further_settings: Facts = {}
 
     def described(
@@ -150,13 +178,14 @@ class Objective:
         """
         other = object.__new__(Objective)
         other.__dict__.update({**self.__dict__, **changes})
-        other.__dict__.pop("settings", None)  # computed again from the attributes
+        for cached in ("settings", "total_weight"):  # computed again from the attributes
+            other.__dict__.pop(cached, None)
         return other
 
     @property
     def device(self) -> torch.device:
         """Device of the model and the data."""
-        return self.inputs.device
+        return self.data.device
 
     @property
     def parameters(self) -> Parameters:
@@ -181,21 +210,54 @@ class Objective:
         }
 
     @property
-    def num_images(self) -> int:
-        """Number of examples that the loss is averaged over."""
-        return len(self.inputs)
+    def inputs(self) -> Tree:
+        """Inputs of all examples; of the first batch where they cannot be regrouped."""
+        return self.data.batches[0].inputs
 
     @property
-    def batches(self) -> list[tuple[Tensor, Tensor]]:
-        """Inputs and targets of each batch, in order."""
-        inputs = torch.split(self.inputs, self.images_per_batch)
-        targets = torch.split(self.targets, self.images_per_batch)
-        return list(zip(inputs, targets, strict=True))
+    def targets(self) -> Tree:
+        """Targets of all examples; of the first batch where they cannot be regrouped."""
+        return self.data.batches[0].targets
+
+    @property
+    def num_images(self) -> int:
+        """Number of examples that the loss is averaged over."""
+        return self.data.num
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The examples of each batch, in order."""
+        return self.data.split(self.images_per_batch)
+
+    @cached_property
+    def total_weight(self) -> float:
+        """What the sum of all losses is divided by: the number of examples, or their weights."""
+        if not self.loss.is_weighted:
+            return float(self.num_images)
+        with torch.no_grad():
+            return sum(
+                float(self.loss(call(self.model, each.inputs), each.targets, each.num)[1].sum())
+                for each in self.batches
+            )
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes, or None without classes, and so without accuracy."""
+        return None if self._labels is None else self._labels.num_classes
+
+    @property
+    def has_standard_error(self) -> bool:
+        """Whether the loss has values per example, from which a standard error follows."""
+        return self.loss.per_example
+
+    @property
+    def can_subsample(self) -> bool:
+        """Whether the loss may be estimated on a part of the examples."""
+        return self.loss.per_example and not self.loss.is_weighted and self.data.can_split
 
     @cached_property
     def settings(self) -> Facts:
         """Facts that the values of a scan depend on, with SHA-256 of data and weights."""
-        x, y = self._given
         named_tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         recomputed = self.batchnorm == "recomputed"  # means over batches
         return {
@@ -204,7 +266,7 @@ class Objective:
             "loss": self._loss_name,
             **({"batchnorm": self.batchnorm} if self.batchnorm != "frozen" else {}),
             **({"images_per_batch": self.images_per_batch} if recomputed else {}),
-            "data_sha256": fingerprint({"x": x, "y": y}),
+            "data_sha256": fingerprint(self._given.named),
             "weights_sha256": fingerprint(named_tensors),
         }
 
@@ -215,12 +277,13 @@ class Objective:
         ``classes`` is the number of outputs, ``guess_accuracy`` the frequency of the most
         frequent label.
         """
-        if self.num_classes is None:
+        if self._labels is None:
             return {}
-        _, counts = torch.unique(self.targets, return_counts=True)
+        labels = self._labels.counted(self.data)
+        _, counts = torch.unique(labels, return_counts=True)
         return {
-            "classes": self.num_classes,
-            "guess_accuracy": int(counts.max()) / self.targets.numel(),
+            "classes": self._labels.num_classes,
+            "guess_accuracy": int(counts.max()) / labels.numel(),
         }
 
     def to(self, device: torch.device) -> "Objective":
@@ -231,12 +294,11 @@ class Objective:
         """
         loss = self.loss
         if isinstance(loss.call, nn.Module):
-            loss = ExampleLoss(copy.deepcopy(loss.call).to(device), loss.per_example)
+            loss = replace(loss, call=copy.deepcopy(loss.call).to(device))
         return self.replaced(
             model=copy.deepcopy(self.model).to(device),
             loss=loss,
-            inputs=self.inputs.to(device),
-            targets=self.targets.to(device),
+            data=self.data.to(device),
         )
 
     def part(self, first: int, last: int) -> "Objective":
@@ -246,27 +308,38 @@ class Objective:
             first: Index of the first example.
             last: Index after the last example.
         """
-        return self.replaced(inputs=self.inputs[first:last], targets=self.targets[first:last])
+        return self.replaced(data=self.data.part(first, last))
 
-    def measure(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def measure(self, outputs: Tree, targets: Tree, num: int) -> tuple[Tensor, ...]:
         """Return the losses of some examples, and whether they are classified correctly.
 
         Args:
             outputs: The model's outputs, of any floating-point type.
             targets: The targets of the same examples.
+            num: Number of examples.
 
         Returns:
-            Losses, float64, shape (examples,); if the loss returns only means, each is the mean
-            of all. Correct predictions, shape (examples,): the fraction of an example's labels
-            that is the largest output; nan without classes.
+            Tensors of shape (num,): the losses in float64, and the fraction of an example's labels
+            that is the largest output; nan without classes. If examples have weights: the losses
+            times weights, the weights, the number of labels that are the largest output, and
+            the number of labels.
         """
-        outputs = outputs.to(self.dtype)
-        losses = self.loss(outputs, targets)
-        if self.class_dimension is None:
-            return losses, torch.full_like(losses, math.nan)
-        largest, label = outputs.max(self.class_dimension)
-        correct = (label == targets) & ~largest.isnan()
-        return losses, correct.flatten(1).double().mean(1) if correct.dim() > 1 else correct
+        outputs = trees.changed(lambda t: t.to(self.dtype) if t.is_floating_point() else t, outputs)
+        losses = self.loss(outputs, targets, num)
+        if self._labels is None:
+            unknown = torch.full_like(losses[0], math.nan)
+            correct: tuple[Tensor, ...] = (unknown, torch.ones_like(unknown))
+        else:
+            correct = self._labels.correct(outputs, targets)
+        if not self.is_weighted:
+            return losses[0], correct[0]
+        weights = losses[1] if len(losses) > 1 else torch.ones_like(losses[0])
+        return losses[0], weights, *correct
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether examples, or their labels, have unequal weights."""
+        return self.loss.is_weighted or (self._labels is not None and self._labels.ignores)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what other processes need: not the data as they were given."""
@@ -290,7 +363,81 @@ def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | N
         raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
 
 
-def _pair(data: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise DataError(f"data must be a pair (x, y) of arrays, not {type(data).__name__}")
-    return as_tensors(*data, "the data")
+def _read(data: Any, full_batch: bool) -> Data:
+    if isinstance(data, Dataset):
+        prepared = data.x if data.preprocessing is None else data.preprocessing(data.x)
+        data = (prepared, data.y)
+    return read(data, full_batch=full_batch)
+
+
+def _accepted(model: nn.Module, data: Data) -> Data:
+    """Return the data with only the entries of dictionaries that the model has parameters for."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return data
+    names = {p.name for p in parameters}
+
+    def accepted(batch: Batch) -> Batch:
+        if not isinstance(batch.inputs, dict):
+            return batch
+        inputs = {key: value for key, value in batch.inputs.items() if key in names}
+        return Batch(inputs or batch.inputs, batch.targets, batch.num)
+
+    return replace(data, batches=tuple(map(accepted, data.batches)))
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """The labels of a classification, and where outputs count its classes.
+
+    Attributes:
+        dimension: Dimension of the outputs that counts classes.
+        num_classes: Their number.
+        picks: Whether outputs and labels are picked out of objects and dictionaries.
+        ignores: Whether labels that are no class are left out.
+    """
+
+    dimension: int
+    num_classes: int
+    picks: bool
+    ignores: bool
+
+    @classmethod
+    def of(cls, loss: Loss, outputs: Tree, targets: Tree, data: Data) -> "_Labels | None":
+        """Return the labels, or None where the targets are none, or it is not known which."""
+        picks = is_cross_entropy(loss)
+        x, y = (tensor_of(outputs), labels_of(targets)) if picks else (outputs, targets)
+        dimension = class_dimension(x, y, is_cross_entropy(loss))
+        if dimension is None:
+            return None
+        num = x.shape[dimension]
+        found = cls(dimension, num, picks, False)
+        every = found._all(data)
+        return replace(found, ignores=not bool(((every >= 0) & (every < num)).all()))
+
+    def counted(self, data: Data) -> Tensor:
+        """Return the labels of all examples that are a class, shape (labels,)."""
+        every = self._all(data)
+        return every[(every >= 0) & (every < self.num_classes)]
+
+    def correct(self, outputs: Tree, targets: Tree) -> tuple[Tensor, Tensor]:
+        """Return how many labels of each example are the largest output, and how many there are.
+
+        If none are left out: the fraction of its labels, and 1.
+        """
+        x, y = (tensor_of(outputs), labels_of(targets)) if self.picks else (outputs, targets)
+        largest, label = x.max(self.dimension)
+        right = (label == y) & ~largest.isnan()
+        if not self.ignores:
+            fraction = right.flatten(1).double().mean(1) if right.dim() > 1 else right
+            return fraction, torch.ones(len(y), dtype=torch.float64, device=y.device)
+        counted = (y >= 0) & (y < self.num_classes)
+        numbers = [
+            each.double().flatten(1).sum(1) if each.dim() > 1 else each.double()
+            for each in (right & counted, counted)
+        ]
+        return numbers[0], numbers[1]
+
+    def _all(self, data: Data) -> Tensor:
+        targets = [each.targets for each in data.batches]
+        return torch.cat([(labels_of(t) if self.picks else t).flatten() for t in targets])

@@ -77,7 +77,7 @@ def _with_tolerance(
         ValueError: The standard error of the loss is unknown.
     """
     objective = job.objective
-    is_known = objective.loss.per_example and objective.batchnorm != "recomputed"
+    is_known = objective.can_subsample and objective.batchnorm != "recomputed"
     if tolerance == "auto":
         if found is not None:
             tolerance = float(found.settings.get("tolerance", 0.0))
@@ -97,8 +97,8 @@ def _with_tolerance(
         return job, None
     if not is_known:
         raise ValueError(
-            "a tolerance needs the standard error: use a loss that returns one value per example, "
-            "and do not recompute BatchNorm"
+            "a tolerance needs the plain mean of one value per example, examples that can be "
+            "regrouped, and BatchNorm that is not recomputed"
         )
     return replace(job, objective=in_random_order(objective), tolerance=tolerance), None
 

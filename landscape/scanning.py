@@ -12,6 +12,7 @@ import torch
 
 import landscape
 from landscape import planes as planes_
+from landscape.checks import call
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import hardware
@@ -305,11 +306,12 @@ def _evaluate_missing(
 
 def _fastest_num_threads(objective: Objective) -> int:
     """Return the fastest number of threads for a forward pass at this moment."""
-    some = objective.inputs[: min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)]
-    if some.device.type != "cpu":
+    num = min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)
+    some = objective.data.part(0, num).batches[0].inputs
+    if objective.device.type != "cpu":
         return torch.get_num_threads()
     try:
         with torch.no_grad():
-            return fastest_num_threads(lambda: objective.model(some))
+            return fastest_num_threads(lambda: call(objective.model, some))
     except Exception:  # a model that does not take so few examples
         return torch.get_num_threads()

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.curvature.eigenvalues import End, NotFiniteError, lanczos, outermost, with_repeated
-from landscape.curvature.operator import HessianOperator, MeanLoss, twice_differentiable
+from landscape.curvature.operator import (
+    HessianOperator,
+    ShareOfLoss,
+    batches_of,
+    twice_differentiable,
+)
 from landscape.curvature.results import Density, Eigenpairs, Trace
 from landscape.curvature.spectrum import estimated_trace, spectral_density
 from landscape.errors import LandscapeError
@@ -63,11 +68,12 @@ class Hessian:
         self.products = 0
         self._operator = HessianOperator(
             self._model,
-            MeanLoss(objective.loss, objective.dtype),
+            ShareOfLoss(objective),
             self._parameters,
-            objective.batches,
+            batches_of(objective),
             check_deterministic=False,  # the objective is
             num_data=objective.num_images,
+            batch_size_fn=lambda x: x["batch"].num,
         )
         self.size = sum(p.numel() for p in self._parameters)
 

@@ -91,7 +91,7 @@ def autotune(
         if trials.measured and number >= 2 and time.perf_counter() > trials.deadline:
             break
     best = trials.best
-    if best is not None and objective.inputs.device.type == "cuda":
+    if best is not None and objective.device.type == "cuda":
         trials.run(replace(best, cuda_graph=True))
     if (best := trials.best) is not None and best.network.compiles:
         left = trials.measured[best].seconds * objective.num_images * num_points
@@ -114,7 +114,9 @@ def _candidates(
     if objective.batchnorm == "recomputed":  # batches determine the values; a part has others
         return
     reference = trials.reference
-    num, device = objective.num_images, objective.inputs.device.type
+    num, device = objective.num_images, objective.device.type
+    if not objective.data.can_split:
+        images_per_batch = objective.images_per_batch
     guess = _BYTES_PER_BATCH[device] / trials.activations
     precisions: list[Precision] = [trials.precision]
     if trials.precision == "auto":
@@ -151,7 +153,7 @@ def _networks(
     """Return the rewrites of the model for one type, in every form that may be the fastest."""
     own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
     found = [folded(objective, plane, dtype)]
-    if objective.inputs.device.type == "cuda" and found[0] is not None:
+    if objective.device.type == "cuda" and found[0] is not None:
         found.append(folded(objective, plane, dtype, cudnn=True))
     if found[0] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))

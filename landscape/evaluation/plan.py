@@ -128,7 +128,7 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
             own[name].copy_(tensor)
         objective = objective.replaced(model=model)
     moved = {name: tensor for name, tensor in parameters.items() if name not in fixed}
-    point = single_point(moved).to(objective.inputs.device, objective.dtype)
+    point = single_point(moved).to(objective.device, objective.dtype)
     with float32_precision("float32"):
         return next(iter(reference_plan(objective, point).on(objective)([(0.0, 0.0)])))
 
@@ -191,7 +191,7 @@ def even_batch_size(num: int, size: float) -> int:
 
 def release_cached_memory(objective: Objective) -> None:
     """Return torch's cached blocks to the GPU after an out-of-memory error."""
-    if objective.inputs.device.type == "cuda":
+    if objective.device.type == "cuda":
         torch.cuda.empty_cache()
 
 

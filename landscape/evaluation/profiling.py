@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from landscape.checks import call
 from landscape.evaluation.precision import DTYPES, float32_precision
 from landscape.evaluation.rewrites import onednn
 from landscape.objective import Objective
@@ -76,14 +77,15 @@ def operations_per_image(objective: Objective) -> float:
     Products and convolutions alone, a multiplication and an addition counted as two (torch's
     own counter).
     """
+    some = objective.data.part(0, min(_SAMPLE, objective.num_images)).batches[0]
     was = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # its fused operators are not counted
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            objective.model(objective.inputs[:_SAMPLE])
+            call(objective.model, some.inputs)
     finally:
         torch.backends.mha.set_fastpath_enabled(was)
-    return float(counter.get_total_flops()) / min(_SAMPLE, objective.num_images)
+    return float(counter.get_total_flops()) / some.num
 
 
 def peak(device: torch.device, precision: str) -> float:

@@ -1,5 +1,6 @@
 """Evaluation strategies: map a sequence of (α, β) points to values."""
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -7,16 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from landscape import trees
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
 from landscape.evaluation.values import summary
 from landscape.objective import Objective
 from landscape.parameters import Parameters
+from landscape.trees import Tree
 from landscape.values import Point, Values
 
-Measure = Callable[[Parameters, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From parameters, inputs and targets to losses and correctness of the examples."""
+Measure = Callable[[Parameters, Tree, Tree], tuple[Tensor, ...]]
+"""From parameters, inputs and targets to what :meth:`landscape.Objective.measure` returns."""
 
 
 class Strategy(ABC):
@@ -123,31 +126,39 @@ class BatchedStrategy(Strategy):
         self._objective, self._network, self._forward_dtype = objective, network, dtype
         self._flat = FlatPlane.of(network.plane, network.channels_last)
         self.device, self.dtype = self._flat.center.device, self._flat.center.dtype
-        inputs = objective.inputs
-        if inputs.is_floating_point():
-            inputs = inputs.to(dtype)
-        if network.channels_last and inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        self._batches = list(
-            zip(
-                torch.split(inputs, images_per_batch),
-                torch.split(objective.targets, images_per_batch),
-                strict=True,
-            )
-        )
-        measure = self._vectorized(self._of_batch)
-        self._measure = torch.compile(measure, dynamic=False) if compiled else measure
+
+        def prepared(tensor: Tensor) -> Tensor:
+            tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
+            if network.channels_last and tensor.dim() == 4:
+                return tensor.contiguous(memory_format=torch.channels_last)
+            return tensor
+
+        self._batches = [
+            (trees.changed(prepared, batch.inputs), batch.targets, batch.num)
+            for batch in objective.data.split(images_per_batch)
+        ]
+        self._measures: dict[int, Measure] = {}
+        self._compiled = compiled
 
     def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
         with self.timer("weights"):
             parameters = self._weights(coordinates)
         if self._network.prepare is not None:
             with self.timer("forward"):
-                parameters = self._network.prepare(parameters, (x for x, _ in self._batches))
-        measured = [self._measure(parameters, x, y) for x, y in self._batches]
+                parameters = self._network.prepare(parameters, (x for x, _, _ in self._batches))
+        measured = [self._measure(num)(parameters, x, y) for x, y, num in self._batches]
         with self.timer("loss"):
-            losses, correct = (_joined(parts) for parts in zip(*measured, strict=True))
-            return summary(losses, correct, per_example=self._objective.loss.per_example)
+            parts = [_joined(each) for each in zip(*measured, strict=True)]
+            return summary(*parts, per_example=self._objective.loss.per_example)
+
+    def _measure(self, num: int) -> Measure:
+        """Return the measurement of a batch of ``num`` examples."""
+        if num not in self._measures:
+            measure = self._vectorized(functools.partial(self._of_batch, num=num))
+            if self._compiled:
+                measure = torch.compile(measure, dynamic=False)
+            self._measures[num] = measure
+        return self._measures[num]
 
     @abstractmethod
     def _weights(self, coordinates: Tensor) -> Parameters:
@@ -157,11 +168,11 @@ class BatchedStrategy(Strategy):
     def _vectorized(self, measure: Measure) -> Measure:
         """Return the measurement of a batch of images for the points of a step."""
 
-    def _of_batch(self, parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_batch(self, parameters: Parameters, x: Tree, y: Tree, num: int) -> tuple[Tensor, ...]:
         with self.timer("forward"):
             outputs = self._network.forward(parameters, x)
         with self.timer("loss"):
-            return self._objective.measure(outputs, y)
+            return self._objective.measure(outputs, y, num)
 
 
 def _joined(batches: tuple[Tensor, ...]) -> Tensor:
@@ -179,9 +190,8 @@ class Looped(BatchedStrategy):
         return self._flat.at(coordinates[0], self._forward_dtype)
 
     def _vectorized(self, measure: Measure) -> Measure:
-        def of_one(parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-            losses, correct = measure(parameters, x, y)
-            return losses.unsqueeze(0), correct.unsqueeze(0)
+        def of_one(parameters: Parameters, x: Tree, y: Tree) -> tuple[Tensor, ...]:
+            return tuple(each.unsqueeze(0) for each in measure(parameters, x, y))
 
         return of_one
 

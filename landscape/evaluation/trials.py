@@ -67,7 +67,7 @@ class Trials:
 
     def __post_init__(self) -> None:
         objective, num_points = self.objective, self.num_points
-        self._room = _MEMORY * free_bytes(objective.inputs.device)
+        self._room = _MEMORY * free_bytes(objective.device)
         reference = reference_plan(objective, self.plane)
         self.activations = bytes_per_image(objective, reference.network)
         if reference.network.prepare is None:

@@ -49,10 +49,13 @@ def folded(
     """
     if not moves_only_parameters(objective, plane):
         return None
+    inputs = objective.data.part(0, min(2, objective.num_images)).batches[0].inputs
+    if not isinstance(inputs, Tensor):
+        return None
     try:
-        traced = fx.symbolic_trace(objective.model)
+        traced = fx.symbolic_trace(copy.deepcopy(objective.model))
         with torch.no_grad():
-            ShapeProp(traced).propagate(objective.inputs[:2])
+            ShapeProp(traced).propagate(inputs)
     except Exception:  # whatever a user's forward pass raises on being traced
         return None
     folds = _fuse(traced, plane, cudnn)
@@ -75,7 +78,7 @@ def folded(
         moved,
         forward,
         channels_last=frozenset(f"{fold.conv}.weight" for fold in folds),
-        compiles=objective.inputs.device.type == "cuda",  # on CPUs all is fused already
+        compiles=objective.device.type == "cuda",  # on CPUs all is fused already
     )
 
 

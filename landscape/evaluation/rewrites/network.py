@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape.brief import brief
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
+from landscape.trees import Tree, arguments
 
-Prepare = Callable[[Parameters, Iterable[Tensor]], Parameters]
+Prepare = Callable[[Parameters, Iterable[Tree]], Parameters]
 """From the parameters of a point and all inputs to what the forward pass takes."""
 
 
@@ -34,7 +35,7 @@ class Network:
 
     name: str
     plane: Plane
-    forward: Callable[[Parameters, Tensor], Tensor]
+    forward: Callable[[Parameters, Tree], Tree]
     channels_last: frozenset[str] = frozenset()
     num_images: int | None = None
     compiles: bool = True
@@ -55,9 +56,8 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
     if dtype not in (None, objective.dtype):
         model = copy.deepcopy(model).to(dtype)  # its buffers; parameters are given
 
-    def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(model, dict(parameters), (inputs,))
-        return outputs
+    def forward(parameters: Parameters, inputs: Tree) -> Tree:
+        return torch.func.functional_call(model, dict(parameters), *arguments(inputs))
 
     if objective.batchnorm == "recomputed":
         return Network(
@@ -80,10 +80,10 @@ def _recomputing(model: nn.Module) -> Prepare:
             module.reset_running_stats()
             empty.update({f"{path}.{name}": tensor for name, tensor in module.named_buffers()})
 
-    def prepare(parameters: Parameters, inputs: Iterable[Tensor]) -> Parameters:
+    def prepare(parameters: Parameters, inputs: Iterable[Tree]) -> Parameters:
         moved = {**parameters, **{name: tensor.clone() for name, tensor in empty.items()}}
         for x in inputs:
-            torch.func.functional_call(own, moved, (x,))  # changes the clones
+            torch.func.functional_call(own, moved, *arguments(x))  # changes the clones
         return moved
 
     return prepare

@@ -15,6 +15,7 @@ from landscape.evaluation.rewrites.network import Network, moves_only_parameters
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
+from landscape.trees import Tree, arguments
 
 TYPES = (torch.float32, torch.bfloat16)
 
@@ -27,7 +28,7 @@ def available(operator: str) -> bool:
 
 def with_onednn(objective: Objective, plane: Plane) -> Network | None:
     """Return the net with oneDNN's product in its linear layers, or None where that is no use."""
-    on_cpu = objective.inputs.device.type == "cpu"
+    on_cpu = objective.device.type == "cpu"
     if not moves_only_parameters(objective, plane):
         return None
     if not on_cpu or objective.dtype not in TYPES or not available("_linear_pointwise"):
@@ -45,9 +46,8 @@ def with_onednn(objective: Objective, plane: Plane) -> Network | None:
     if not changed:
         return None
 
-    def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(model, dict(parameters), (inputs,))
-        return outputs
+    def forward(parameters: Parameters, inputs: Tree) -> Tree:
+        return torch.func.functional_call(model, dict(parameters), *arguments(inputs))
 
     return Network("linear layers by oneDNN", plane, forward, compiles=False)
 
