@@ -92,7 +92,7 @@ def random_pair(
     """
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed must be 0 or more and below 2^63, not {seed}")
-    layers = center.normalization if isinstance(center, Center) else frozenset()
+    layers = center.unmoved if isinstance(center, Center) else frozenset()
     unchanged = frozenset() if recipe == 1 else layers
     if not any(t.dim() > 1 and name not in unchanged for name, t in center.items()):
         raise ValueError(

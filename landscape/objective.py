@@ -1,9 +1,10 @@
 """The objective: mean loss of a model over a fixed data set, as a function of its parameters."""
 
 import copy
+import fnmatch
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -62,6 +63,9 @@ class Objective:
             ``DataLoader``, or an iterable of batches. Read once, in a fixed order.
         full_batch: The examples belong together, as the nodes of a graph or the collocation
             points of a physics loss: they are never split, and the loss may be any number.
+        only: Patterns of the names of parameters that random directions and eigenvectors move, as
+            ``layer3.*``; with ``!`` before it, a pattern of names that they do not. ``trainable``
+            moves what requires gradients, as the weights of an adapter.
         device: Device as torch names it; ``auto`` is a GPU if available.
         dtype: Floating-point type of parameters, inputs and loss.
         batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
@@ -105,6 +109,7 @@ class Objective:
         data: Any = None,
         *,
         full_batch: bool = False,
+        only: str | Sequence[str] | None = None,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         batchnorm: BatchNorm = "frozen",
@@ -119,6 +124,7 @@ class Objective:
         given = _read(data, full_batch)
         own = cast(copied(unwrapped(model)), place, dtype).eval().requires_grad_(False)
         check_model(own)
+        fixed = _unselected(model, own, only)
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
         examples = _accepted(own, given).to(place, dtype)
@@ -145,7 +151,9 @@ class Objective:
         self.name = name or type(model).__name__
         self.provenance: Facts = {}
         self._given, self._loss_name = given, name_of(loss)
-        self._further_settings: Facts = {}
+        self._unselected = fixed
+        patterns = [only] if isinstance(only, str) else list(only or ())
+        self._further_settings: Facts = {"moved": ", ".join(patterns)} if patterns else {}
 
     def described(
         self,
@@ -196,7 +204,28 @@ class Objective:
     def center(self) -> Center:
         """θ*: the trained parameters; with BatchNorm's statistics where they are interpolated."""
         statistics = self.statistics if self.batchnorm == "interpolated" else {}
-        return Center({**self.parameters, **statistics}, normalization_parameters(self.model))
+        return Center({**self.parameters, **statistics}, self.unmoved)
+
+    @property
+    def unmoved(self) -> frozenset[str]:
+        """Names of parameters that random directions leave unchanged.
+
+        Those of normalization layers, and those that ``only`` leaves out.
+        """
+        return normalization_parameters(self.model) | self._unselected
+
+    @property
+    def selects(self) -> bool:
+        """Whether only some of the parameters are moved."""
+        return bool(self._unselected)
+
+    def moves(self, name: str) -> bool:
+        """Return whether the eigenvectors of the Hessian move a parameter.
+
+        Args:
+            name: Name of the parameter.
+        """
+        return name not in self._unselected
 
     @property
     def statistics(self) -> Parameters:
@@ -361,6 +390,40 @@ def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | N
         raise ValueError(f"dtype must be torch.float32 or torch.float64, not {dtype}")
     if images_per_batch is not None and images_per_batch < 1:
         raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
+
+
+def _unselected(
+    model: nn.Module, own: nn.Module, only: str | Sequence[str] | None
+) -> frozenset[str]:
+    """Return the names of the parameters that are not to be moved.
+
+    Raises:
+        ValueError: A pattern fits no parameter, or all are left out.
+    """
+    patterns = [only] if isinstance(only, str) else list(only or ())
+    if not patterns:
+        return frozenset()
+    names = [name for name, _ in own.named_parameters()]
+    trained = {
+        name
+        for name, parameter in zip(names, unwrapped(model).parameters(), strict=True)
+        if parameter.requires_grad
+    }
+
+    def fitting(pattern: str) -> set[str]:
+        found = trained if pattern == "trainable" else set(fnmatch.filter(names, pattern))
+        if not found:
+            raise ValueError(
+                f"no parameter's name fits {pattern!r}: they are {', '.join(names[:8])}, …"
+            )
+        return found
+
+    wanted = [fitting(each) for each in patterns if not each.startswith("!")]
+    left_out = [fitting(each[1:]) for each in patterns if each.startswith("!")]
+    chosen = set(names if not wanted else ()).union(*wanted).difference(*left_out)
+    if not chosen:
+        raise ValueError(f"only={only!r} leaves no parameter to move")
+    return frozenset(names) - chosen
 
 
 def _read(data: Any, full_batch: bool) -> Data:

@@ -18,12 +18,13 @@ class Center(dict[str, Tensor]):
 
     Args:
         parameters: Named tensors.
-        normalization: Names of the parameters of normalization layers and layer scales.
+        unmoved: Names of the parameters of normalization layers and layer scales, and of those
+            that the user leaves out.
     """
 
-    def __init__(self, parameters: Parameters, normalization: frozenset[str]) -> None:
+    def __init__(self, parameters: Parameters, unmoved: frozenset[str]) -> None:
         super().__init__(parameters)
-        self.normalization = normalization
+        self.unmoved = unmoved
 
 
 def check_match(parameters: Parameters, reference: Parameters, what: str) -> None:

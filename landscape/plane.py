@@ -239,7 +239,7 @@ class Plane:
         def move(tensors: Parameters) -> Mapping[str, Tensor]:
             moved = {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
             if isinstance(tensors, Center):
-                return Center(moved, tensors.normalization)
+                return Center(moved, tensors.unmoved)
             return moved
 
         return replace(self, center=move(self.center), delta=move(self.delta), eta=move(self.eta))

@@ -56,7 +56,11 @@ class Hessian:
         keep_freed_memory()
         self._model = copy.deepcopy(objective.model)
         named = dict(self._model.named_parameters())
-        self._names = [name for name in named if not groups or name.startswith(tuple(groups))]
+        self._names = [
+            name
+            for name in named
+            if objective.moves(name) and (not groups or name.startswith(tuple(groups)))
+        ]
         if not self._names:
             raise ValueError(
                 f"no parameter's name begins with {' or '.join(groups)}: they are "

@@ -11,6 +11,7 @@ from landscape.errors import LandscapeError
 from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
 from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.rewrites.cached_modules import with_cache
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.rewrites.onednn import with_onednn
@@ -152,9 +153,10 @@ def _networks(
 ) -> list[Network]:
     """Return the rewrites of the model for one type, in every form that may be the fastest."""
     own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
-    found = [folded(objective, plane, dtype)]
-    if objective.device.type == "cuda" and found[0] is not None:
+    found = [with_cache(objective, plane, dtype)] if objective.selects else []
+    found += [folded(objective, plane, dtype)]
+    if objective.device.type == "cuda" and found[-1] is not None:
         found.append(folded(objective, plane, dtype, cudnn=True))
-    if found[0] is None and dtype == torch.float32:
+    if found[-1] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))
     return [network for network in found if network is not None] or [own]
