@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.parametrize import is_parametrized
 
 from landscape import trees
 from landscape.data import Batch, Data
@@ -24,18 +23,12 @@ def check_model(model: nn.Module) -> None:
         model: The model.
 
     Raises:
-        ValueError: A parameter is not dense and real, or computed from others, or a BatchNorm
-            has no running statistics.
+        ValueError: A parameter is not dense, or a BatchNorm has no running statistics.
     """
     for name, parameter in model.named_parameters():
         if not parameter.is_floating_point() or parameter.layout != torch.strided:
-            raise ValueError(f"only dense, real parameters can be moved; {name} is not")
+            raise ValueError(f"only dense parameters can be moved; {name} is not")
     for name, module in model.named_modules():
-        if is_parametrized(module):
-            raise ValueError(
-                f"{name} computes its weights from others (weight_norm or the like), which are "
-                "not filters: torch.nn.utils.parametrize.remove_parametrizations makes them plain"
-            )
         if isinstance(module, _BatchNorm) and module.running_mean is None:
             raise ValueError(
                 f"{name} is a BatchNorm without running statistics: the output for an example "

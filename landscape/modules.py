@@ -1,11 +1,9 @@
 """Copy modules and move them between devices and floating-point types."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
-from landscape.errors import first_line
+from landscape.parametrizations import without_hooks
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -30,10 +28,7 @@ def copied(model: nn.Module) -> nn.Module:
     """
     if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
         raise ValueError(f"the model must be a plain nn.Module, not a {type(model).__name__}")
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:
-        raise ValueError(f"the model cannot be copied: {first_line(error)}") from error
+    return without_hooks(model)
 
 
 def cast(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

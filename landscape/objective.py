@@ -31,6 +31,7 @@ from landscape.losses import (
 )
 from landscape.modules import cast, copied, unwrapped
 from landscape.parameters import Center, Parameters, fingerprint
+from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
 from landscape.trees import Tree
 
 BatchNorm = Literal["frozen", "interpolated", "recomputed"]
@@ -66,6 +67,8 @@ class Objective:
         only: Patterns of the names of parameters that random directions and eigenvectors move, as
             ``layer3.*``; with ``!`` before it, a pattern of names that they do not. ``trainable``
             moves what requires gradients, as the weights of an adapter.
+        parametrized: What is moved of weights that are computed from others, see
+            :data:`Parametrized`. Complex parameters are moved as real and imaginary parts.
         device: Device as torch names it; ``auto`` is a GPU if available.
         dtype: Floating-point type of parameters, inputs and loss.
         batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
@@ -110,6 +113,7 @@ class Objective:
         *,
         full_batch: bool = False,
         only: str | Sequence[str] | None = None,
+        parametrized: Parametrized = "effective",
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         batchnorm: BatchNorm = "frozen",
@@ -122,7 +126,10 @@ class Objective:
         loss = named(loss)
         _check_options(dtype, batchnorm, images_per_batch)
         given = _read(data, full_batch)
-        own = cast(copied(unwrapped(model)), place, dtype).eval().requires_grad_(False)
+        _check_parametrized(parametrized)
+        own = copied(unwrapped(model))
+        self._as_given = copied(own) if is_changed_by(own, parametrized) else None
+        own = movable(cast(own, place, dtype).eval(), parametrized).requires_grad_(False)
         check_model(own)
         fixed = _unselected(model, own, only)
         if batchnorm != "frozen" and not has_batchnorm(own):
@@ -212,7 +219,7 @@ class Objective:
 
         Those of normalization layers, and those that ``only`` leaves out.
         """
-        return normalization_parameters(self.model) | self._unselected
+        return normalization_parameters(self.model) | lengths(self.model) | self._unselected
 
     @property
     def selects(self) -> bool:
@@ -315,6 +322,18 @@ class Objective:
             "guess_accuracy": int(counts.max()) / labels.numel(),
         }
 
+    def loadable(self) -> nn.Module:
+        """Return a copy of the model on the CPU, in the form in which its checkpoints are."""
+        return copy.deepcopy(self._as_given or self.model).cpu()
+
+    def moved_form(self, loaded: nn.Module) -> nn.Module:
+        """Return what :meth:`loadable` returned, with weights loaded, in the form that is moved.
+
+        Args:
+            loaded: Changed in place.
+        """
+        return loaded if self._as_given is None else movable(loaded, "effective")
+
     def to(self, device: torch.device) -> "Objective":
         """Return a copy on another device.
 
@@ -390,6 +409,13 @@ def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | N
         raise ValueError(f"dtype must be torch.float32 or torch.float64, not {dtype}")
     if images_per_batch is not None and images_per_batch < 1:
         raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
+
+
+def _check_parametrized(parametrized: str) -> None:
+    if parametrized not in get_args(Parametrized):
+        raise ValueError(
+            f"parametrized must be {' or '.join(get_args(Parametrized))}, not {parametrized!r}"
+        )
 
 
 def _unselected(

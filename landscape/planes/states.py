@@ -1,6 +1,5 @@
 """Checkpoints as points of an objective's parameter space."""
 
-import copy
 from pathlib import Path
 
 from torch import nn
@@ -32,8 +31,9 @@ def load_state(objective: Objective, source: Source) -> Parameters:
     if not isinstance(source, str | Path):
         return _of_mapping(objective, source)
     path = Path(source)
-    model = copy.deepcopy(objective.model).cpu()
+    model = objective.loadable()
     checkpoints.load(path).load_into(model, objective.name)
+    model = objective.moved_form(model)
     check_finite(dict(model.named_parameters()), str(path))
     parameters = dict(model.named_parameters())
     everything = {**parameters, **dict(model.named_buffers())}
