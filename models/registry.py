@@ -108,9 +108,12 @@ class Architecture:
             ValueError: The name or an option is unknown, or a value is invalid.
         """
         family = self._family()
-        unknown = [key for key in self.options if key not in family.defaults]
-        if unknown:
-            raise ValueError(f"{self.name} has no option {unknown[0]!r}")
+        for key, value in self.options.items():
+            if key not in family.defaults:
+                options = ", ".join(family.defaults)
+                raise ValueError(f"{self.name} has no option {key!r}; expected {options}")
+            if isinstance(family.defaults[key], bool) and not isinstance(value, bool):
+                raise ValueError(f"expected {key} True or False, got {value!r}")
         family.describe(self.options)
         try:
             self._on_meta_device()
@@ -143,6 +146,26 @@ class Architecture:
         return self._family().fields(self.name) or {}
 
     @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The options of the family, with their defaults.
+
+        Raises:
+            ValueError: The name is unknown.
+        """
+        return self._family().defaults
+
+    @property
+    def changed(self) -> Mapping[str, Any]:
+        """The options that differ from the defaults of the family.
+
+        Example:
+            >>> Architecture("resnet20", norm="layer").changed
+            {'norm': 'layer'}
+        """
+        defaults = self.defaults
+        return {key: each for key, each in self.options.items() if each != defaults.get(key)}
+
+    @property
     def in_channels(self) -> int:
         """Channels of the images."""
         return int(self.options["in_channels"])
@@ -162,11 +185,19 @@ class Architecture:
         """Return the architecture with another name or other options."""
         return Architecture(name or self.name, **{**self.options, **options})
 
+    def fitted(self, **options: Any) -> "Architecture":
+        """Return the architecture with those of some options that its family has.
+
+        Example:
+            >>> Architecture("resnet20").fitted(in_channels=1, image_size=8).changed
+            {'in_channels': 1}
+        """
+        return self.replaced(**{key: options[key] for key in self.options if key in options})
+
     def _family(self) -> Family:
         family = _family(self.name)
         if family is None:
-            forms = " or ".join(each.form for each in _FAMILIES)
-            raise ValueError(f"no network is named {self.name!r}; expected {forms}")
+            raise ValueError(f"no network is named {self.name!r}; expected {forms()}")
         return family
 
     def __eq__(self, other: object) -> bool:
@@ -213,6 +244,11 @@ def names() -> list[str]:
         True
     """
     return [example for family in _FAMILIES for example in family.examples]
+
+
+def forms() -> str:
+    """Return the forms of all names, for messages."""
+    return ", ".join(family.form for family in _FAMILIES)
 
 
 def infer(state_dict: Mapping[str, Tensor]) -> list[Architecture]:

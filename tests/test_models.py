@@ -4,7 +4,7 @@ from torch import nn
 
 from landscape import models
 from landscape.models import SHORTCUTS, Architecture
-from landscape.models.residual import Block, Shortcut
+from landscape.models.residual import Block, BlockOptions, Shortcut
 
 
 def build(name: str, **options: object) -> nn.Module:
@@ -76,7 +76,7 @@ def test_option_a_subsamples_and_appends_zeros() -> None:
 def test_centered_option_a_has_zeros_on_both_sides(inputs: int, outputs: int) -> None:
     """Half of them before and half after the input's channels; the odd one after."""
     x = torch.rand(1, inputs, 5, 4) + 1
-    short = Block(inputs, outputs, 2, "A-centered").shortcut(x)
+    short = Block(inputs, outputs, 2, BlockOptions("A-centered")).shortcut(x)
     assert short.shape == (1, outputs, 3, 2)
     for channel in range(outputs):
         source = channel - (outputs - inputs) // 2
@@ -128,7 +128,7 @@ def test_gradients_reach_the_first_layer() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
-@pytest.mark.parametrize("name", ["resnet57", "resnet", "vgg9", "resnet56x0", "plain2", "56"])
+@pytest.mark.parametrize("name", ["resnet57", "resnet", "vgg", "resnet56x0", "plain2", "56"])
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no network is named|depth must be 6n"):
         Architecture(name).build()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from landscape.checkpoints import Checkpoint
+from landscape.commands.settings import chosen, has_shortcut, texts
 from landscape.models import Architecture
 
 # Images of the comparison: enough for a standard error of 3 %, fewer for wide nets, whose
@@ -31,9 +32,9 @@ class Fit:
     @property
     def options(self) -> str:
         """The options of the command line that name the net."""
-        shortcut = self.net.options["shortcut"]
-        option = f" --shortcut {shortcut}" if str(self.net) != self.net.name else ""
-        return f"--net {self.net.name}{option}"
+        shortcut = [f"--shortcut {self.net.options['shortcut']}"] if has_shortcut(self.net) else []
+        settings = [f"--set {each}" for each in texts(chosen(self.net))]
+        return " ".join([f"--net {self.net.name}", *shortcut, *settings])
 
 
 def better_fit(net: Architecture, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> Fit | None:
@@ -68,9 +69,12 @@ def better_fit(net: Architecture, checkpoint: Checkpoint, x: Tensor, y: Tensor) 
 
 
 def _takes(net: Architecture, x: Tensor, y: Tensor) -> bool:
-    are_images = x.dim() == 4 and x.shape[1] == net.in_channels and x.numel() > 0
-    are_labels = y.dim() == 1 and not y.is_floating_point()
-    return are_images and are_labels and 0 <= int(y.min()) <= int(y.max()) < net.num_classes
+    if x.dim() != 4 or x.numel() == 0 or y.dim() != 1 or y.is_floating_point():
+        return False
+    found = {"in_channels": x.shape[1], "image_size": x.shape[2]}
+    is_square = x.shape[2] == x.shape[3] or "image_size" not in net.options
+    labels_fit = 0 <= int(y.min()) <= int(y.max()) < net.num_classes
+    return net.fitted(**found) == net and is_square and labels_fit
 
 
 def _accuracy(net: Architecture, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> float:

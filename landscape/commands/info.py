@@ -101,7 +101,8 @@ def _checkpoint(path: Path) -> dict[str, Any]:
     return {
         "kind": "checkpoint",
         "net": checkpoint.net and checkpoint.net.name,
-        "shortcut": checkpoint.net and checkpoint.net.options.get("shortcut"),
+        "shortcut": checkpoint.net and checkpoint.net.options.get("shortcut", "none"),
+        "options": checkpoint.net and dict(checkpoint.net.changed),
         "numbers": parameters,
         "tensors": len(checkpoint.state),
         "data": checkpoint.data,

@@ -5,11 +5,12 @@ import click
 from landscape import datasets
 from landscape.commands.inputs import Inputs
 from landscape.commands.options import COUNT_OR_ALL, data_options, grouped
-from landscape.models import FORMS, SHORTCUTS
+from landscape.models import SHORTCUTS, forms
 
 INPUT_OPTIONS = (
     "net_name",
     "shortcut",
+    "settings",
     "model_reference",
     "loss_reference",
     "data_name",
@@ -23,7 +24,7 @@ _OPTIONS = (
     click.option(
         "--net",
         "net_name",
-        help=f"Architecture of the checkpoint, if it does not record it: {FORMS}.",
+        help=f"Architecture of the checkpoint, if it does not record it: {forms()}.",
     ),
     click.option(
         "--shortcut",
@@ -32,6 +33,14 @@ _OPTIONS = (
         "does not "
         "record it: A: identity, zero-padded channels; A-centered: zero-padded on both "
         "sides; B: 1×1 convolution.  [default: B if the weights have it, else A]",
+    ),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Option of the network, as norm=layer, if the checkpoint does not record it; may be "
+        "repeated.",
     ),
     click.option(
         "--model",

@@ -16,7 +16,9 @@ from landscape.captions import percent
 from landscape.checkpoints import Checkpoint
 from landscape.commands.identify import better_fit
 from landscape.commands.loaded import Examples, LoadedModel, load_loss
+from landscape.commands.messages import usage_errors
 from landscape.commands.options import given
+from landscape.commands.settings import has_shortcut, parse
 from landscape.errors import CheckpointError, UserCodeError
 from landscape.facts import Facts
 from landscape.models import Architecture
@@ -40,6 +42,7 @@ class Inputs:
         *,
         net_name: str | None,
         shortcut: Any,
+        settings: Sequence[str],
         model_reference: str | None,
         loss_reference: str,
         data_name: str | None,
@@ -50,9 +53,10 @@ class Inputs:
     ) -> None:
         if net_name and model_reference:
             raise click.UsageError("give --net or --model, not both")
-        if shortcut and model_reference:
-            raise click.UsageError("--shortcut is for --net, not for --model")
-        self._shortcut = shortcut
+        for option, value in (("--shortcut", shortcut), ("--set", settings)):
+            if value and model_reference:
+                raise click.UsageError(f"{option} is for --net, not for --model")
+        self._shortcut, self._settings = shortcut, settings
         self._net_name, self._model_reference = net_name, model_reference
         self._data_name, self._data_dir = data_name, data_dir
         self._preprocessing, self._split = preprocessing, split
@@ -97,41 +101,45 @@ class Inputs:
         return [replace(each, title=title) for each, title in zip(loaded, titles, strict=True)]
 
     def _known_net(self, checkpoint: Checkpoint, path: Path) -> Architecture:
-        net = checkpoint.net
-        if net is not None:
+        if checkpoint.net is not None:
+            net = checkpoint.net
             if self._net_name not in (None, net.name):
                 raise CheckpointError(
                     f"{path} is a {net.name}, not a {self._net_name}: leave out --net"
                 )
-            if self._shortcut is not None and not str(net).endswith(f" {self._shortcut}"):
-                raise CheckpointError(
-                    f"{path} is a {net}, not one with shortcut {self._shortcut}: leave out "
-                    "--shortcut"
-                )
+            for key, value in self._requested(net).items():
+                if net.options.get(key) != value:
+                    option = "--shortcut" if key == "shortcut" else "--set"
+                    raise CheckpointError(
+                        f"{path} is a {net}, not one with {key} {value}: leave out {option}"
+                    )
             return net
         if self._net_name is None:
             raise CheckpointError(
                 f"{path} does not record its architecture: give --net NAME or --model "
                 "FILE.py:CALLABLE"
             )
+        net = Architecture(self._net_name)
         fitting = models.infer(checkpoint.unwrapped)
-        options = fitting[0].options if fitting else {}  # loading reports what does not fit
-        net = Architecture(self._net_name, **options)
-        try:
-            net.check()
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        if self._shortcut is None:
-            return net
-        if str(net) == net.name:
-            raise click.UsageError(f"{net.name} has no shortcuts: leave out --shortcut")
-        if (self._shortcut == "B") != (net.options["shortcut"] == "B"):
+        fitting.sort(key=lambda each: each.name != net.name)  # loading reports what does not fit
+        with usage_errors():
+            net = net.fitted(**fitting[0].options) if fitting else net
+            requested = net.replaced(**self._requested(net))
+            if self._shortcut is not None and not has_shortcut(requested):
+                raise ValueError(f"{net.name} has no shortcuts: leave out --shortcut")
+            requested.check()
+        if self._shortcut and (self._shortcut == "B") != (net.options["shortcut"] == "B"):
             raise CheckpointError(
                 f"{path}: expected weights with shortcut {self._shortcut}, got weights "
                 f"{'with' if net.options['shortcut'] == 'B' else 'without'} parameters in the "
                 "shortcuts: leave out --shortcut"
             )
-        return net.replaced(shortcut=self._shortcut)
+        return requested
+
+    def _requested(self, net: Architecture) -> dict[str, Any]:
+        """Return the options of the command line."""
+        shortcut = {} if self._shortcut is None else {"shortcut": self._shortcut}
+        return {**shortcut, **parse(net, self._settings)}
 
     def data(self, net: LoadedModel, report: Progress) -> Examples:
         """Return the examples for a net.
@@ -157,16 +165,17 @@ class Inputs:
             report.note(f"{path}: preprocessing {prepared} (of {source}; the checkpoint says none)")
         facts = {
             "net": net.name,
-            **net.shortcut,
+            **net.options,
             "data": source,
             "split": dataset.split,
             "preprocessing": "unchanged" if prepared is None else str(prepared),
         }
         found = Examples(dataset.x if prepared is None else prepared(dataset.x), dataset.y, facts)
-        if net.alternatives and self._shortcut is None:
+        if net.alternatives and self._shortcut is None and not self._settings:
             report.note(
                 f"{path}: assumed {net.kind}; its weights have the form of "
-                f"{' or '.join(map(str, net.alternatives))} as well (--net and --shortcut choose)"
+                f"{' or '.join(map(str, net.alternatives))} as well (--net, "
+                "--shortcut and --set choose)"
             )
         return replace(found, provenance=self.check(net, found))
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from landscape import checkpoints
 from landscape.brief import brief
 from landscape.checkpoints import Checkpoint
+from landscape.commands.settings import chosen, texts
 from landscape.errors import UserCodeError
 from landscape.facts import Facts
 from landscape.losses import LOSSES, Loss
@@ -40,17 +41,23 @@ class LoadedModel:
 
     @property
     def kind(self) -> str:
-        """The name, with the shortcut of a residual net."""
+        """The name, with what distinguishes networks of one name, such as the shortcut."""
         return self.name if self.net is None else str(self.net)
 
     @property
-    def shortcut(self) -> Facts:
-        """The shortcut, for a surface's settings, if name and weights do not determine it.
+    def options(self) -> Facts:
+        """The options, for a surface's settings, that name, weights and data do not determine.
 
-        Empty for A, so that scans made before A-centered existed can be resumed.
+        Empty for the default ones, so that scans made before an option existed can be resumed.
         """
-        is_centered = self.kind.endswith("shortcut A-centered")
-        return {"shortcut": "A-centered"} if is_centered else {}
+        if self.net is None:
+            return {}
+        is_centered = "shortcut A-centered" in self.kind
+        options = ", ".join(texts(chosen(self.net)))
+        return {
+            **({"shortcut": "A-centered"} if is_centered else {}),
+            **({"options": options} if options else {}),
+        }
 
     @property
     def alternatives(self) -> tuple[Architecture, ...]:

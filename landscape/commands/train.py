@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from landscape import datasets, figures, progress, training
+from landscape.commands.messages import usage_errors
 from landscape.commands.options import PATH, data_options, device_option
+from landscape.commands.settings import DETERMINED, parse
 from landscape.commands.verb import Verb
 from landscape.errors import DataError
 from landscape.models import SHORTCUTS, Architecture
@@ -16,7 +18,14 @@ from landscape.training.recipe import Recipe
 
 _AUGMENTED = ("cifar10", "cifar100")
 _GROUPS = {
-    "Network and data": ("shortcut", "data_name", "data_dir", "preprocessing", "augment"),
+    "Network and data": (
+        "shortcut",
+        "settings",
+        "data_name",
+        "data_dir",
+        "preprocessing",
+        "augment",
+    ),
     "Recipe": (
         "epochs",
         "images_per_batch",
@@ -97,11 +106,17 @@ _ESSENTIAL = (
 @click.option(
     "--shortcut",
     type=click.Choice(SHORTCUTS),
-    default="A",
-    show_default=True,
     help="Shortcut type at downsampling blocks (He et al. 2016): A: identity, zero-padded "
     "channels; "
-    "A-centered: zero-padded on both sides; B: 1×1 convolution.",
+    "A-centered: zero-padded on both sides; B: 1×1 convolution.  [default: A]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Option of all the networks, as norm=layer or drop_path=0.1; may be repeated. An unknown "
+    "KEY lists the options.",
 )
 @click.option(
     "--seed",
@@ -130,7 +145,8 @@ def command(
     preprocessing: Any,
     learning_rate: float | None,
     augment: bool | None,
-    shortcut: Any,
+    shortcut: str | None,
+    settings: tuple[str, ...],
     device: Any,
     save_every: int | None,
     out: Path,
@@ -139,26 +155,25 @@ def command(
 ) -> None:
     """Train networks on images, all with the same hyperparameters.
 
-    NET is resnetD or plainD with depth D = 20, 32, 44, 56, 110 (any 6n+2); resnet56x4 is
-    four times as wide. Plain and residual nets of one depth start from the same weights.
-    An interrupted run resumes when the same command is given again.
+    NET is resnetD or plainD with depth D = 20, 32, 44, 56, 110 (any 6n+2), resnet56x4 of four
+    times the width, or of another family; an unknown NET lists them. Plain and residual nets of
+    one depth start from the same weights. An interrupted run resumes when the same command is
+    given again.
 
     \b
     Example:
       landscape train plain56 resnet56 --data digits
       landscape train resnet20 --data cifar10 --data-dir ~/data --epochs 200
+      landscape train plain56 resnet56 --set norm=layer --set dropout=0.1
     """
     use_free_cores()
     if learning_rate is None:
         learning_rate = 0.1 if options["optimizer"] == "sgd" else 1e-3
     if augment is None:
         augment = data_name in _AUGMENTED
-    try:
+    with usage_errors():
         recipe = Recipe(learning_rate=learning_rate, augment=augment, **options)
-        for name in nets:
-            Architecture(name).check()
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        architectures = [_architecture(name, shortcut, settings) for name in nets]
     training_set = datasets.load(data_name, "train", data_dir)
     test_set = datasets.load(data_name, "test", data_dir) if training_set.split == "train" else None
     if training_set.x.dim() != 4:
@@ -166,14 +181,10 @@ def command(
             f"{data_name} has inputs of shape {tuple(training_set.x.shape)}: `landscape train` "
             "takes images, shape (examples, channels, height, width)"
         )
+    with usage_errors():
+        fitted = [_fitted(net, training_set) for net in architectures]
     report, histories = progress.for_terminal(), {}
-    for name in nets:
-        net = Architecture(
-            name,
-            in_channels=training_set.x.shape[1],
-            num_classes=training_set.num_classes,
-            shortcut=shortcut,
-        )
+    for name, net in zip(nets, fitted, strict=True):
         last = training.train(
             net,
             training_set,
@@ -193,3 +204,34 @@ def command(
     click.echo(curves)
     checkpoints = shlex.join(str(out / name / "last.pt") for name in nets)
     click.echo(f"next: landscape scan {checkpoints}", err=True)
+
+
+def _architecture(name: str, shortcut: str | None, settings: tuple[str, ...]) -> Architecture:
+    """Return a network with the options of the command line.
+
+    Raises:
+        ValueError: Name or options are wrong, or the network takes no images.
+    """
+    net = Architecture(name)
+    options = parse(net, settings, excluded=DETERMINED)
+    if "in_channels" not in net.options:
+        raise ValueError(f"{name} does not take images")
+    net = net.replaced(**({} if shortcut is None else {"shortcut": shortcut}), **options)
+    if "image_size" not in net.options:  # else it is checked with that of the data
+        net.check()
+    return net
+
+
+def _fitted(net: Architecture, images: datasets.Dataset) -> Architecture:
+    """Return a network with the options that the data determine.
+
+    Raises:
+        DataError: The network takes square images.
+        ValueError: The options do not fit the data.
+    """
+    _, channels, height, width = images.x.shape
+    if "image_size" in net.options and height != width:
+        raise DataError(f"{net.name} takes square images, {images.name} has {height}×{width}")
+    fitted = net.fitted(in_channels=channels, num_classes=images.num_classes, image_size=height)
+    fitted.check()
+    return fitted

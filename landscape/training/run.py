@@ -1,6 +1,7 @@
 """One training run: the network, its optimizer and its progress."""
 
 import copy
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -79,7 +80,8 @@ class TrainingRun:
         def step() -> None:
             F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
 
-        return fastest_num_threads(step)
+        with torch.random.fork_rng(devices=[]):  # of dropout
+            return fastest_num_threads(step)
 
     def steps(self) -> Iterator[Tensor]:
         """Train for one epoch.
@@ -90,14 +92,20 @@ class TrainingRun:
         self.model.train()
         self._losses: list[Tensor] = []
         self._hits: list[Tensor] = []
+        gpus, numbers = [self.device] if self.device.type == "cuda" else [], itertools.count()
 
         def loss_of(batch: Tensor, generator: torch.Generator) -> Tensor:
             x, y = self.x[batch], self.y[batch]
             if self.recipe.augment:
                 x = augment(x, self.black, generator)
-            with torch.autocast(
-                self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+            with (
+                torch.random.fork_rng(gpus),
+                torch.autocast(
+                    self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+                ),
             ):
+                # Dropout has the same random numbers in a resumed run.
+                torch.manual_seed(generator.initial_seed() + next(numbers))
                 outputs = self.model(x)
             self._hits.append((outputs.detach().argmax(1) == y).float().mean())
             smoothing = self.recipe.label_smoothing

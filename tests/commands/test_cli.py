@@ -17,7 +17,6 @@ import click
 import h5py
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -25,10 +24,9 @@ import landscape
 from landscape.cli import VERBS
 from landscape.commands.verb import Verb
 from landscape.grid import Grid
-from landscape.models import Architecture
 from landscape.naming import disambiguate
 from landscape.surface import Surface
-from tests.checkpoints.test_checkpoints import Bomb
+from tests import inputs
 from tests.conftest import ROOT, Run
 
 TRAIN = (
@@ -309,52 +307,7 @@ def test_own_model_loss_and_data(
 @pytest.fixture
 def bad(tmp_path: Path, runs: Path) -> Path:
     """A folder full of wrong inputs."""
-    good = (runs / "plain8" / "last.pt").read_bytes()
-    (tmp_path / "good.pt").write_bytes(good)
-    (tmp_path / "truncated.pt").write_bytes(good[: len(good) // 2])
-    torch.save({"state_dict": Bomb(tmp_path / "ran")}, tmp_path / "code.pt")
-    torch.save(Architecture("resnet14").build().state_dict(), tmp_path / "bare.pt")
-    np.savez(tmp_path / "shape.npz", x=np.zeros((9, 3, 8, 8), np.float32), y=np.zeros(9, int))
-    np.savez(tmp_path / "labels.npz", x=np.zeros((9, 1, 8, 8), np.float32), y=np.arange(9) + 2)
-    (tmp_path / "broken.py").write_text(
-        "from torch.nn.functional import cross_entropy\n"
-        "def make():\n    return 1 / 0\n"
-        "def total(o, t):\n    return cross_entropy(o, t, reduction='sum')\n"
-        "class leave:\n    def __init__(self):\n        raise SystemExit(0)\n"
-        "def strict(o, t):\n    raise ValueError('never')\n"
-        "x = 3\n"
-    )
-    np.savez(tmp_path / "vectors.npz", x=np.zeros((9, 3), np.float32), y=np.zeros(9, int))
-    content = torch.load(tmp_path / "good.pt", weights_only=True)
-    weights = content["state_dict"]
-    last = next(name for name in reversed(weights) if weights[name].is_floating_point())
-    torch.save(
-        {**content, "state_dict": {**weights, last: weights[last] * torch.nan}},
-        tmp_path / "nan.pt",
-    )
-    for name in ("same.pt", "same2.pt"):
-        (tmp_path / name).write_bytes(good)
-    (tmp_path / "other.pt").write_bytes((runs / "resnet8" / "last.pt").read_bytes())
-    for folder in ("lonely", "still"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "last.pt").write_bytes(good)
-    for epoch in (7, 8, 9):  # three nets that are one
-        torch.save({**content, "epoch": epoch}, tmp_path / "still" / f"epoch-00{epoch}.pt")
-    for name, shape in (("x.h5", (3, 2)), ("line.h5", (3, 1))):
-        surface = Surface.empty(Grid.regular(shape), {}, {})
-        surface.losses[:], surface.evaluated[:] = 1.0, True
-        surface.save(tmp_path / name)
-    bent = {
-        name: t + 1 if t.is_floating_point() else t for name, t in content["state_dict"].items()
-    }
-    torch.save({**content, "state_dict": bent}, tmp_path / "bent.pt")
-    torch.save({**content, "data": "broken.py:make"}, tmp_path / "evil.pt")
-    (tmp_path / "folder.h5").mkdir()
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "connection.h5").write_text("mine")
-    (tmp_path / "file").write_text("not a folder")
-    with h5py.File(tmp_path / "original.h5", "w") as file:
-        file["xcoordinates"] = np.zeros(3)
+    inputs.wrong_inputs(tmp_path, runs / "plain8" / "last.pt", runs / "resnet8" / "last.pt")
     return tmp_path
 
 
@@ -370,7 +323,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("scan bare.pt", 1, "give --net NAME or --model"),
         ("scan bare.pt --net resnet14", 1, "give --data"),
         ("scan bare.pt --net resnet20 --data digits", 1, "does not fit resnet20"),
-        ("scan bare.pt --net vgg9 --data digits", 2, "no network is named 'vgg9'"),
+        ("scan bare.pt --net vgg --data digits", 2, "no network is named 'vgg'"),
         ("scan good.pt --net plain8 --model broken.py:make", 2, "not both"),
         ("scan good.pt --model broken.py:make", 1, "ZeroDivisionError"),
         ("scan good.pt --model broken.py:x", 1, "no callable 'x'"),
@@ -780,7 +733,7 @@ def test_plot_takes_folders_and_says_what_it_leaves_out(
     surface.save(tmp_path / "all" / "a.h5")
     surface.save(tmp_path / "all" / "deep" / "b.h5")
     line.save(tmp_path / "all" / "c.h5")
-    (tmp_path / "all" / "d.h5").write_text("no surface")
+    inputs.no_surface(tmp_path / "all" / "d.h5")
     wishes = ("--size", "3x2", "--dpi", "50", "--elevation", "50", "--azimuth=-20", "--zoom", "1.1")
     result = run("plot", "all", "--names", "one, two", "--title", "Both", *wishes)
     assert result.returncode == 0, result.stderr
