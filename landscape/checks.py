@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import trees
+from landscape.behavior import State, call, is_close
 from landscape.data import Batch, Data
 from landscape.errors import DataError, first_line
 from landscape.memory import is_out_of_memory
-from landscape.trees import Tree, arguments
+from landscape.trees import Tree
 
 # Examples of the first forward pass, and those of them that are also run in other batches.
 MANY, _FEW = 256, 16
@@ -48,17 +49,6 @@ def has_batchnorm(model: nn.Module) -> bool:
     )
 
 
-def call(model: nn.Module, inputs: Tree) -> Tree:
-    """Return the outputs of a model.
-
-    Args:
-        model: The model.
-        inputs: A tensor; a tuple of positional arguments; or a dictionary of keyword arguments.
-    """
-    args, kwargs = arguments(inputs)
-    return model(*args, **kwargs)
-
-
 def probe(model: nn.Module, data: Data, num: int) -> tuple[Tree, Batch]:
     """Run the model on evenly spaced examples, halving their number on out-of-memory errors.
 
@@ -92,6 +82,7 @@ def probe(model: nn.Module, data: Data, num: int) -> tuple[Tree, Batch]:
 
 def _outputs(model: nn.Module, batch: Batch, data: Data) -> Tree:
     copied = trees.changed(Tensor.clone, batch.inputs)
+    state = State(model)
     try:
         outputs = call(model, copied)
     except Exception as error:
@@ -103,6 +94,14 @@ def _outputs(model: nn.Module, batch: Batch, data: Data) -> Tree:
         raise ValueError("the model changes its inputs (a first layer with inplace=True?)")
     if not trees.tensors(outputs) and not hasattr(outputs, "__dict__"):
         raise DataError(f"the model must return tensors, not {type(outputs).__name__}")
+    if names := state.changed_attributes():
+        again = trees.tensors(call(model, trees.changed(Tensor.clone, batch.inputs)))
+        pairs = zip(again, trees.tensors(outputs), strict=True)
+        if not all(a.shape == b.shape and is_close(a, b) for a, b in pairs):
+            raise ValueError(
+                f"the model keeps state in {', '.join(names[:3])}, so that its output depends on "
+                "earlier calls: reset it in forward, or register it as a buffer"
+            )
     if not data.can_split:
         return outputs
     if isinstance(outputs, Tensor) and (outputs.dim() == 0 or len(outputs) != batch.num):
@@ -142,7 +141,7 @@ def _check_independent(model: nn.Module, inputs: Tree, outputs: Tree) -> None:
 
     def is_same(again: Tree) -> bool:
         pairs = zip(trees.tensors(again), trees.tensors(outputs), strict=True)
-        return all(_is_close(a, b) for a, b in pairs)
+        return all(is_close(a, b) for a, b in pairs)
 
     first = num // 3
     try:
@@ -161,13 +160,6 @@ def _check_independent(model: nn.Module, inputs: Tree, outputs: Tree) -> None:
             "BatchNorm in training mode), so the loss is not well defined; if the examples belong "
             "together, pass full_batch=True."
         )
-
-
-def _is_close(again: Tensor, outputs: Tensor) -> bool:
-    if not outputs.is_floating_point():
-        return torch.equal(again, outputs)
-    tolerance = 1e-3 * float(outputs.nan_to_num(0.0, 0.0, 0.0).abs().max())
-    return torch.allclose(again, outputs, rtol=1e-3, atol=tolerance, equal_nan=True)
 
 
 def class_dimension(outputs: Tree, targets: Tree, torchs_order: bool) -> int | None:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import trees
-from landscape.checks import MANY, call, check_model, class_dimension, has_batchnorm, probe
+from landscape.behavior import State, call, unused_parameters, without_fast_path
+from landscape.checks import MANY, check_model, class_dimension, has_batchnorm, probe
 from landscape.data import Batch, Data, read
 from landscape.datasets import Dataset
 from landscape.devices import choose_device
@@ -80,6 +81,8 @@ class Objective:
         model: The copy, in evaluation mode, on the device.
         loss: The loss per example, or its mean.
         data: All examples.
+        changing_buffers: Buffers that a forward pass changes, as they are before every one.
+        remarks: What a user should know of how data and model are taken.
         class_dimension: Dimension of the outputs that counts classes; None without classes, and
             so without accuracy.
         num_classes: Size of that dimension, or None.
@@ -140,8 +143,13 @@ class Objective:
             size = max(batch.num for batch in examples.batches)
         if isinstance(loss, nn.Module):
             loss = cast(copy.deepcopy(loss), place, dtype).eval()
+        state = State(own)
         with torch.no_grad():
-            outputs, some = probe(own, examples, min(size, MANY))
+            _, some = probe(own, examples, min(size, MANY))
+            self.changing_buffers = state.changed_buffers()
+            outputs, is_same = without_fast_path(own, some.inputs)
+            unused = unused_parameters(own, some.inputs)
+            state.changed_buffers()
             example_loss = ExampleLoss.checked(
                 loss,
                 outputs,
@@ -157,6 +165,7 @@ class Objective:
         self.images_per_batch, self.dtype, self.batchnorm = size, dtype, batchnorm
         self.name = name or type(model).__name__
         self.provenance: Facts = {}
+        self.remarks = (*given.remarks, *_remarks(is_same, unused, self.changing_buffers))
         self._given, self._loss_name = given, name_of(loss)
         self._unselected = fixed
         patterns = [only] if isinstance(only, str) else list(only or ())
@@ -347,6 +356,7 @@ class Objective:
             model=copy.deepcopy(self.model).to(device),
             loss=loss,
             data=self.data.to(device),
+            changing_buffers={n: t.to(device) for n, t in self.changing_buffers.items()},
         )
 
     def part(self, first: int, last: int) -> "Objective":
@@ -409,6 +419,26 @@ def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | N
         raise ValueError(f"dtype must be torch.float32 or torch.float64, not {dtype}")
     if images_per_batch is not None and images_per_batch < 1:
         raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
+
+
+def _remarks(is_same: bool, unused: list[str], buffers: Mapping[str, Tensor]) -> list[str]:
+    found = []
+    if not is_same:
+        found.append(
+            "torch's fast path of transformer layers has other outputs than the layers "
+            "themselves (padded sequences?): it is not used"
+        )
+    if unused:
+        found.append(
+            f"{len(unused)} parameters do not change the outputs: {', '.join(unused[:3])}"
+            + (", …" if len(unused) > 3 else "")
+        )
+    if buffers:
+        found.append(
+            f"the model changes its buffers in evaluation ({', '.join(list(buffers)[:3])}): every "
+            "forward pass begins with their first values"
+        )
+    return found
 
 
 def _check_parametrized(parametrized: str) -> None:

@@ -12,12 +12,12 @@ import torch
 
 import landscape
 from landscape import planes as planes_
-from landscape.checks import call
+from landscape.behavior import call
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import hardware
 from landscape.directions import RECIPES
-from landscape.evaluation import autotune, float32_precision, run
+from landscape.evaluation import autotune, run, torch_settings
 from landscape.facts import Facts
 from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile, output_file
@@ -99,6 +99,8 @@ def scan(
     precision = compute.precision_for(objective)
     devices = compute.devices_for(objective)
     _check(objective, quantities)
+    for remark in objective.remarks:
+        progress.note(f"{objective.name}: {remark}")
     with output_file(file, overwrite=overwrite) as output:
         planes = _resolved(plane, objective, output)
         _check_planes(objective, planes, quantities)
@@ -114,7 +116,7 @@ def scan(
         )
         threads = _fastest_num_threads(objective)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
-        with float32_precision("float32"), num_threads(threads):
+        with torch_settings("float32"), num_threads(threads):
             surface, job, stage = begin(wanted, planes, job, compute.tolerance, output)
             surface = _evaluate_missing(surface, planes, job, stage, output)
             if wanted.curvature is not None:
@@ -159,7 +161,7 @@ def evaluate(
     keep_freed_memory()
     precision = compute.precision_for(objective)
     plane = plane.to(objective.device, objective.dtype)
-    with float32_precision("float32"):
+    with torch_settings("float32"):
         tuned = autotune(
             objective,
             plane,

@@ -10,10 +10,10 @@ from curvlinops import HessianLinearOperator
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from landscape.checks import call
+from landscape.behavior import call
 from landscape.data import Batch
 from landscape.errors import LandscapeError, first_line
-from landscape.evaluation import float32_precision
+from landscape.evaluation import torch_settings
 from landscape.memory import free_bytes, is_out_of_memory
 from landscape.objective import Objective
 from landscape.trees import Tree
@@ -137,7 +137,7 @@ def twice_differentiable() -> Iterator[None]:
     was = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), float32_precision("float32"):
+        with sdpa_kernel(SDPBackend.MATH), torch_settings("float32"):
             yield
     except (RuntimeError, NotImplementedError, MemoryError) as error:
         if is_out_of_memory(error):

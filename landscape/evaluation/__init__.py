@@ -6,7 +6,7 @@ from landscape.evaluation.precision import (
     PRECISIONS,
     Precision,
     check_precision,
-    float32_precision,
+    torch_settings,
 )
 from landscape.evaluation.workers import NotSpreadError, spread
 
@@ -18,9 +18,9 @@ __all__ = [
     "Tuned",
     "autotune",
     "check_precision",
-    "float32_precision",
     "reference_plan",
     "run",
     "spread",
+    "torch_settings",
     "values_at",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from landscape.evaluation.cuda_graph import CudaGraph
-from landscape.evaluation.precision import DTYPES, Precision, float32_precision
+from landscape.evaluation.precision import DTYPES, Precision, torch_settings
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.strategy import Looped, Strategy, Vmapped
@@ -129,7 +129,7 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
         objective = objective.replaced(model=model)
     moved = {name: tensor for name, tensor in parameters.items() if name not in fixed}
     point = single_point(moved).to(objective.device, objective.dtype)
-    with float32_precision("float32"):
+    with torch_settings("float32"):
         return next(iter(reference_plan(objective, point).on(objective)([(0.0, 0.0)])))
 
 
@@ -159,7 +159,7 @@ def run(
         RuntimeError: The model fails for another reason.
     """
     done = 0
-    with float32_precision(plan.precision):
+    with torch_settings(plan.precision):
         while done < len(points):
             try:
                 strategy = strategy or plan.on(objective, timer)

@@ -38,11 +38,13 @@ def check_precision(precision: str, device: torch.device, *, recomputes: bool) -
 
 
 @contextmanager
-def float32_precision(precision: str) -> Iterator[None]:
-    """Enable TF32 for products and convolutions in float32 on GPUs, or disable it.
+def torch_settings(precision: str) -> Iterator[None]:
+    """Set what decides how torch computes, and restore it afterwards.
 
-    By default torch enables it for convolutions. Convolutions use the fastest of cuDNN's
-    algorithms. The previous settings are restored afterwards.
+    TF32 for products and convolutions in float32 on GPUs (by default torch enables it for
+    convolutions); the fastest of cuDNN's algorithms for convolutions; not the fast path of torch's
+    transformer layers, which for padded sequences returns other values than the layers
+    themselves, and has no derivative.
 
     Args:
         precision: ``tf32`` enables it; every other precision disables it.
@@ -60,11 +62,14 @@ def float32_precision(precision: str) -> Iterator[None]:
     else:
         switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
     switches.append((convolutions, "benchmark", True))
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
     before = [getattr(owner, name) for owner, name, _ in switches]
     for owner, name, value in switches:
         setattr(owner, name, value)
     try:
         yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
         for (owner, name, _), value in zip(switches, before, strict=True):
             setattr(owner, name, value)

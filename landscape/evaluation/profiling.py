@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from landscape.checks import call
-from landscape.evaluation.precision import DTYPES, float32_precision
+from landscape.behavior import call
+from landscape.evaluation.precision import DTYPES, torch_settings
 from landscape.evaluation.rewrites import onednn
 from landscape.objective import Objective
 
@@ -98,7 +98,7 @@ def peak(device: torch.device, precision: str) -> float:
     if device.type == "cpu" and a.dtype in onednn.TYPES and onednn.available("_linear_pointwise"):
         products.append(lambda: onednn.linear(a, a, None))
     times = []
-    with float32_precision(precision), torch.no_grad():
+    with torch_settings(precision), torch.no_grad():
         for product in products:
             for _ in range(4):
                 began = time.perf_counter()

@@ -11,7 +11,7 @@ from landscape.checks import is_same_loss
 from landscape.errors import LandscapeError
 from landscape.evaluation.activation_memory import bytes_per_image
 from landscape.evaluation.plan import Plan, reference_plan, release_cached_memory
-from landscape.evaluation.precision import Precision, float32_precision
+from landscape.evaluation.precision import Precision, torch_settings
 from landscape.evaluation.strategy import Strategy
 from landscape.memory import free_bytes, is_out_of_memory
 from landscape.objective import Objective
@@ -155,7 +155,7 @@ def _try(
     The time is the shorter of two: other work may slow the machine for a while.
     """
     try:
-        with warnings.catch_warnings(), float32_precision(plan.precision):
+        with warnings.catch_warnings(), torch_settings(plan.precision):
             # torch warns where it falls back to a loop over the points.
             vectorized = plan.points_per_batch > 1 and not plan.compiled
             warnings.simplefilter("error" if vectorized else "ignore")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape import trees
-from landscape.checks import call
+from landscape.behavior import call
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters
 from landscape.memory import free_bytes
 from landscape.objective import Objective

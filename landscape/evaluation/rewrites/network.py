@@ -56,8 +56,11 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
     if dtype not in (None, objective.dtype):
         model = copy.deepcopy(model).to(dtype)  # its buffers; parameters are given
 
+    changing = objective.changing_buffers
+
     def forward(parameters: Parameters, inputs: Tree) -> Tree:
-        return torch.func.functional_call(model, dict(parameters), *arguments(inputs))
+        buffers = {name: tensor.clone() for name, tensor in changing.items()}
+        return torch.func.functional_call(model, {**buffers, **parameters}, *arguments(inputs))
 
     if objective.batchnorm == "recomputed":
         return Network(
@@ -90,14 +93,15 @@ def _recomputing(model: nn.Module) -> Prepare:
 
 
 def moves_only_parameters(objective: Objective, plane: Plane) -> bool:
-    """Return whether a plane moves only parameters: then the model can be rewritten.
+    """Return whether nothing but parameters changes: then the model can be rewritten.
 
     Args:
         objective: The objective.
         plane: The plane.
     """
     moves_parameters = plane.center.keys() == objective.parameters.keys()
-    return objective.batchnorm != "recomputed" and moves_parameters
+    is_fixed = objective.batchnorm != "recomputed" and not objective.changing_buffers
+    return is_fixed and moves_parameters
 
 
 def own_tensors(traced: fx.GraphModule) -> set[str]:
