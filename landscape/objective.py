@@ -1,11 +1,10 @@
 """The objective: mean loss of a model over a fixed data set, as a function of its parameters."""
 
 import copy
-import fnmatch
 import inspect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -15,24 +14,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import trees
 from landscape.behavior import State, call, unused_parameters, without_fast_path
-from landscape.checks import MANY, check_model, class_dimension, has_batchnorm, probe
+from landscape.checks import MANY, check_model, has_batchnorm, probe
 from landscape.data import Batch, Data, read
 from landscape.datasets import Dataset
 from landscape.devices import choose_device
 from landscape.directions import normalization_parameters
 from landscape.facts import Facts
-from landscape.losses import (
-    ExampleLoss,
-    Loss,
-    is_cross_entropy,
-    labels_of,
-    name_of,
-    named,
-    tensor_of,
-)
+from landscape.labels import Labels
+from landscape.losses import ExampleLoss, Loss, name_of, named
 from landscape.modules import cast, copied, unwrapped
 from landscape.parameters import Center, Parameters, fingerprint
 from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
+from landscape.selection import unselected
 from landscape.trees import Tree
 
 BatchNorm = Literal["frozen", "interpolated", "recomputed"]
@@ -134,7 +127,7 @@ class Objective:
         self._as_given = copied(own) if is_changed_by(own, parametrized) else None
         own = movable(cast(own, place, dtype).eval(), parametrized).requires_grad_(False)
         check_model(own)
-        fixed = _unselected(model, own, only)
+        fixed = unselected(model, own, only)
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
         examples = _accepted(own, given).to(place, dtype)
@@ -161,7 +154,7 @@ class Objective:
         self.model = own
         self.loss = example_loss
         self.data = examples
-        self._labels = _Labels.of(loss, outputs, some.targets, examples)
+        self._labels = Labels.of(loss, outputs, some.targets, examples)
         self.images_per_batch, self.dtype, self.batchnorm = size, dtype, batchnorm
         self.name = name or type(model).__name__
         self.provenance: Facts = {}
@@ -448,40 +441,6 @@ def _check_parametrized(parametrized: str) -> None:
         )
 
 
-def _unselected(
-    model: nn.Module, own: nn.Module, only: str | Sequence[str] | None
-) -> frozenset[str]:
-    """Return the names of the parameters that are not to be moved.
-
-    Raises:
-        ValueError: A pattern fits no parameter, or all are left out.
-    """
-    patterns = [only] if isinstance(only, str) else list(only or ())
-    if not patterns:
-        return frozenset()
-    names = [name for name, _ in own.named_parameters()]
-    trained = {
-        name
-        for name, parameter in zip(names, unwrapped(model).parameters(), strict=True)
-        if parameter.requires_grad
-    }
-
-    def fitting(pattern: str) -> set[str]:
-        found = trained if pattern == "trainable" else set(fnmatch.filter(names, pattern))
-        if not found:
-            raise ValueError(
-                f"no parameter's name fits {pattern!r}: they are {', '.join(names[:8])}, …"
-            )
-        return found
-
-    wanted = [fitting(each) for each in patterns if not each.startswith("!")]
-    left_out = [fitting(each[1:]) for each in patterns if each.startswith("!")]
-    chosen = set(names if not wanted else ()).union(*wanted).difference(*left_out)
-    if not chosen:
-        raise ValueError(f"only={only!r} leaves no parameter to move")
-    return frozenset(names) - chosen
-
-
 def _read(data: Any, full_batch: bool) -> Data:
     if isinstance(data, Dataset):
         prepared = data.x if data.preprocessing is None else data.preprocessing(data.x)
@@ -503,60 +462,3 @@ def _accepted(model: nn.Module, data: Data) -> Data:
         return Batch(inputs or batch.inputs, batch.targets, batch.num)
 
     return replace(data, batches=tuple(map(accepted, data.batches)))
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """The labels of a classification, and where outputs count its classes.
-
-    Attributes:
-        dimension: Dimension of the outputs that counts classes.
-        num_classes: Their number.
-        picks: Whether outputs and labels are picked out of objects and dictionaries.
-        ignores: Whether labels that are no class are left out.
-    """
-
-    dimension: int
-    num_classes: int
-    picks: bool
-    ignores: bool
-
-    @classmethod
-    def of(cls, loss: Loss, outputs: Tree, targets: Tree, data: Data) -> "_Labels | None":
-        """Return the labels, or None where the targets are none, or it is not known which."""
-        picks = is_cross_entropy(loss)
-        x, y = (tensor_of(outputs), labels_of(targets)) if picks else (outputs, targets)
-        dimension = class_dimension(x, y, is_cross_entropy(loss))
-        if dimension is None:
-            return None
-        num = x.shape[dimension]
-        found = cls(dimension, num, picks, False)
-        every = found._all(data)
-        return replace(found, ignores=not bool(((every >= 0) & (every < num)).all()))
-
-    def counted(self, data: Data) -> Tensor:
-        """Return the labels of all examples that are a class, shape (labels,)."""
-        every = self._all(data)
-        return every[(every >= 0) & (every < self.num_classes)]
-
-    def correct(self, outputs: Tree, targets: Tree) -> tuple[Tensor, Tensor]:
-        """Return how many labels of each example are the largest output, and how many there are.
-
-        If none are left out: the fraction of its labels, and 1.
-        """
-        x, y = (tensor_of(outputs), labels_of(targets)) if self.picks else (outputs, targets)
-        largest, label = x.max(self.dimension)
-        right = (label == y) & ~largest.isnan()
-        if not self.ignores:
-            fraction = right.flatten(1).double().mean(1) if right.dim() > 1 else right
-            return fraction, torch.ones(len(y), dtype=torch.float64, device=y.device)
-        counted = (y >= 0) & (y < self.num_classes)
-        numbers = [
-            each.double().flatten(1).sum(1) if each.dim() > 1 else each.double()
-            for each in (right & counted, counted)
-        ]
-        return numbers[0], numbers[1]
-
-    def _all(self, data: Data) -> Tensor:
-        targets = [each.targets for each in data.batches]
-        return torch.cat([(labels_of(t) if self.picks else t).flatten() for t in targets])
