@@ -14,12 +14,13 @@ Source = str | Path | Parameters | nn.Module
 """A checkpoint: its path, a state_dict, or a module."""
 
 
-def load_state(objective: Objective, source: Source) -> Parameters:
+def load_state(objective: Objective, source: Source, key: str | None = None) -> Parameters:
     """Return the parameters and buffers of a checkpoint, on the CPU.
 
     Args:
         objective: The objective whose model has the checkpoint's architecture.
         source: The checkpoint; a mapping may lack buffers.
+        key: Which of several networks in a file.
 
     Raises:
         CheckpointError: It cannot be read, does not fit the model, or contains nan or inf.
@@ -32,7 +33,7 @@ def load_state(objective: Objective, source: Source) -> Parameters:
         return _of_mapping(objective, source)
     path = Path(source)
     model = objective.loadable()
-    checkpoints.load(path).load_into(model, objective.name)
+    checkpoints.load(path, key).load_into(model, objective.name)
     model = objective.moved_form(model)
     check_finite(dict(model.named_parameters()), str(path))
     parameters = dict(model.named_parameters())
