@@ -1,13 +1,14 @@
 """Modules whose weights are computed from others, or are complex, in a form that can be moved."""
 
-import copy
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.parametrizations import _WeightNorm
-from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from landscape.errors import first_line
 
@@ -31,13 +32,13 @@ class ViewAsComplex(nn.Module):
         """
         return torch.view_as_complex(parts)
 
-    def right_inverse(self, tensor: Tensor) -> Tensor:
+    def right_inverse(self, tensor: Tensor) -> tuple[Tensor]:
         """Return real and imaginary parts, shape (…, 2).
 
         Args:
             tensor: The complex tensor, shape (…).
         """
-        return torch.view_as_real(tensor.detach()).clone()
+        return (torch.view_as_real(tensor.detach()).clone(),)  # torch lets a tuple change the type
 
 
 def movable(model: nn.Module, parametrized: Parametrized) -> nn.Module:
@@ -45,14 +46,28 @@ def movable(model: nn.Module, parametrized: Parametrized) -> nn.Module:
 
     Args:
         model: A copy of the user's model.
-        parametrized: What is moved of weights that are computed from others.
+        parametrized: What is moved of weights that are computed from others. Those that hooks of
+            older versions of torch compute are always moved themselves.
 
     Raises:
-        ValueError: A weight cannot be made plain.
+        ValueError: A weight cannot be made plain, or hooks compute it and the underlying tensors
+            are to be moved.
     """
+    hooks = list(_hooks(model))
+    if hooks and parametrized == "underlying":
+        raise ValueError(
+            f"parametrized='underlying': {hooks[0][1]} of a {type(hooks[0][0]).__name__} is "
+            "computed by a hook; use torch.nn.utils.parametrizations, or parametrized='effective'"
+        )
+    for module, name, remove in hooks:
+        with torch.no_grad():
+            remove(module, name)
     for module in list(model.modules()):
-        if parametrized == "effective" and parametrize.is_parametrized(module):
-            _make_plain(module)
+        if parametrize.is_parametrized(module):
+            kind = type(module)  # of the user's model as well, and changed below
+            module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
+            if parametrized == "effective":
+                _make_plain(module)
         for name, parameter in list(module.named_parameters(recurse=False)):
             if parameter.is_complex():
                 parametrize.register_parametrization(module, name, ViewAsComplex(), unsafe=True)
@@ -66,7 +81,7 @@ def is_changed_by(model: nn.Module, parametrized: Parametrized) -> bool:
         model: The model.
         parametrized: What is moved of weights that are computed from others.
     """
-    if any(parameter.is_complex() for parameter in model.parameters()):
+    if any(True for _ in _hooks(model)) or any(p.is_complex() for p in model.parameters()):
         return True
     return parametrized == "effective" and any(map(parametrize.is_parametrized, model.modules()))
 
@@ -85,47 +100,31 @@ def lengths(model: nn.Module) -> frozenset[str]:
     )
 
 
-def without_hooks(model: nn.Module) -> nn.Module:
-    """Return a deep copy without the weight normalization by hooks of older versions of torch.
-
-    Its weight is the result of the last forward pass, which cannot be copied; the copy has the
-    effective weight as a parameter.
-
-    Args:
-        model: The user's model, which is not changed.
-
-    Raises:
-        ValueError: The model cannot be copied.
-    """
-    hooked = [
-        (module, hook.name)
-        for module in model.modules()
-        for hook in module._forward_pre_hooks.values()
-        if isinstance(hook, WeightNorm)
-    ]
-    computed = [module.__dict__.pop(name, None) for module, name in hooked]
-    try:
-        copied = copy.deepcopy(model)
-    except Exception as error:
-        raise ValueError(f"the model cannot be copied: {first_line(error)}") from error
-    finally:
-        for (module, name), weight in zip(hooked, computed, strict=True):
-            if weight is not None:
-                module.__dict__[name] = weight
-    places = {id(module): path for path, module in model.named_modules()}
-    for module, name in hooked:
-        with torch.no_grad():
-            remove_weight_norm(copied.get_submodule(places[id(module)]), name)
-    return copied
+def _hooks(model: nn.Module) -> Iterator[tuple[nn.Module, str, Any]]:
+    """Yield modules with a weight that a hook computes, its name, and what makes it plain."""
+    for module in model.modules():
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, WeightNorm):
+                yield module, hook.name, remove_weight_norm
+            elif isinstance(hook, SpectralNorm):
+                yield module, hook.name, remove_spectral_norm
+            elif isinstance(hook, prune.BasePruningMethod):
+                yield module, hook._tensor_name, prune.remove
 
 
 def _make_plain(module: nn.Module) -> None:
-    for name in list(module.parametrizations):  # type: ignore[arg-type]
+    for name, computed in list(module.parametrizations.items()):  # type: ignore[operator,union-attr]
+        originals = list(computed.parameters())
         try:
             with torch.no_grad():
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+                weight = getattr(module, name).clone()
+                parametrize.remove_parametrizations(module, name)
         except Exception as error:
             raise ValueError(
                 f"{name} of a {type(module).__name__} is computed from other tensors and cannot be "
                 f"made plain ({first_line(error)}): pass parametrized='underlying'"
             ) from error
+        if originals:
+            delattr(module, name)  # torch makes it a buffer where several tensors determine it
+            is_trained = any(each.requires_grad for each in originals)
+            module.register_parameter(name, nn.Parameter(weight, is_trained))

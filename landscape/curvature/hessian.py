@@ -1,6 +1,5 @@
 """Matrix-free Hessian of the mean loss: eigenvalues, trace and spectral density."""
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from landscape.curvature.results import Density, Eigenpairs, Trace
 from landscape.curvature.spectrum import estimated_trace, spectral_density
 from landscape.errors import LandscapeError
 from landscape.memory import keep_freed_memory
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 
@@ -54,7 +54,7 @@ class Hessian:
 
     def __init__(self, objective: Objective, groups: Sequence[str] = ()) -> None:
         keep_freed_memory()
-        self._model = copy.deepcopy(objective.model)
+        self._model = copied(objective.model)
         named = dict(self._model.named_parameters())
         self._names = [
             name

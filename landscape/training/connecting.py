@@ -1,6 +1,5 @@
 """Find a low-loss curve between two trained networks (mode connectivity)."""
 
-import copy
 import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -13,6 +12,7 @@ from landscape.checkpoints import Checkpoint, load
 from landscape.errors import CheckpointError
 from landscape.losses import mean
 from landscape.memory import keep_freed_memory
+from landscape.modules import copied
 from landscape.notebook import default_progress
 from landscape.objective import Objective
 from landscape.parameters import Parameters, check_match, fingerprint
@@ -105,7 +105,7 @@ class _Curve:
             for name, tensor in self.first.items()
         }
         self.optimizer = make_optimizer(self.control.values(), recipe)
-        self.model = copy.deepcopy(objective.model).train()
+        self.model = copied(objective.model).train()
         self.steps_per_epoch = recipe.steps_per_epoch(objective.num_images)
         self.epoch = 0
         self._facts = {

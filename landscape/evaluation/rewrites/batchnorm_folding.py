@@ -24,6 +24,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from landscape.brief import brief
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters, own_tensors
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -53,7 +54,7 @@ def folded(
     if not isinstance(inputs, Tensor):
         return None
     try:
-        traced = fx.symbolic_trace(copy.deepcopy(objective.model))
+        traced = fx.symbolic_trace(copied(objective.model))
         with torch.no_grad():
             ShapeProp(traced).propagate(inputs)
     except Exception:  # whatever a user's forward pass raises on being traced

@@ -4,7 +4,6 @@ Where a plane moves only some layers, the modules before the first of them recei
 and have the same weights at every point. Their outputs are kept for every batch.
 """
 
-import copy
 import functools
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from landscape import trees
 from landscape.behavior import call
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters
 from landscape.memory import free_bytes
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -43,7 +43,7 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
         for name in plane.center
         if bool(plane.delta[name].any()) or bool(plane.eta[name].any())
     }
-    model = copy.deepcopy(objective.model).to(dtype)
+    model = copied(objective.model).to(dtype)
     modules = _unmoved(model, moved)
     if not modules:
         return None

@@ -12,7 +12,6 @@ Linear layers are computed with the examples along the last dimension in memory:
 worth this are narrow, and vectors of a few classes are slow to work on.
 """
 
-import copy
 import operator
 from collections import Counter
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters, own_tensors
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -40,7 +40,7 @@ def shared(objective: Objective, plane: Plane) -> Network | None:
     if not takes_one_tensor or not moves_only_parameters(objective, plane):
         return None
     try:
-        traced = fx.symbolic_trace(copy.deepcopy(objective.model))
+        traced = fx.symbolic_trace(copied(objective.model))
         layers = _first_layers(traced)
         if not layers:
             return None

@@ -1,6 +1,5 @@
 """A network as a function of a plane's parameters: unmodified or rewritten."""
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape.brief import brief
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -54,7 +54,7 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
     """
     model = objective.model
     if dtype not in (None, objective.dtype):
-        model = copy.deepcopy(model).to(dtype)  # its buffers; parameters are given
+        model = copied(model).to(dtype)  # its buffers; parameters are given
 
     changing = objective.changing_buffers
 
@@ -74,7 +74,7 @@ def _recomputing(model: nn.Module) -> Prepare:
 
     They are the means over batches, as in Izmailov et al. 2018 (weight averaging).
     """
-    own = copy.deepcopy(model)
+    own = copied(model)
     empty = {}
     for path, module in own.named_modules():
         if isinstance(module, _BatchNorm) and module.running_mean is not None:

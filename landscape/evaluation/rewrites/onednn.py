@@ -4,7 +4,6 @@ torch computes float32 products with MKL, which on processors that are not Intel
 the arithmetic unused; oneDNN, which torch has for its convolutions, does not.
 """
 
-import copy
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -33,7 +33,7 @@ def with_onednn(objective: Objective, plane: Plane) -> Network | None:
         return None
     if not on_cpu or objective.dtype not in TYPES or not available("_linear_pointwise"):
         return None
-    model = copy.deepcopy(objective.model)
+    model = copied(objective.model)
     changed = 0
     for module in model.modules():
         replacement = _REPLACEMENTS.get(type(module))
