@@ -1,13 +1,14 @@
 """Check that a model with its data has a well-defined, deterministic loss."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import trees
-from landscape.behavior import State, call, is_close
+from landscape.behavior import State, call, is_same, moved
 from landscape.data import Batch, Data
 from landscape.errors import DataError, first_line
 from landscape.memory import is_out_of_memory
@@ -15,6 +16,9 @@ from landscape.trees import Tree
 
 # Examples of the first forward pass, and those of them that are also run in other batches.
 MANY, _FEW = 256, 16
+
+# All inputs together are tried on a model that rejects a part of them, up to this size.
+_MANY_BYTES = 100_000_000
 
 
 def check_model(model: nn.Module) -> None:
@@ -49,7 +53,9 @@ def has_batchnorm(model: nn.Module) -> bool:
     )
 
 
-def probe(model: nn.Module, data: Data, num: int) -> tuple[Tree, Batch]:
+def probe(
+    model: nn.Module, data: Data, num: int, state: State, *, size: int | None = None
+) -> tuple[Tree, Batch, Data]:
     """Run the model on evenly spaced examples, halving their number on out-of-memory errors.
 
     Evenly spaced, since data are often ordered by class.
@@ -58,103 +64,165 @@ def probe(model: nn.Module, data: Data, num: int) -> tuple[Tree, Batch]:
         model: The model, in evaluation mode.
         data: All examples.
         num: Number of examples to run it on.
+        state: The model's state, which every call begins with.
+        size: Number of examples that the user puts in a batch, if given.
 
     Returns:
-        The outputs, and the examples.
+        The outputs; the examples; and all examples, which keep the user's batches where the model
+        does not take others.
 
     Raises:
         DataError: The model rejects the inputs, or does not return one output per example.
-        ValueError: The model changes its inputs, or an output depends on the other examples.
+        ValueError: The model changes its inputs, keeps state, or an output depends on the other
+            examples.
         MemoryError: One example does not fit the memory.
         RuntimeError: The model fails for another reason.
     """
-    while True:
+    try:
+        return _probe(model, data, num, state, size)
+    except _RejectedError as error:
+        raise DataError(str(error)) from error.__cause__
+
+
+def _probe(
+    model: nn.Module, data: Data, num: int, state: State, size: int | None
+) -> tuple[Tree, Batch, Data]:
+    while data.can_split:
         # In float64, which represents the index of every example.
         places = torch.linspace(0, data.num - 1, num, dtype=torch.float64)
         some = data.at(places.long().to(data.device))
         try:
-            return _outputs(model, some, data), some
+            outputs = _outputs(model, some, state)
+            _check_one_per_example(outputs, some.num)
+            _check_independent(model, some, outputs, state)
+        except _RejectedError as error:
+            data = _as_given(model, data, size, state, error)
         except (RuntimeError, MemoryError) as error:
-            if num == 1 or not data.can_split or not is_out_of_memory(error):
+            if num == 1 or not is_out_of_memory(error):
                 raise
             num //= 2
+        else:
+            return outputs, some, data
+    return _outputs(model, data.batches[0], state), data.batches[0], data
 
 
-def _outputs(model: nn.Module, batch: Batch, data: Data) -> Tree:
-    copied = trees.changed(Tensor.clone, batch.inputs)
-    state = State(model)
-    try:
-        outputs = call(model, copied)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise DataError(_rejected(data, error)) from error
-    pairs = zip(trees.tensors(copied), trees.tensors(batch.inputs), strict=True)
-    if not all(((a == b) | b.isnan()).all() for a, b in pairs):
+class _RejectedError(DataError):
+    """The model fails on its inputs."""
+
+
+def _as_given(
+    model: nn.Module, data: Data, size: int | None, state: State, error: DataError
+) -> Data:
+    """Return the data in the batches that the user gave, where the model takes these alone.
+
+    Raises:
+        DataError: It does not take them either, or no batches were given.
+    """
+    given = data.as_given(size)
+    whole = data.batches[0]
+    if given is None and trees.num_bytes(whole.inputs) > _MANY_BYTES:
+        raise error
+    _outputs(model, whole if given is None else given.batches[0], state)
+    if given is None:
+        raise DataError(
+            f"the model takes all {data.num} examples together, but not fewer: if they belong "
+            "together, as the nodes of a graph, pass full_batch=True; for batches of one size give "
+            f"images_per_batch or a list of batches ({first_line(error)})"
+        ) from error
+    return given
+
+
+def _outputs(model: nn.Module, batch: Batch, state: State) -> Tree:
+    """Return the outputs for a batch, having checked that they depend on no earlier call.
+
+    Raises:
+        DataError: The model rejects the inputs, or returns no tensors.
+        ValueError: It changes its inputs, or keeps state.
+    """
+    inputs = trees.changed(Tensor.clone, batch.inputs)
+    outputs = _call(model, inputs, state)
+    pairs = zip(trees.tensors(inputs), trees.tensors(batch.inputs), strict=True)
+    if not all(((a == b) | (b != b)).all() for a, b in pairs):  # noqa: PLR0124  # nan
         raise ValueError("the model changes its inputs (a first layer with inplace=True?)")
     if not trees.tensors(outputs) and not hasattr(outputs, "__dict__"):
         raise DataError(f"the model must return tensors, not {type(outputs).__name__}")
-    if names := state.changed_attributes():
-        again = trees.tensors(call(model, trees.changed(Tensor.clone, batch.inputs)))
-        pairs = zip(again, trees.tensors(outputs), strict=True)
-        if not all(a.shape == b.shape and is_close(a, b) for a, b in pairs):
-            raise ValueError(
-                f"the model keeps state in {', '.join(names[:3])}, so that its output depends on "
-                "earlier calls: reset it in forward, or register it as a buffer"
-            )
-    if not data.can_split:
-        return outputs
-    if isinstance(outputs, Tensor) and (outputs.dim() == 0 or len(outputs) != batch.num):
-        raise DataError(
-            f"the model must return one output per example, shape ({batch.num}, …), not "
-            f"{tuple(outputs.shape)}; if the examples belong together, as the nodes of a graph, "
-            "pass full_batch=True",
-            expected=(batch.num, ...),
-            got=tuple(outputs.shape),
+    names = state.changed_attributes()
+    if names and not _is_independent_of_attributes(model, batch.inputs, outputs, state):
+        raise ValueError(
+            f"the model keeps state in {', '.join(names[:3])}, so that its output depends on "
+            "earlier calls: reset it in forward, or register it as a buffer"
         )
-    if trees.length(outputs) == batch.num:
-        few = slice(0, min(batch.num, _FEW))
-        _check_independent(model, trees.taken(batch.inputs, few), trees.taken(outputs, few))
     return outputs
 
 
-def _rejected(data: Data, error: Exception) -> str:
-    """Return what to say of a model that fails on its inputs."""
-    whole = data.batches[0].inputs
-    kind = f" and type {whole.dtype}" if isinstance(whole, Tensor) else ""
-    text = (
-        f"the model does not take inputs of shape {trees.shapes(whole)}{kind}: "
-        f"{type(error).__name__}: {first_line(error)}"
-    )
-    if "does not require grad" in str(error):
-        text += " (a model or loss that differentiates calls torch.enable_grad() itself)"
-    return text
+def _is_independent_of_attributes(
+    model: nn.Module, inputs: Tree, outputs: Tree, state: State
+) -> bool:
+    """Return whether outputs do not depend on what a call has left, also with other weights."""
+    parameters = dict(model.named_parameters())
+    other = moved(parameters, parameters)
+    state.restore_buffers()
+    again = call(model, trees.changed(Tensor.clone, inputs))
+    state.restore_buffers()
+    after = call(model, trees.changed(Tensor.clone, inputs), other)
+    state.restore()
+    first = call(model, trees.changed(Tensor.clone, inputs), other)
+    return is_same(again, outputs) and is_same(after, first)
 
 
-def _check_independent(model: nn.Module, inputs: Tree, outputs: Tree) -> None:
+def _call(model: nn.Module, inputs: Tree, state: State) -> Tree:
+    state.restore()
+    try:
+        return call(model, inputs)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        form = trees.shapes(inputs)
+        if isinstance(inputs, Tensor):
+            form += f" and type {inputs.dtype}"
+        text = (
+            f"the model does not take inputs of shape {form}: {type(error).__name__}: "
+            f"{first_line(error)}"
+        )
+        if "does not require grad" in str(error):
+            text += " (a model or loss that differentiates calls torch.enable_grad() itself)"
+        raise _RejectedError(text) from error
+
+
+def _check_one_per_example(outputs: Tree, num: int) -> None:
+    if isinstance(outputs, Tensor) and (outputs.dim() == 0 or len(outputs) != num):
+        raise DataError(
+            f"the model must return one output per example, shape ({num}, …), not "
+            f"{tuple(outputs.shape)}; if the examples belong together, as the nodes of a graph, "
+            "pass full_batch=True",
+            expected=(num, ...),
+            got=tuple(outputs.shape),
+        )
+
+
+def _check_independent(model: nn.Module, batch: Batch, outputs: Tree, state: State) -> None:
     """Check that the output for an example does not depend on the other examples in its batch.
 
     Raises:
         ValueError: It does.
     """
-    num = trees.length(outputs) or 0
-
-    def is_same(again: Tree) -> bool:
-        pairs = zip(trees.tensors(again), trees.tensors(outputs), strict=True)
-        return all(is_close(a, b) for a, b in pairs)
-
-    first = num // 3
-    try:
-        apart = [
-            call(model, trees.taken(inputs, part))
-            for part in (slice(0, first), slice(first, num))
-            if part.stop > part.start
-        ]
-    except Exception:
-        return  # it takes batches of one size only
-    together = trees.concatenated(apart)
+    num = min(batch.num, _FEW)
+    ends = [0, num // 3, num]
+    parts = [
+        _call(model, trees.taken(batch.inputs, slice(first, last)), state)
+        for first, last in pairwise(ends)
+        if last > first
+    ]
+    if trees.length(outputs) != batch.num:
+        return
+    few = trees.taken(outputs, slice(0, num))
+    together = trees.concatenated(parts)
     # A stochastic model is reported when its loss is evaluated.
-    if together is not None and not is_same(together) and is_same(call(model, inputs)):
+    if (
+        together is not None
+        and not is_same(together, few)
+        and is_same(_call(model, trees.taken(batch.inputs, slice(0, num)), state), few)
+    ):
         raise ValueError(
             "The model's output for an example depends on the rest of the batch (for example "
             "BatchNorm in training mode), so the loss is not well defined; if the examples belong "

@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,13 @@ class Data:
         batches: One batch with all examples if they can be regrouped, else those that were given.
         can_split: Whether the examples can be regrouped: each is one entry of every tensor.
         remarks: What was changed on reading, for the user.
+        sizes: Numbers of examples of the batches that the user gave, if any.
     """
 
     batches: tuple[Batch, ...]
     can_split: bool
     remarks: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
 
     __repr__ = brief
 
@@ -79,6 +81,22 @@ class Data:
         if not self.can_split:
             return list(self.batches)
         return [self._between(k, min(k + size, self.num)) for k in range(0, self.num, size)]
+
+    def as_given(self, size: int | None) -> "Data | None":
+        """Return the examples in batches that are never changed; None if the user gave none.
+
+        Args:
+            size: Number of examples in a batch, if given; else the batches as they were given.
+        """
+        if size is not None:
+            batches = self.split(size)
+        elif self.sizes:
+            ends = list(itertools.accumulate(self.sizes, initial=0))
+            batches = [self._between(*pair) for pair in itertools.pairwise(ends)]
+        else:
+            return None
+        remark = "the model takes batches of one size only: the examples are not regrouped"
+        return Data(tuple(batches), False, (*self.remarks, remark))
 
     def part(self, first: int, last: int) -> "Data":
         """Return the examples from ``first`` up to, not including, ``last``.
@@ -116,20 +134,24 @@ class Data:
 
         Args:
             device: The device.
-            dtype: Floating-point type.
+            dtype: Floating-point type; that of targets is at least float32.
         """
 
-        def move(tensor: Tensor) -> Tensor:
+        def move(tensor: Tensor, dtype: torch.dtype | None = dtype) -> Tensor:
             return tensor.to(device) if dtype is None else move_tensor(tensor, device, dtype)
 
-        return Data(
-            tuple(
-                Batch(trees.changed(move, each.inputs), trees.changed(move, each.targets), each.num)
-                for each in self.batches
-            ),
-            self.can_split,
-            self.remarks,
+        def move_target(tensor: Tensor) -> Tensor:
+            return move(tensor, dtype and torch.promote_types(dtype, torch.float32))
+
+        batches = (
+            Batch(
+                trees.changed(move, each.inputs),
+                trees.changed(move_target, each.targets),
+                each.num,
+            )
+            for each in self.batches
         )
+        return replace(self, batches=tuple(batches))
 
     @property
     def named(self) -> Mapping[str, Tensor]:
@@ -169,11 +191,14 @@ def read(data: Any, *, full_batch: bool = False) -> Data:
         DataError: The data hold no examples, or have another form.
     """
     remarks: list[str] = []
+    sizes: tuple[int, ...] = ()
     if _is_pair(data) or isinstance(data, Mapping):
         batches = [_batch(data, full_batch)]
     else:
         with _fixed_random_numbers():
             batches = [_batch(each, full_batch) for each in _batches(data, remarks)]
+        if not _is_dataset(data):
+            sizes = tuple(batch.num for batch in batches)
     if not batches:
         raise DataError("the data hold no batch")
     if full_batch:
@@ -182,7 +207,7 @@ def read(data: Any, *, full_batch: bool = False) -> Data:
         return Data(tuple(batches), False, tuple(remarks))
     joined = _joined(batches)
     if joined is not None:
-        return Data((joined,), True, tuple(remarks))
+        return Data((joined,), True, tuple(remarks), sizes)
     return Data(tuple(batches), False, tuple(remarks))
 
 
@@ -193,6 +218,13 @@ def _is_pair(data: Any) -> bool:
     return isinstance(data, tuple) or all(isinstance(each, Tensor | np.ndarray) for each in data)
 
 
+def _is_dataset(data: Any) -> bool:
+    """Return whether data are single examples by their index."""
+    has_examples = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    is_loader = isinstance(data, DataLoader | Sequence)
+    return isinstance(data, TorchDataset) or (has_examples and not is_loader)
+
+
 def _batches(data: Any, remarks: list[str]) -> Iterator[Any]:
     """Yield the batches of a loader, a data set or an iterable, in a fixed order.
 
@@ -201,9 +233,7 @@ def _batches(data: Any, remarks: list[str]) -> Iterator[Any]:
     """
     if isinstance(data, DataLoader):
         yield from _of_loader(data, remarks)
-    elif isinstance(data, TorchDataset) or (
-        hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, Sequence)
-    ):
+    elif _is_dataset(data):
         yield from DataLoader(data, batch_size=_EXAMPLES_AT_ONCE)
     elif isinstance(data, Iterable) and not isinstance(data, str | bytes):
         yield from data

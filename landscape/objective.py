@@ -13,15 +13,16 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape import trees
-from landscape.behavior import State, call, unused_parameters, without_fast_path
-from landscape.checks import MANY, check_model, has_batchnorm, probe
+from landscape.behavior import call
+from landscape.checks import check_model, has_batchnorm
 from landscape.data import Batch, Data, read
 from landscape.datasets import Dataset
 from landscape.devices import choose_device
 from landscape.directions import normalization_parameters
+from landscape.examination import examine, some_of
 from landscape.facts import Facts
 from landscape.labels import Labels
-from landscape.losses import ExampleLoss, Loss, name_of, named
+from landscape.losses import Loss, name_of, named
 from landscape.modules import cast, copied, unwrapped
 from landscape.parameters import Center, Parameters, fingerprint
 from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
@@ -75,6 +76,7 @@ class Objective:
         loss: The loss per example, or its mean.
         data: All examples.
         changing_buffers: Buffers that a forward pass changes, as they are before every one.
+        detached: Names of parameters that the loss depends on without having a derivative.
         remarks: What a user should know of how data and model are taken.
         class_dimension: Dimension of the outputs that counts classes; None without classes, and
             so without accuracy.
@@ -125,40 +127,39 @@ class Objective:
         _check_parametrized(parametrized)
         own = copied(unwrapped(model))
         self._as_given = copied(own) if is_changed_by(own, parametrized) else None
-        own = movable(cast(own, place, dtype).eval(), parametrized).requires_grad_(False)
+        own = movable(cast(own, place, dtype).eval(), parametrized)
         check_model(own)
-        fixed = unselected(model, own, only)
+        trained = frozenset(name for name, p in own.named_parameters() if p.requires_grad)
+        own.requires_grad_(False)
+        names = [name for name, _ in own.named_parameters()]
+        fixed = unselected(names, trained, only)
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
         examples = _accepted(own, given).to(place, dtype)
         size = min(images_per_batch or (256 if place.type == "cpu" else 2048), examples.num)
-        if not examples.can_split:
-            size = max(batch.num for batch in examples.batches)
         if isinstance(loss, nn.Module):
             loss = cast(copy.deepcopy(loss), place, dtype).eval()
-        state = State(own)
-        with torch.no_grad():
-            _, some = probe(own, examples, min(size, MANY))
-            self.changing_buffers = state.changed_buffers()
-            outputs, is_same = without_fast_path(own, some.inputs)
-            unused = unused_parameters(own, some.inputs)
-            state.changed_buffers()
-            example_loss = ExampleLoss.checked(
-                loss,
-                outputs,
-                some.targets,
-                some.num,
-                all_targets=[batch.targets for batch in examples.batches],
-                full_batch=full_batch,
+        found = examine(
+            own, loss, examples, size=size, given=images_per_batch, full_batch=full_batch
+        )
+        if not found.data.can_split:
+            size = max(batch.num for batch in found.data.batches)
+        remarks = list(found.remarks)
+        if not fixed and 0 < len(trained) < len(names):
+            frozen = some_of([name for name in names if name not in trained])
+            remarks.append(
+                f"parameters that do not require gradients are moved as well: {frozen} "
+                "(only='trainable' leaves them where they are)"
             )
         self.model = own
-        self.loss = example_loss
-        self.data = examples
-        self._labels = Labels.of(loss, outputs, some.targets, examples)
+        self.loss = found.loss
+        self.data = found.data
+        self.changing_buffers, self.detached = found.changing_buffers, found.detached
+        self.remarks = tuple(remarks)
+        self._labels = Labels.of(loss, found.outputs, found.examples.targets, found.data)
         self.images_per_batch, self.dtype, self.batchnorm = size, dtype, batchnorm
         self.name = name or type(model).__name__
         self.provenance: Facts = {}
-        self.remarks = (*given.remarks, *_remarks(is_same, unused, self.changing_buffers))
         self._given, self._loss_name = given, name_of(loss)
         self._unselected = fixed
         patterns = [only] if isinstance(only, str) else list(only or ())
@@ -274,9 +275,19 @@ class Objective:
             return float(self.num_images)
         with torch.no_grad():
             return sum(
-                float(self.loss(call(self.model, each.inputs), each.targets, each.num)[1].sum())
+                float(self.loss(self.outputs(each.inputs), each.targets, each.num)[1].sum())
                 for each in self.batches
             )
+
+    def outputs(self, inputs: Tree, parameters: Parameters | None = None) -> Tree:
+        """Return the model's outputs.
+
+        Args:
+            inputs: Inputs of some examples.
+            parameters: Parameters and buffers in place of the model's own.
+        """
+        buffers = {name: tensor.clone() for name, tensor in self.changing_buffers.items()}
+        return call(self.model, inputs, {**buffers, **(parameters or {})})
 
     @property
     def num_classes(self) -> int | None:
@@ -326,7 +337,7 @@ class Objective:
 
     def loadable(self) -> nn.Module:
         """Return a copy of the model on the CPU, in the form in which its checkpoints are."""
-        return copy.deepcopy(self._as_given or self.model).cpu()
+        return copied(self._as_given or self.model).cpu()
 
     def moved_form(self, loaded: nn.Module) -> nn.Module:
         """Return what :meth:`loadable` returned, with weights loaded, in the form that is moved.
@@ -346,7 +357,7 @@ class Objective:
         if isinstance(loss.call, nn.Module):
             loss = replace(loss, call=copy.deepcopy(loss.call).to(device))
         return self.replaced(
-            model=copy.deepcopy(self.model).to(device),
+            model=copied(self.model).to(device),
             loss=loss,
             data=self.data.to(device),
             changing_buffers={n: t.to(device) for n, t in self.changing_buffers.items()},
@@ -414,26 +425,6 @@ def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | N
         raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
 
 
-def _remarks(is_same: bool, unused: list[str], buffers: Mapping[str, Tensor]) -> list[str]:
-    found = []
-    if not is_same:
-        found.append(
-            "torch's fast path of transformer layers has other outputs than the layers "
-            "themselves (padded sequences?): it is not used"
-        )
-    if unused:
-        found.append(
-            f"{len(unused)} parameters do not change the outputs: {', '.join(unused[:3])}"
-            + (", …" if len(unused) > 3 else "")
-        )
-    if buffers:
-        found.append(
-            f"the model changes its buffers in evaluation ({', '.join(list(buffers)[:3])}): every "
-            "forward pass begins with their first values"
-        )
-    return found
-
-
 def _check_parametrized(parametrized: str) -> None:
     if parametrized not in get_args(Parametrized):
         raise ValueError(
@@ -449,8 +440,11 @@ def _read(data: Any, full_batch: bool) -> Data:
 
 
 def _accepted(model: nn.Module, data: Data) -> Data:
-    """Return the data with only the entries of dictionaries that the model has parameters for."""
-    parameters = inspect.signature(model.forward).parameters.values()
+    """Return the data with only the entries of dictionaries that the model has parameters for.
+
+    A model without any of these, but with another parameter, takes the dictionary itself.
+    """
+    parameters = list(inspect.signature(model.forward).parameters.values())
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return data
     names = {p.name for p in parameters}
@@ -459,6 +453,6 @@ def _accepted(model: nn.Module, data: Data) -> Data:
         if not isinstance(batch.inputs, dict):
             return batch
         inputs = {key: value for key, value in batch.inputs.items() if key in names}
-        return Batch(inputs or batch.inputs, batch.targets, batch.num)
+        return replace(batch, inputs=inputs or (batch.inputs,))
 
     return replace(data, batches=tuple(map(accepted, data.batches)))

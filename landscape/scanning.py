@@ -12,7 +12,6 @@ import torch
 
 import landscape
 from landscape import planes as planes_
-from landscape.behavior import call
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import hardware
@@ -314,6 +313,6 @@ def _fastest_num_threads(objective: Objective) -> int:
         return torch.get_num_threads()
     try:
         with torch.no_grad():
-            return fastest_num_threads(lambda: call(objective.model, some))
+            return fastest_num_threads(lambda: objective.outputs(some))
     except Exception:  # a model that does not take so few examples
         return torch.get_num_threads()

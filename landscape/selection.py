@@ -3,19 +3,15 @@
 import fnmatch
 from collections.abc import Sequence
 
-from torch import nn
-
-from landscape.modules import unwrapped
-
 
 def unselected(
-    model: nn.Module, own: nn.Module, only: str | Sequence[str] | None
+    names: Sequence[str], trained: frozenset[str], only: str | Sequence[str] | None
 ) -> frozenset[str]:
     """Return the names of the parameters that are not to be moved.
 
     Args:
-        model: The user's model, which says what is trained.
-        own: The copy whose parameters are moved.
+        names: Names of all parameters.
+        trained: Names of those that require gradients.
         only: Patterns, see :class:`landscape.Objective`.
 
     Raises:
@@ -24,15 +20,9 @@ def unselected(
     patterns = [only] if isinstance(only, str) else list(only or ())
     if not patterns:
         return frozenset()
-    names = [name for name, _ in own.named_parameters()]
-    trained = {
-        name
-        for name, parameter in zip(names, unwrapped(model).parameters(), strict=True)
-        if parameter.requires_grad
-    }
 
     def fitting(pattern: str) -> set[str]:
-        found = trained if pattern == "trainable" else set(fnmatch.filter(names, pattern))
+        found = set(trained if pattern == "trainable" else fnmatch.filter(names, pattern))
         if not found:
             raise ValueError(
                 f"no parameter's name fits {pattern!r}: they are {', '.join(names[:8])}, …"

@@ -55,6 +55,15 @@ def length(tree: Tree) -> int | None:
     return sizes.pop() if len(sizes) == 1 and sizes != {-1} else None
 
 
+def num_bytes(tree: Tree) -> int:
+    """Return the size of all tensors in bytes.
+
+    Args:
+        tree: The nesting.
+    """
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors(tree))
+
+
 def taken(tree: Tree, index: Any) -> Tree:
     """Return a nesting with every tensor indexed along its first dimension.
 

@@ -297,12 +297,6 @@ def test_the_first_look_at_a_net_takes_the_available_memory(
         values(of_one, F.cross_entropy, vectors)
 
 
-def test_weights_made_from_others_are_refused(vectors: Data) -> None:
-    model = torch.nn.utils.parametrizations.weight_norm(nn.Linear(7, 3))
-    with pytest.raises(ValueError, match="remove_parametrizations"):
-        values(model, F.cross_entropy, vectors)
-
-
 def test_the_data_are_left_as_they_were(mlp: nn.Module, vectors: Data) -> None:
     before = vectors[0].clone()
     with pytest.raises(ValueError, match="changes its inputs"):

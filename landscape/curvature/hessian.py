@@ -43,6 +43,7 @@ class Hessian:
 
     Raises:
         ValueError: No parameter's name has such a prefix.
+        LandscapeError: The loss has no derivative by these parameters.
 
     Example:
         >>> import torch, landscape
@@ -66,12 +67,17 @@ class Hessian:
                 f"no parameter's name begins with {' or '.join(groups)}: they are "
                 + ", ".join(list(named)[:8])
             )
+        if objective.detached.issuperset(self._names):
+            raise LandscapeError(
+                f"the loss has no derivative by {', '.join(self._names[:3])}: the model or the "
+                "loss computes without gradients"
+            )
         self._parameters = [named[name].requires_grad_() for name in self._names]
         self._zero = {name: torch.zeros_like(p, requires_grad=False) for name, p in named.items()}
         self.dtype = np.float64 if objective.dtype == torch.float64 else np.float32
         self.products = 0
         self._operator = HessianOperator(
-            self._model,
+            objective.replaced(model=self._model).outputs,
             ShareOfLoss(objective),
             self._parameters,
             batches_of(objective),

@@ -10,7 +10,6 @@ from curvlinops import HessianLinearOperator
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from landscape.behavior import call
 from landscape.data import Batch
 from landscape.errors import LandscapeError, first_line
 from landscape.evaluation import torch_settings
@@ -49,11 +48,11 @@ class HessianOperator(HessianLinearOperator):  # type: ignore[misc]
         """Return the gradients of a batch's share of the loss, with the graph that made them."""
         if number in self._kept:
             return self._kept[number]
+        loss = self._loss_func(self._model_func(batch.inputs), batch)
+        if not loss.requires_grad:  # it does not depend on these parameters
+            return tuple(map(torch.zeros_like, self._params))
         gradients = torch.autograd.grad(
-            self._loss_func(call(self._model_func, batch.inputs), batch),
-            self._params,
-            create_graph=True,
-            materialize_grads=True,
+            loss, self._params, create_graph=True, materialize_grads=True
         )
         if self._most is None and free_bytes(gradients[0].device) < self._reserve:
             self._most = len(self._kept)
@@ -129,13 +128,11 @@ def batches_of(objective: Objective) -> list[tuple[dict[str, Any], Tensor]]:
 
 @contextmanager
 def twice_differentiable() -> Iterator[None]:
-    """Keep torch from fused attention, which has no second derivative.
+    """Keep torch from fused attention and layers, which have no second derivative.
 
     Raises:
         LandscapeError: A second derivative does not exist, or memory runs out.
     """
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
         with sdpa_kernel(SDPBackend.MATH), torch_settings("float32"):
             yield
@@ -147,5 +144,3 @@ def twice_differentiable() -> Iterator[None]:
         raise LandscapeError(
             f"the net or the loss cannot be differentiated twice: {first_line(error)}"
         ) from error
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)

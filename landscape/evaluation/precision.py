@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from landscape.behavior import fast_path
+
 Precision = Literal["float64", "float32", "tf32", "bfloat16", "auto"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
@@ -62,14 +64,12 @@ def torch_settings(precision: str) -> Iterator[None]:
     else:
         switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
     switches.append((convolutions, "benchmark", True))
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     before = [getattr(owner, name) for owner, name, _ in switches]
     for owner, name, value in switches:
         setattr(owner, name, value)
     try:
-        yield
+        with fast_path(False):
+            yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
         for (owner, name, _), value in zip(switches, before, strict=True):
             setattr(owner, name, value)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from landscape.behavior import call
+from landscape.behavior import fast_path
 from landscape.evaluation.precision import DTYPES, torch_settings
 from landscape.evaluation.rewrites import onednn
 from landscape.objective import Objective
@@ -78,13 +78,9 @@ def operations_per_image(objective: Objective) -> float:
     own counter).
     """
     some = objective.data.part(0, min(_SAMPLE, objective.num_images)).batches[0]
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # its fused operators are not counted
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            call(objective.model, some.inputs)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)
+    # Operators of the fast path are not counted.
+    with fast_path(False), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        objective.outputs(some.inputs)
     return float(counter.get_total_flops()) / some.num
 
 

@@ -20,9 +20,10 @@ from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
-from landscape.trees import Tree, arguments
+from landscape.trees import Tree
 
 _SAMPLE = 4
+_POINTS = (0.0, 0.0), (0.37, -0.53)  # where the inputs of modules are compared
 _MEMORY = 0.25  # of the free memory may hold outputs
 
 
@@ -50,8 +51,11 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
     calls = _Calls(modules)
     sample = objective.data.part(0, min(_SAMPLE, objective.num_images)).batches[0]
     inputs = trees.changed(lambda t: t.to(dtype) if t.is_floating_point() else t, sample.inputs)
+    points = [
+        {name: tensor.to(dtype) for name, tensor in plane.at(*point).items()} for point in _POINTS
+    ]
     with torch.no_grad():
-        calls.find(model, inputs, moved)
+        calls.find(model, inputs, points)
         if not calls.kept:
             return None
         size = calls.record(model, inputs) / sample.num
@@ -66,7 +70,7 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
             outputs[id(first)] = calls.outputs
             weakref.finalize(first, outputs.pop, id(first), None)
         with calls.replayed(outputs[id(first)]):
-            return torch.func.functional_call(model, dict(parameters), *arguments(inputs))
+            return call(model, inputs, parameters)
 
     return Network(f"{len(calls.kept)} modules cached", plane, forward, compiles=False)
 
@@ -99,22 +103,18 @@ class _Calls:
         for module in dict.fromkeys(modules):
             module.forward = functools.partial(self._call, module.forward)
 
-    def find(self, model: nn.Module, inputs: Tree, moved: set[str]) -> None:
-        """Find the calls to keep: their inputs are the same when all that is moved is moved."""
+    def find(self, model: nn.Module, inputs: Tree, points: Sequence[Parameters]) -> None:
+        """Find the calls to keep: their inputs are the same at two points of the plane."""
         seen: list[list[list[Tensor]]] = []
-        for factor in (1.0, 1.5):
+        for parameters in points:
             arrived: list[list[Tensor]] = []
 
             def note(_: int, forward: Callable[..., Tree], args: Any, options: Any) -> Tree:
                 arrived.append([t.clone() for t in trees.tensors((args, options))])  # noqa: B023
                 return forward(*args, **options)
 
-            parameters = {
-                name: factor * tensor if name in moved else tensor
-                for name, tensor in model.named_parameters()
-            }
             with _Handled(self, note):
-                torch.func.functional_call(model, parameters, *arguments(inputs))
+                call(model, inputs, parameters)
             seen.append(arrived)
         first, second = seen
         if len(first) == len(second):

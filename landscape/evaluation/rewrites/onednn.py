@@ -59,8 +59,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return y
 
 
+def _is_differentiated(x: Tensor) -> bool:
+    """Return whether the forward pass differentiates by its inputs: the operator cannot be."""
+    return torch.is_grad_enabled() or torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
 class _Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        if _is_differentiated(input):
+            return super().forward(input)
         return linear(input, self.weight, self.bias)
 
 
@@ -72,6 +79,7 @@ class _Attention(nn.MultiheadAttention):
         plain = (
             query is key is value
             and query.dim() == 3
+            and not _is_differentiated(query)
             and self.batch_first
             and self.in_proj_weight is not None
             and self.bias_k is None
