@@ -40,20 +40,19 @@ class CompactDirection(Mapping[str, Tensor]):
             return torch.zeros((), dtype=dtype, device=tensor.device).expand(tensor.shape)
         result = torch.empty(tensor.shape, dtype=dtype, device=tensor.device)
         for some in blocks_of_filters(tensor, _AT_A_TIME):
-            result[some] = self.rows(name, some, torch.float64)
+            integers, scale = self.factors(name, some)
+            result[some] = integers.double() * scale
         return result
 
-    def rows(self, name: str, some: slice, dtype: torch.dtype) -> Tensor:
-        """Return the direction of some filters of a parameter that moves.
+    def factors(self, name: str, some: slice) -> tuple[Tensor, Tensor]:
+        """Return some filters of the direction, as integers and what they are multiplied with.
 
         Args:
-            name: Name of the parameter.
+            name: Name of a parameter that moves.
             some: The filters.
-            dtype: Type of the result, float32 or float64.
         """
         scale = self.scales[name]
-        here = scale[some] if len(scale) > 1 else scale
-        return self.integers[name][some].to(dtype).mul_((here * UNIT).to(dtype))
+        return self.integers[name][some], UNIT * (scale[some] if len(scale) > 1 else scale)
 
     def __iter__(self) -> Iterator[str]:
         """Return the names of all parameters."""

@@ -144,16 +144,14 @@ def random_pair(
             "no parameter has two or more dimensions, so random directions are zero "
             "(biases and normalization layers are not perturbed): give directions"
         )
-    if recipe == 2 and is_large(center):
-        delta, eta = (_compact(center, seed, axis, normalization, unchanged) for axis in (0, 1))
-    else:
-        delta, eta = (
-            normalize(
-                random_direction(center, seed, axis, recipe), center, normalization, unchanged
-            )
-            for axis in (0, 1)
-        )
-    return delta, eta, RECIPES[recipe]
+
+    def direction(axis: int) -> Parameters:
+        if recipe == 2 and is_large(center):
+            return _compact(center, seed, axis, normalization, unchanged)
+        drawn = random_direction(center, seed, axis, recipe)
+        return normalize(drawn, center, normalization, unchanged)
+
+    return direction(0), direction(1), RECIPES[recipe]
 
 
 def _compact(

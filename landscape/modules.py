@@ -11,6 +11,8 @@ from torch.utils._pytree import tree_leaves
 
 from landscape.errors import first_line
 
+_HALF = (torch.bfloat16, torch.float16)
+
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the module inside ``torch.compile`` or ``DataParallel``, whose names differ."""
@@ -23,7 +25,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
             return model
 
 
-def copied(model: nn.Module) -> nn.Module:
+def copied(model: nn.Module, *, share: bool = False) -> nn.Module:
     """Return a deep copy of a module.
 
     Also of a module that keeps a computed tensor, as the weight that a hook computes, or whose
@@ -31,6 +33,7 @@ def copied(model: nn.Module) -> nn.Module:
 
     Args:
         model: The module.
+        share: Whether the copy has the same parameters, without a copy of their values.
 
     Raises:
         ValueError: It is not a plain module, or cannot be copied.
@@ -44,6 +47,9 @@ def copied(model: nn.Module) -> nn.Module:
         for leaf in tree_leaves(vars(module))
         if isinstance(leaf, Tensor) and not leaf.is_leaf
     }
+    if share:
+        for parameter in model.parameters():
+            copies[id(parameter)] = nn.Parameter(parameter.detach(), parameter.requires_grad)
     try:
         result = copy.deepcopy(model, copies)
     except Exception as error:
@@ -111,13 +117,34 @@ def _rebound_cell(cell: CellType, copies: dict[int, Any]) -> CellType:
 
 
 def cast(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Return a module moved in place; ``Module.to`` would make complex buffers real."""
+    """Return a module moved in place; ``Module.to`` would make complex buffers real.
+
+    Args:
+        module: The module.
+        device: The device.
+        dtype: The floating-point type; with half precision every tensor keeps its own.
+    """
 
     def move(tensor: Tensor) -> Tensor:
-        return move_tensor(tensor, device, dtype)
+        return tensor.to(device) if dtype in _HALF else move_tensor(tensor, device, dtype)
 
     moved: nn.Module = module._apply(move)  # type: ignore[no-untyped-call]
     return moved
+
+
+def shared_type(module: nn.Module, dtype: torch.dtype) -> torch.dtype:
+    """Return the type in which a module is evaluated whose weights are not copied.
+
+    Args:
+        module: The module.
+        dtype: The type in which a copy would be.
+
+    Returns:
+        The type of its weights if that is of half precision and float32 is requested.
+    """
+    own = {parameter.dtype for parameter in module.parameters()}
+    half = [each for each in _HALF if each in own]
+    return half[0] if half and dtype == torch.float32 else dtype
 
 
 def move_tensor(data: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

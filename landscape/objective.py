@@ -23,8 +23,8 @@ from landscape.examination import examine, some_of
 from landscape.facts import Facts
 from landscape.labels import Labels
 from landscape.losses import Loss, name_of, named
-from landscape.modules import cast, copied, unwrapped
-from landscape.parameters import Center, Parameters, fingerprint
+from landscape.modules import cast, copied, shared_type, unwrapped
+from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type
 from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
 from landscape.selection import unselected
 from landscape.trees import Tree
@@ -37,6 +37,8 @@ or ``recomputed`` from the data at every point.
 """
 
 BATCHNORM: tuple[str, ...] = get_args(BatchNorm)
+
+_FEW = 4  # examples in a batch of a large network, until a scan measures how many fit
 
 
 class Objective:
@@ -65,6 +67,9 @@ class Objective:
         parametrized: What is moved of weights that are computed from others, see
             :data:`Parametrized`. Complex parameters are moved as real and imaginary parts.
         device: Device as torch names it; ``auto`` is a GPU if available.
+        share: Whether the weights are those of the caller's model, which must not change
+            meanwhile, instead of a copy; weights of half precision then keep their type, and points
+            are rounded to it. By default that of networks with more than 67 million parameters.
         dtype: Floating-point type of parameters, inputs and loss.
         batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
         images_per_batch: Examples in one forward pass; by default 256 on a CPU and 2,048 on a
@@ -112,6 +117,7 @@ class Objective:
         full_batch: bool = False,
         only: str | Sequence[str] | None = None,
         parametrized: Parametrized = "effective",
+        share: bool | None = None,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         batchnorm: BatchNorm = "frozen",
@@ -125,7 +131,12 @@ class Objective:
         _check_options(dtype, batchnorm, images_per_batch)
         given = _read(data, full_batch)
         _check_parametrized(parametrized)
-        own = copied(unwrapped(model))
+        model = unwrapped(model)
+        large = is_large(dict(model.named_parameters()))
+        share = large if share is None else share
+        own = copied(model, share=share)
+        if share:
+            dtype = shared_type(own, dtype)
         self._as_given = copied(own) if is_changed_by(own, parametrized) else None
         own = movable(cast(own, place, dtype).eval(), parametrized)
         check_model(own)
@@ -136,9 +147,10 @@ class Objective:
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
         examples = _accepted(own, given).to(place, dtype)
-        size = min(images_per_batch or (256 if place.type == "cpu" else 2048), examples.num)
+        usual = _FEW if large else 256 if place.type == "cpu" else 2048
+        size = min(images_per_batch or usual, examples.num)
         if isinstance(loss, nn.Module):
-            loss = cast(copy.deepcopy(loss), place, dtype).eval()
+            loss = cast(copy.deepcopy(loss), place, single_type(dtype)).eval()
         found = examine(
             own, loss, examples, size=size, given=images_per_batch, full_batch=full_batch
         )
@@ -386,7 +398,8 @@ class Objective:
             times weights, the weights, the number of labels that are the largest output, and
             the number of labels.
         """
-        outputs = trees.changed(lambda t: t.to(self.dtype) if t.is_floating_point() else t, outputs)
+        dtype = single_type(self.dtype)
+        outputs = trees.changed(lambda t: t.to(dtype) if t.is_floating_point() else t, outputs)
         losses = self.loss(outputs, targets, num)
         if self._labels is None:
             unknown = torch.full_like(losses[0], math.nan)

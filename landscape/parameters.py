@@ -94,7 +94,7 @@ def filter_norms(tensor: Tensor) -> Tensor:
     norms = torch.zeros(len(tensor), dtype=torch.float64)
     for some in blocks_of_filters(tensor, _AT_A_TIME):
         rows = filters(tensor.detach()[some]).cpu().double()
-        squares = [part.square().sum(1) for part in rows.split(_SUMMED, 1)]
+        squares = [part.square().sum(1) for part in torch.split(rows, _SUMMED, 1)]
         norms[some] = torch.stack(squares).sum(0).sqrt()
     return norms
 

@@ -242,9 +242,14 @@ class Plane:
 
         Args:
             device: The device.
-            dtype: The type of the center; directions are at least of type float32.
+            dtype: The type of the center; with half precision each tensor of it keeps its own.
+                Directions are at least of type float32.
         """
-        center: Parameters = {name: t.to(device, dtype) for name, t in self.center.items()}
+        keeps = single_type(dtype) != dtype
+        center: Parameters = {
+            name: tensor.to(device, tensor.dtype if keeps else dtype)
+            for name, tensor in self.center.items()
+        }
         if isinstance(self.center, Center):
             center = Center(center, self.center.unmoved)
 

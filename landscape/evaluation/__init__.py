@@ -6,6 +6,7 @@ from landscape.evaluation.precision import (
     PRECISIONS,
     Precision,
     check_precision,
+    own_precision,
     torch_settings,
 )
 from landscape.evaluation.workers import NotSpreadError, spread
@@ -18,6 +19,7 @@ __all__ = [
     "Tuned",
     "autotune",
     "check_precision",
+    "own_precision",
     "reference_plan",
     "run",
     "spread",

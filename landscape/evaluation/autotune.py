@@ -16,6 +16,7 @@ from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.rewrites.onednn import with_onednn
 from landscape.evaluation.strategy import Strategy
+from landscape.evaluation.streamed_plane import is_streamed
 from landscape.evaluation.trials import Trials
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -23,6 +24,9 @@ from landscape.values import Point
 
 # Bytes of activations that suit the device: on a CPU they stay in the cache.
 _BYTES_PER_BATCH = {"cpu": 20_000_000, "cuda": 400_000_000}
+
+# Bytes of activations in a batch of a large network, as a part of those of its weights.
+_ACTIVATIONS = 0.25
 
 # If one point takes longer than this, it uses the whole device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
@@ -124,6 +128,9 @@ def _candidates(
         precisions = (
             ["bfloat16", "tf32", "float32"] if device == "cuda" else ["bfloat16", "float32"]
         )
+    if is_streamed(plane):
+        yield from _streamed(objective, plane, trials, precisions, images_per_batch)
+        return
     networks = {kind: _networks(objective, plane, reference, DTYPES[kind]) for kind in precisions}
     small: list[Plan] = []
     if trials.reference_seconds < _SECONDS_OF_A_LARGE_POINT and reference.precision in precisions:
@@ -146,6 +153,30 @@ def _candidates(
                 yield from (Plan(network, kind, size) for network in rewritten)
             seen.add((kind, size))
     yield from small[1:]
+
+
+def _streamed(
+    objective: Objective,
+    plane: Plane,
+    trials: Trials,
+    precisions: Sequence[Precision],
+    images_per_batch: int | None,
+) -> Iterable[Plan]:
+    """Yield the plans for weights that are formed again for every batch.
+
+    Batches are large, so that forming the weights takes a small part of the time.
+    """
+    reference = trials.reference
+    weights = sum(t.numel() * t.element_size() for t in plane.center.values())
+    wanted = max(_BYTES_PER_BATCH[objective.device.type], _ACTIVATIONS * weights)
+    for kind in precisions:
+        bits = torch.finfo(DTYPES[kind]).bits
+        fitting = wanted / trials.activations * 32 / bits
+        size = images_per_batch or even_batch_size(objective.num_images, fitting)
+        if kind == reference.precision and size != reference.images_per_batch:
+            yield replace(reference, images_per_batch=size)
+        elif kind != reference.precision:
+            yield Plan(unmodified(objective, plane, DTYPES[kind]), kind, size)
 
 
 def _networks(

@@ -1,6 +1,6 @@
 """Precision of the forward pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
@@ -8,7 +8,7 @@ import torch
 
 from landscape.behavior import fast_path
 
-Precision = Literal["float64", "float32", "tf32", "bfloat16", "auto"]
+Precision = Literal["float64", "float32", "tf32", "bfloat16", "float16", "auto"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 DTYPES = {
@@ -16,8 +16,25 @@ DTYPES = {
     "float32": torch.float32,
     "tf32": torch.float32,
     "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
 }
 """Floating-point type of the tensors of each precision."""
+
+_OWN: Mapping[torch.dtype, Precision] = {
+    torch.float64: "float64",
+    torch.float32: "float32",
+    torch.bfloat16: "bfloat16",
+    torch.float16: "float16",
+}
+
+
+def own_precision(dtype: torch.dtype) -> Precision:
+    """Return the precision of a network whose weights have a type.
+
+    Args:
+        dtype: Floating-point type.
+    """
+    return _OWN[dtype]
 
 
 def check_precision(precision: str, device: torch.device, *, recomputes: bool) -> None:
@@ -35,7 +52,7 @@ def check_precision(precision: str, device: torch.device, *, recomputes: bool) -
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if precision == "tf32" and device.type != "cuda":
         raise ValueError("tf32 is a precision of GPUs: use float32 or bfloat16 on a CPU")
-    if recomputes and precision in ("bfloat16", "tf32"):
+    if recomputes and precision in ("bfloat16", "float16", "tf32"):
         raise ValueError(f"BatchNorm is not recomputed in {precision}: use float32")
 
 

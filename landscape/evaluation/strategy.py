@@ -1,8 +1,8 @@
 """Evaluation strategies: map a sequence of (α, β) points to values."""
 
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -12,9 +12,10 @@ from landscape import trees
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
+from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
 from landscape.evaluation.values import summary
 from landscape.objective import Objective
-from landscape.parameters import Parameters
+from landscape.parameters import Parameters, single_type
 from landscape.trees import Tree
 from landscape.values import Point, Values
 
@@ -124,8 +125,7 @@ class BatchedStrategy(Strategy):
         self.images_per_batch, self.points_per_batch = images_per_batch, points_per_batch
         self.fixed_shape, self.timer = compiled, timer
         self._objective, self._network, self._forward_dtype = objective, network, dtype
-        self._flat = FlatPlane.of(network.plane, network.channels_last)
-        self.device, self.dtype = self._flat.center.device, self._flat.center.dtype
+        self.device, self.dtype = objective.device, single_type(objective.dtype)
 
         def prepared(tensor: Tensor) -> Tensor:
             tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
@@ -154,7 +154,7 @@ class BatchedStrategy(Strategy):
     def _measure(self, num: int) -> Measure:
         """Return the measurement of a batch of ``num`` examples."""
         if num not in self._measures:
-            measure = self._vectorized(functools.partial(self._of_batch, num=num))
+            measure = self._vectorized(partial(self._of_batch, num=num))
             if self._compiled:
                 measure = torch.compile(measure, dynamic=False)
             self._measures[num] = measure
@@ -183,11 +183,20 @@ def _joined(batches: tuple[Tensor, ...]) -> Tensor:
 class Looped(BatchedStrategy):
     """Evaluates one point after the other.
 
-    The weights of a point are one pass over memory.
+    The weights of a point are one pass over memory; those of large networks are formed tensor by
+    tensor.
     """
 
+    @cached_property
+    def _point(self) -> Callable[[Tensor], Parameters]:
+        """From coordinates to parameters."""
+        plane, dtype = self._network.plane, self._forward_dtype
+        if is_streamed(plane):
+            return StreamedPlane.of(plane, None if dtype == self._objective.dtype else dtype).at
+        return partial(FlatPlane.of(plane, self._network.channels_last).at, dtype=dtype)
+
     def _weights(self, coordinates: Tensor) -> Parameters:
-        return self._flat.at(coordinates[0], self._forward_dtype)
+        return self._point(coordinates[0])
 
     def _vectorized(self, measure: Measure) -> Measure:
         def of_one(parameters: Parameters, x: Tree, y: Tree) -> tuple[Tensor, ...]:
@@ -198,6 +207,10 @@ class Looped(BatchedStrategy):
 
 class Vmapped(BatchedStrategy):
     """Evaluates several points in one vectorized forward pass (``torch.vmap``)."""
+
+    @cached_property
+    def _flat(self) -> FlatPlane:
+        return FlatPlane.of(self._network.plane, self._network.channels_last)
 
     def _weights(self, coordinates: Tensor) -> Parameters:
         return self._flat.at_many(coordinates, self._forward_dtype)

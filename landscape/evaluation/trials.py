@@ -27,7 +27,7 @@ _TRIAL, _TRIALS = 0.001, 0.03
 _SHORT = 0.01  # seconds
 
 # Larger relative deviations are not rounding.
-_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3}
+_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3, "float16": 0.3}
 
 # Share of the free memory that a plan may take.
 _MEMORY = 0.7

@@ -9,7 +9,8 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape.brief import brief
-from landscape.modules import copied
+from landscape.evaluation.streamed_plane import is_streamed
+from landscape.modules import copied, move_tensor
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -53,8 +54,11 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
         dtype: Floating-point type of the forward pass; by default the objective's.
     """
     model = objective.model
-    if dtype not in (None, objective.dtype):
-        model = copied(model).to(dtype)  # its buffers; parameters are given
+    if dtype is not None and dtype != objective.dtype:  # its buffers; parameters are given
+        model = copied(model, share=True)
+        for module in model.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                module._buffers[name] = move_tensor(buffer, buffer.device, dtype)
 
     changing = objective.changing_buffers
 
@@ -66,7 +70,7 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
         return Network(
             "BatchNorm recomputed", plane, forward, compiles=False, prepare=_recomputing(model)
         )
-    return Network("unmodified", plane, forward)
+    return Network("unmodified", plane, forward, compiles=not is_streamed(plane))
 
 
 def _recomputing(model: nn.Module) -> Prepare:
