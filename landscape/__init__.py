@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from landscape import datasets, models, planes
     from landscape.compute import Compute
-    from landscape.curvature import Hessian
+    from landscape.curvature import Hessian, sharpness
     from landscape.errors import LandscapeError
     from landscape.figures import animate, plot
     from landscape.grid import Grid
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from landscape.plane import Plane
     from landscape.planes import project_checkpoint, project_trajectory
     from landscape.progress import Silent
+    from landscape.recording import Recorder
     from landscape.scanning import evaluate, scan
     from landscape.surface import Surface
     from landscape.training import Recipe, connect, train
@@ -40,6 +41,7 @@ __all__ = [
     "Objective",
     "Plane",
     "Recipe",
+    "Recorder",
     "Silent",
     "Surface",
     "Trajectory",
@@ -56,6 +58,7 @@ __all__ = [
     "project_checkpoint",
     "project_trajectory",
     "scan",
+    "sharpness",
     "train",
     "view",
 ]
@@ -70,6 +73,7 @@ _LAZY = {
     "Objective": "objective",
     "Plane": "plane",
     "Recipe": "training",
+    "Recorder": "recording",
     "Silent": "progress",
     "Surface": "surface",
     "Trajectory": "overlays",
@@ -82,6 +86,7 @@ _LAZY = {
     "project_checkpoint": "planes",
     "project_trajectory": "planes",
     "scan": "scanning",
+    "sharpness": "curvature",
     "train": "training",
     "view": "page",
 }
