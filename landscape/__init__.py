@@ -12,7 +12,7 @@ Classes describe the objective, the plane and the grid; functions take them as a
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landscape import datasets, models, planes
+    from landscape import datasets, hf, models, planes
     from landscape.compute import Compute
     from landscape.curvature import Hessian, sharpness
     from landscape.errors import LandscapeError
@@ -51,6 +51,7 @@ __all__ = [
     "connect",
     "datasets",
     "evaluate",
+    "hf",
     "load",
     "models",
     "planes",
@@ -90,13 +91,13 @@ _LAZY = {
     "train": "training",
     "view": "page",
 }
-_PACKAGES = ("datasets", "models", "planes")
+_MODULES = ("datasets", "hf", "models", "planes")
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in _PACKAGES:
+    if name in _MODULES:
         return import_module(f"landscape.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'landscape' has no attribute {name!r}")

@@ -1,5 +1,7 @@
 """Models of transformers, from the command line and from Python, against plain transformers."""
 
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape import datasets, libraries
-from landscape.errors import CheckpointError, DataError
+from landscape.errors import CheckpointError, DataError, LandscapeError
 from landscape.hf import causal_lm_loss, masked_lm_loss, text_batches
 from tests import huggingface
 from tests.conftest import Run
@@ -46,7 +48,7 @@ def own_loss(model: Any, tokenizer: Any, text: str, length: int) -> float:
         with torch.no_grad():
             logits = model.double()(input_ids=ids).logits
         losses += F.cross_entropy(logits[0, :-1], ids[0, 1:], reduction="none").tolist()
-    return sum(losses) / len(losses)
+    return float(np.mean(losses))
 
 
 @pytest.mark.parametrize(("length", "expected"), [("5", 5), (None, huggingface.LONGEST)])
@@ -168,6 +170,23 @@ def test_folders_of_the_trainer_are_a_trajectory(folder: Path, run: Run) -> None
         assert loss == pytest.approx(float(wanted.detach()), rel=1e-6)
 
 
+def test_adapters_of_a_training_are_a_trajectory(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    losses = []
+    for number in (9, 10, 11):
+        model = adapted(Path())
+        model.save_pretrained(f"out/checkpoint-{number}")
+        tokenizer, text = huggingface.tokenizer(masked=False), huggingface.text()
+        losses.append(own_loss(model, tokenizer, text, huggingface.LONGEST))
+    result = run("scan", "--plane", "pca", "hf:out", "--text", "text.txt", *SCAN)
+    assert result.returncode == 0, result.stderr
+    trajectory = landscape.load(folder / "a.h5").trajectories[0]
+    assert list(trajectory.steps) == [9, 10, 11]
+    np.testing.assert_allclose(trajectory.losses, losses, rtol=1e-6)
+
+
 @pytest.mark.parametrize("sources", [("hf:gpt", "hf:other"), ("gpt", "other")])
 def test_a_line_between_two_models(folder: Path, run: Run, sources: tuple[str, str]) -> None:
     huggingface.save(huggingface.gpt2(), folder / "other", huggingface.tokenizer(masked=False))
@@ -224,6 +243,49 @@ def test_other_models_are_named(folder: Path) -> None:
     huggingface.save(huggingface.library().BertModel(config), folder / "base")
     with pytest.raises(CheckpointError, match="is a BertModel: expected a causal or masked"):
         libraries.load(f"hf:{folder / 'base'}")
+
+
+def test_models_of_timm_by_name(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for timm, which has the function that is called."""
+    calls = []
+
+    def create_model(name: str, *, pretrained: bool) -> nn.Module:
+        calls.append((name, pretrained))
+        if name != "tiny":
+            raise RuntimeError(f"Unknown model ({name})")
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+    stand_in = types.ModuleType("timm")
+    stand_in.create_model = create_model  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "timm", stand_in)
+    data = ("--data", "digits", "--images", "40")
+    result = run("scan", "timm:tiny", *data, *SCAN)
+    assert result.returncode == 0, result.stderr
+    own = landscape.load(tmp_path / "a.h5")
+    torch.save(create_model("tiny", pretrained=True).state_dict(), tmp_path / "tiny.pt")
+    result = run("scan", "tiny.pt", "--model", "timm:tiny", *data, *SCAN[:-1], "b.h5")
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(landscape.load(tmp_path / "b.h5").losses, own.losses)
+    assert calls[0] == ("tiny", True)
+    assert calls[-1] == ("tiny", False)
+    result = run("scan", "timm:large", *data)
+    assert (result.returncode, "Unknown model (large)" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("reference", "name", "message"),
+    [
+        ("hf:a", "transformers", r"install torch-loss-landscape\[hf\]"),
+        ("timm:a", "timm", "needs timm"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, reference: str, name: str, message: str
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(LandscapeError, match=message):
+        libraries.load(reference)
 
 
 def test_a_text_is_cut_into_sequences_without_a_rest() -> None:

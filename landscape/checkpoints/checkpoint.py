@@ -13,6 +13,7 @@ from landscape.atomic import replacing
 from landscape.brief import brief
 from landscape.checkpoints import weights
 from landscape.checkpoints.content import Unknown, read, unknown_names
+from landscape.checkpoints.files import is_adapter
 from landscape.datasets.preprocessing import Preprocessing
 from landscape.errors import CheckpointError
 from landscape.models import Architecture
@@ -172,6 +173,8 @@ def load(path: str | Path, key: str | None = None) -> Checkpoint:
         return _ours(content, path)
     try:
         found = _weights(_find(content, key, path), path)
+        if is_adapter(path):
+            return Checkpoint(weights.of_adapter(found), is_partial=True)
     except CheckpointError as error:
         if names := unknown_names(path):
             raise CheckpointError(

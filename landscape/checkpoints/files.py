@@ -33,6 +33,15 @@ def holds_weights(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _IN_FOLDERS)
 
 
+def is_adapter(path: Path) -> bool:
+    """Return whether a checkpoint is an adapter of PEFT, without the weights of its base model.
+
+    Args:
+        path: The checkpoint.
+    """
+    return weight_files(path)[0].name.startswith("adapter_model")
+
+
 def weight_files(path: Path) -> list[Path]:
     """Return the files that hold the weights of a checkpoint.
 

@@ -1,5 +1,6 @@
 """The weights in a checkpoint: where in its content they are, and under which names."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -67,6 +68,15 @@ def without_wrappers(state: State) -> State:
     while prefix := next((p for p in _WRAPPERS if all(n.startswith(p) for n in state)), None):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
+
+
+def of_adapter(state: State) -> State:
+    """Return the state of an adapter of PEFT under the names that its modules have in a model.
+
+    Args:
+        state: The state in its file, which leaves out the adapter's own name, ``default``.
+    """
+    return {re.sub(r"\.(lora_[AB])\.", r".\1.default.", name): t for name, t in state.items()}
 
 
 def fitted(state: State, model: State) -> State:

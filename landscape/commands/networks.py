@@ -96,7 +96,8 @@ class Networks:
                 raise click.UsageError(f"{path} names a model: leave out {option}")
         library = libraries.load(str(path))
         checkpoint = Checkpoint(library.model.state_dict())
-        title = title_of(libraries.location(path))
+        place = libraries.location(path)
+        title = title_of(place) if place.exists() else place.name
         return LoadedModel(path, checkpoint, library.model, library.name, title, library=library)
 
     def _of_file(self, path: Path) -> LoadedModel:
