@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from landscape import datasets, figures
 from landscape.devices import choose_device, hardware
-from landscape.evaluation import autotune, float32_precision, reference_plan
+from landscape.evaluation import autotune, torch_settings, reference_plan
 from landscape.evaluation.plan import Plan
 from landscape.evaluation.profiling import operations_per_image, peak
 from landscape.evaluation.rewrites.batchnorm_folding import folded
@@ -164,7 +164,7 @@ def _rival(connection: Any, kind: str, name: str, images: int, device: str) -> N
     model, x, y = case.make()
     place = torch.device(device)
     turn = _loop_turn if kind == "loop" else _peer_turn
-    with float32_precision("float32"):
+    with torch_settings("float32"):
         work = turn(case, model, x.to(place), y.to(place))
         try:
             while connection.recv():
@@ -311,7 +311,7 @@ def main(images: int, rounds: int, only: str | None, device: str, out: Path | No
     place = choose_device(device)
     rows = []
     keep_freed_memory()
-    with float32_precision("float32"):
+    with torch_settings("float32"):
         kinds = ("float32", *(["tf32"] if place.type == "cuda" else []), "bfloat16")
         rates = {kind: peak(place, kind) for kind in kinds}
         for case in cases(images):

@@ -12,10 +12,10 @@ Classes describe the objective, the plane and the grid; functions take them as a
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landscape import datasets, geometry, models, planes
+    from landscape import datasets, geometry, hf, models, planes
     from landscape.comparison import Comparison, compare
     from landscape.compute import Compute
-    from landscape.curvature import Hessian
+    from landscape.curvature import Hessian, sharpness
     from landscape.errors import LandscapeError
     from landscape.figures import animate, plot
     from landscape.grid import Grid
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from landscape.plane import Plane
     from landscape.planes import project_checkpoint, project_trajectory
     from landscape.progress import Silent
+    from landscape.recording import Recorder
     from landscape.scanning import evaluate, scan
     from landscape.surface import Surface
     from landscape.training import Recipe, connect, train
@@ -42,6 +43,7 @@ __all__ = [
     "Objective",
     "Plane",
     "Recipe",
+    "Recorder",
     "Silent",
     "Surface",
     "Trajectory",
@@ -53,6 +55,7 @@ __all__ = [
     "datasets",
     "evaluate",
     "geometry",
+    "hf",
     "load",
     "models",
     "planes",
@@ -60,6 +63,7 @@ __all__ = [
     "project_checkpoint",
     "project_trajectory",
     "scan",
+    "sharpness",
     "train",
     "view",
 ]
@@ -75,6 +79,7 @@ _LAZY = {
     "Objective": "objective",
     "Plane": "plane",
     "Recipe": "training",
+    "Recorder": "recording",
     "Silent": "progress",
     "Surface": "surface",
     "Trajectory": "overlays",
@@ -88,16 +93,17 @@ _LAZY = {
     "project_checkpoint": "planes",
     "project_trajectory": "planes",
     "scan": "scanning",
+    "sharpness": "curvature",
     "train": "training",
     "view": "page",
 }
-_PACKAGES = ("datasets", "geometry", "models", "planes")
+_MODULES = ("datasets", "geometry", "hf", "models", "planes")
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in _PACKAGES:
+    if name in _MODULES:
         return import_module(f"landscape.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'landscape' has no attribute {name!r}")

@@ -32,8 +32,6 @@ def as_tensors(x: Any, y: Any, what: str) -> tuple[Tensor, Tensor]:
             f"{what}: x and y must have one entry per example and one example or more, "
             f"they have shapes {tuple(x.shape)} and {tuple(y.shape)}"
         )
-    if x.is_complex() or y.is_complex():
-        raise DataError(f"{what}: x and y must be real numbers")
     if not y.is_floating_point():
         y = y.long()
     return x, y

@@ -48,13 +48,15 @@ def percent(part: float) -> str:
 
 
 def notes(surface: Surface) -> list[str]:
-    """Return caption entries: center, non-finite points, explained variation, seeds.
+    """Return caption entries: center, what is moved, non-finite points, explained variation, seeds.
 
     Args:
         surface: The surface.
     """
     middle = surface.median
     entries = center(surface)
+    if "moved" in surface.settings:
+        entries.append(f"moved: {surface.settings['moved']}")
     infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())
     if infinite:
         entries.append(f"{infinite} points not finite")

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from landscape.devices import choose_devices
-from landscape.evaluation import Precision, check_precision
+from landscape.evaluation import Precision, check_precision, own_precision
 from landscape.objective import Objective
 
 Devices = str | torch.device | Sequence[str | torch.device]
@@ -59,9 +59,16 @@ class Compute:
         Raises:
             ValueError: The precision is unknown, or not available for the objective.
         """
-        own: Precision = "float64" if objective.dtype == torch.float64 else "float32"
+        own = own_precision(objective.dtype)
         precision = self.precision or own
         check_precision(precision, objective.device, recomputes=objective.batchnorm == "recomputed")
+        if own in ("bfloat16", "float16"):
+            if precision not in (own, "auto"):
+                raise ValueError(
+                    f"the weights are of type {own}, got precision {precision}: pass share=False "
+                    "to Objective, which copies them in float32"
+                )
+            return own
         if (precision == "float64") != (own == "float64"):
             raise ValueError(
                 f"precision {precision} needs an objective of that type, got {own}: pass "

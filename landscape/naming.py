@@ -11,9 +11,11 @@ def title_of(path: Path) -> str:
         path: The checkpoint.
     """
     folder = path.resolve().parent.name
+    if path.is_dir():
+        return path.resolve().name
     if path.stem == "last":
         return folder
-    is_ours = path.stem == "initial" or path.stem.startswith("epoch-")
+    is_ours = path.stem == "initial" or path.stem.startswith(("epoch-", "step-"))
     return f"{folder}-{path.stem}" if is_ours else path.stem
 
 

@@ -1,8 +1,10 @@
 """The objective: mean loss of a model over a fixed data set, as a function of its parameters."""
 
 import copy
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -10,15 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from landscape.arrays import as_tensors
-from landscape.checks import MANY, check_model, class_dimension, has_batchnorm, probe
+from landscape import trees
+from landscape.behavior import call
+from landscape.checks import check_model, has_batchnorm
+from landscape.data import Batch, Data, read
+from landscape.datasets import Dataset
 from landscape.devices import choose_device
 from landscape.directions import normalization_parameters
-from landscape.errors import DataError
+from landscape.examination import examine, some_of
 from landscape.facts import Facts
-from landscape.losses import ExampleLoss, Loss, is_cross_entropy, name_of, named
-from landscape.modules import cast, copied, move_tensor, unwrapped
-from landscape.parameters import Center, Parameters, fingerprint
+from landscape.labels import Labels
+from landscape.losses import Loss, name_of, named
+from landscape.modules import cast, copied, shared_type, unwrapped
+from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type
+from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
+from landscape.selection import unselected
+from landscape.trees import Tree
 
 BatchNorm = Literal["frozen", "interpolated", "recomputed"]
 """BatchNorm running statistics away from the center.
@@ -29,6 +38,8 @@ or ``recomputed`` from the data at every point.
 
 BATCHNORM: tuple[str, ...] = get_args(BatchNorm)
 
+_FEW = 4  # examples in a batch of a large network, until a scan measures how many fit
+
 
 class Objective:
     """Mean loss of a model over a fixed data set, in evaluation mode.
@@ -36,12 +47,29 @@ class Objective:
     Holds a copy of the model; the caller's is never modified.
 
     Args:
-        model: Trained module; called as ``model(x)``.
-        loss: ``cross_entropy``, ``mse``, or a callable ``loss(outputs, targets)`` that returns
-            one value per example or their mean (then without a standard error). Losses of
-            torch with a ``reduction`` are evaluated per example.
-        data: ``(x, y)``, arrays or tensors with one entry per example.
+        model: Trained module. Called as ``model(x)``; of inputs that are a tuple as
+            ``model(*x)``; of a dictionary as ``model(**x)`` with the entries that it has
+            parameters for.
+        loss: ``cross_entropy``, ``mse``, or a callable ``loss(outputs, targets)``. It returns one
+            value per example; or a pair (values, weights), for a mean weighted by these, as over
+            the tokens of padded sequences; or the mean or sum of a batch (then without a standard
+            error). Losses of torch with a ``reduction`` are evaluated per example, with their
+            class weights and ignored labels; of a model that returns ``logits`` and a batch with
+            ``labels`` they take these.
+        data: ``(x, y)``, arrays with one entry per example, or nestings of such arrays; a
+            dictionary of arrays, which model and loss both receive; a ``Dataset``, a
+            ``DataLoader``, or an iterable of batches. Read once, in a fixed order.
+        full_batch: The examples belong together, as the nodes of a graph or the collocation
+            points of a physics loss: they are never split, and the loss may be any number.
+        only: Patterns of the names of parameters that random directions and eigenvectors move, as
+            ``layer3.*``; with ``!`` before it, a pattern of names that they do not. ``trainable``
+            moves what requires gradients, as the weights of an adapter.
+        parametrized: What is moved of weights that are computed from others, see
+            :data:`Parametrized`. Complex parameters are moved as real and imaginary parts.
         device: Device as torch names it; ``auto`` is a GPU if available.
+        share: Whether the weights are those of the caller's model, which must not change
+            meanwhile, instead of a copy; weights of half precision then keep their type, and points
+            are rounded to it. By default that of networks with more than 67 million parameters.
         dtype: Floating-point type of parameters, inputs and loss.
         batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
         images_per_batch: Examples in one forward pass; by default 256 on a CPU and 2,048 on a
@@ -51,8 +79,10 @@ class Objective:
     Attributes:
         model: The copy, in evaluation mode, on the device.
         loss: The loss per example, or its mean.
-        inputs: All inputs, shape (examples, …).
-        targets: All targets, shape (examples, …).
+        data: All examples.
+        changing_buffers: Buffers that a forward pass changes, as they are before every one.
+        detached: Names of parameters that the loss depends on without having a derivative.
+        remarks: What a user should know of how data and model are taken.
         class_dimension: Dimension of the outputs that counts classes; None without classes, and
             so without accuracy.
         num_classes: Size of that dimension, or None.
@@ -82,8 +112,12 @@ class Objective:
         self,
         model: nn.Module,
         loss: Loss | str = "cross_entropy",
-        data: tuple[Any, Any] | None = None,
+        data: Any = None,
         *,
+        full_batch: bool = False,
+        only: str | Sequence[str] | None = None,
+        parametrized: Parametrized = "effective",
+        share: bool | None = None,
         device: str | torch.device = "auto",
         dtype: torch.dtype = torch.float32,
         batchnorm: BatchNorm = "frozen",
@@ -95,29 +129,53 @@ class Objective:
         place = choose_device(device)
         loss = named(loss)
         _check_options(dtype, batchnorm, images_per_batch)
-        x, y = _pair(data)
-        own = cast(copied(unwrapped(model)), place, dtype).eval().requires_grad_(False)
+        given = _read(data, full_batch)
+        _check_parametrized(parametrized)
+        model = unwrapped(model)
+        large = is_large(dict(model.named_parameters()))
+        share = large if share is None else share
+        own = copied(model, share=share)
+        if share:
+            dtype = shared_type(own, dtype)
+        self._as_given = copied(own) if is_changed_by(own, parametrized) else None
+        own = movable(cast(own, place, dtype).eval(), parametrized)
         check_model(own)
+        trained = frozenset(name for name, p in own.named_parameters() if p.requires_grad)
+        own.requires_grad_(False)
+        names = [name for name, _ in own.named_parameters()]
+        fixed = unselected(names, trained, only)
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
-        size = min(images_per_batch or (256 if place.type == "cpu" else 2048), len(x))
-        inputs, targets = move_tensor(x, place, dtype), move_tensor(y, place, dtype)
+        examples = _accepted(own, given).to(place, dtype)
+        usual = _FEW if large else 256 if place.type == "cpu" else 2048
+        size = min(images_per_batch or usual, examples.num)
         if isinstance(loss, nn.Module):
-            loss = cast(copy.deepcopy(loss), place, dtype).eval()
-        with torch.no_grad():
-            outputs, some = probe(own, inputs, min(size, MANY))
-            example_loss = ExampleLoss.checked(loss, outputs, targets[some], targets)
-        dimension = class_dimension(outputs, targets[some], is_cross_entropy(loss))
+            loss = cast(copy.deepcopy(loss), place, single_type(dtype)).eval()
+        found = examine(
+            own, loss, examples, size=size, given=images_per_batch, full_batch=full_batch
+        )
+        if not found.data.can_split:
+            size = max(batch.num for batch in found.data.batches)
+        remarks = list(found.remarks)
+        if not fixed and 0 < len(trained) < len(names):
+            frozen = some_of([name for name in names if name not in trained])
+            remarks.append(
+                f"parameters that do not require gradients are moved as well: {frozen} "
+                "(only='trainable' leaves them where they are)"
+            )
         self.model = own
-        self.loss = example_loss
-        self.inputs, self.targets = inputs, targets
-        self.class_dimension = dimension
-        self.num_classes = None if dimension is None else outputs.shape[dimension]
+        self.loss = found.loss
+        self.data = found.data
+        self.changing_buffers, self.detached = found.changing_buffers, found.detached
+        self.remarks = tuple(remarks)
+        self._labels = Labels.of(loss, found.outputs, found.examples.targets, found.data)
         self.images_per_batch, self.dtype, self.batchnorm = size, dtype, batchnorm
         self.name = name or type(model).__name__
         self.provenance: Facts = {}
-        self._given, self._loss_name = (x, y), name_of(loss)
-        self._further_settings: Facts = {}
+        self._given, self._loss_name = given, name_of(loss)
+        self._unselected = fixed
+        patterns = [only] if isinstance(only, str) else list(only or ())
+        self._further_settings: Facts = {"moved": ", ".join(patterns)} if patterns else {}
 
     def described(
         self,
@@ -150,13 +208,14 @@ class Objective:
         """
         other = object.__new__(Objective)
         other.__dict__.update({**self.__dict__, **changes})
-        other.__dict__.pop("settings", None)  # computed again from the attributes
+        for cached in ("settings", "total_weight"):  # computed again from the attributes
+            other.__dict__.pop(cached, None)
         return other
 
     @property
     def device(self) -> torch.device:
         """Device of the model and the data."""
-        return self.inputs.device
+        return self.data.device
 
     @property
     def parameters(self) -> Parameters:
@@ -167,7 +226,28 @@ class Objective:
     def center(self) -> Center:
         """θ*: the trained parameters; with BatchNorm's statistics where they are interpolated."""
         statistics = self.statistics if self.batchnorm == "interpolated" else {}
-        return Center({**self.parameters, **statistics}, normalization_parameters(self.model))
+        return Center({**self.parameters, **statistics}, self.unmoved)
+
+    @property
+    def unmoved(self) -> frozenset[str]:
+        """Names of parameters that random directions leave unchanged.
+
+        Those of normalization layers, and those that ``only`` leaves out.
+        """
+        return normalization_parameters(self.model) | lengths(self.model) | self._unselected
+
+    @property
+    def selects(self) -> bool:
+        """Whether only some of the parameters are moved."""
+        return bool(self._unselected)
+
+    def moves(self, name: str) -> bool:
+        """Return whether the eigenvectors of the Hessian move a parameter.
+
+        Args:
+            name: Name of the parameter.
+        """
+        return name not in self._unselected
 
     @property
     def statistics(self) -> Parameters:
@@ -181,21 +261,64 @@ class Objective:
         }
 
     @property
-    def num_images(self) -> int:
-        """Number of examples that the loss is averaged over."""
-        return len(self.inputs)
+    def inputs(self) -> Tree:
+        """Inputs of all examples; of the first batch where they cannot be regrouped."""
+        return self.data.batches[0].inputs
 
     @property
-    def batches(self) -> list[tuple[Tensor, Tensor]]:
-        """Inputs and targets of each batch, in order."""
-        inputs = torch.split(self.inputs, self.images_per_batch)
-        targets = torch.split(self.targets, self.images_per_batch)
-        return list(zip(inputs, targets, strict=True))
+    def targets(self) -> Tree:
+        """Targets of all examples; of the first batch where they cannot be regrouped."""
+        return self.data.batches[0].targets
+
+    @property
+    def num_images(self) -> int:
+        """Number of examples that the loss is averaged over."""
+        return self.data.num
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The examples of each batch, in order."""
+        return self.data.split(self.images_per_batch)
+
+    @cached_property
+    def total_weight(self) -> float:
+        """What the sum of all losses is divided by: the number of examples, or their weights."""
+        if not self.loss.is_weighted:
+            return float(self.num_images)
+        with torch.no_grad():
+            return sum(
+                float(self.loss(self.outputs(each.inputs), each.targets, each.num)[1].sum())
+                for each in self.batches
+            )
+
+    def outputs(self, inputs: Tree, parameters: Parameters | None = None) -> Tree:
+        """Return the model's outputs.
+
+        Args:
+            inputs: Inputs of some examples.
+            parameters: Parameters and buffers in place of the model's own.
+        """
+        buffers = {name: tensor.clone() for name, tensor in self.changing_buffers.items()}
+        return call(self.model, inputs, {**buffers, **(parameters or {})})
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes, or None without classes, and so without accuracy."""
+        return None if self._labels is None else self._labels.num_classes
+
+    @property
+    def has_standard_error(self) -> bool:
+        """Whether the loss has values per example, from which a standard error follows."""
+        return self.loss.per_example
+
+    @property
+    def can_subsample(self) -> bool:
+        """Whether the loss may be estimated on a part of the examples."""
+        return self.loss.per_example and not self.loss.is_weighted and self.data.can_split
 
     @cached_property
     def settings(self) -> Facts:
         """Facts that the values of a scan depend on, with SHA-256 of data and weights."""
-        x, y = self._given
         named_tensors = {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
         recomputed = self.batchnorm == "recomputed"  # means over batches
         return {
@@ -204,7 +327,7 @@ class Objective:
             "loss": self._loss_name,
             **({"batchnorm": self.batchnorm} if self.batchnorm != "frozen" else {}),
             **({"images_per_batch": self.images_per_batch} if recomputed else {}),
-            "data_sha256": fingerprint({"x": x, "y": y}),
+            "data_sha256": fingerprint(self._given.named),
             "weights_sha256": fingerprint(named_tensors),
         }
 
@@ -215,13 +338,26 @@ class Objective:
         ``classes`` is the number of outputs, ``guess_accuracy`` the frequency of the most
         frequent label.
         """
-        if self.num_classes is None:
+        if self._labels is None:
             return {}
-        _, counts = torch.unique(self.targets, return_counts=True)
+        labels = self._labels.counted(self.data)
+        _, counts = torch.unique(labels, return_counts=True)
         return {
-            "classes": self.num_classes,
-            "guess_accuracy": int(counts.max()) / self.targets.numel(),
+            "classes": self._labels.num_classes,
+            "guess_accuracy": int(counts.max()) / labels.numel(),
         }
+
+    def loadable(self) -> nn.Module:
+        """Return a copy of the model on the CPU, in the form in which its checkpoints are."""
+        return copied(self._as_given or self.model).cpu()
+
+    def moved_form(self, loaded: nn.Module) -> nn.Module:
+        """Return what :meth:`loadable` returned, with weights loaded, in the form that is moved.
+
+        Args:
+            loaded: Changed in place.
+        """
+        return loaded if self._as_given is None else movable(loaded, "effective")
 
     def to(self, device: torch.device) -> "Objective":
         """Return a copy on another device.
@@ -231,12 +367,12 @@ class Objective:
         """
         loss = self.loss
         if isinstance(loss.call, nn.Module):
-            loss = ExampleLoss(copy.deepcopy(loss.call).to(device), loss.per_example)
+            loss = replace(loss, call=copy.deepcopy(loss.call).to(device))
         return self.replaced(
-            model=copy.deepcopy(self.model).to(device),
+            model=copied(self.model).to(device),
             loss=loss,
-            inputs=self.inputs.to(device),
-            targets=self.targets.to(device),
+            data=self.data.to(device),
+            changing_buffers={n: t.to(device) for n, t in self.changing_buffers.items()},
         )
 
     def part(self, first: int, last: int) -> "Objective":
@@ -246,27 +382,39 @@ class Objective:
             first: Index of the first example.
             last: Index after the last example.
         """
-        return self.replaced(inputs=self.inputs[first:last], targets=self.targets[first:last])
+        return self.replaced(data=self.data.part(first, last))
 
-    def measure(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def measure(self, outputs: Tree, targets: Tree, num: int) -> tuple[Tensor, ...]:
         """Return the losses of some examples, and whether they are classified correctly.
 
         Args:
             outputs: The model's outputs, of any floating-point type.
             targets: The targets of the same examples.
+            num: Number of examples.
 
         Returns:
-            Losses, float64, shape (examples,); if the loss returns only means, each is the mean
-            of all. Correct predictions, shape (examples,): the fraction of an example's labels
-            that is the largest output; nan without classes.
+            Tensors of shape (num,): the losses in float64, and the fraction of an example's labels
+            that is the largest output; nan without classes. If examples have weights: the losses
+            times weights, the weights, the number of labels that are the largest output, and
+            the number of labels.
         """
-        outputs = outputs.to(self.dtype)
-        losses = self.loss(outputs, targets)
-        if self.class_dimension is None:
-            return losses, torch.full_like(losses, math.nan)
-        largest, label = outputs.max(self.class_dimension)
-        correct = (label == targets) & ~largest.isnan()
-        return losses, correct.flatten(1).double().mean(1) if correct.dim() > 1 else correct
+        dtype = single_type(self.dtype)
+        outputs = trees.changed(lambda t: t.to(dtype) if t.is_floating_point() else t, outputs)
+        losses = self.loss(outputs, targets, num)
+        if self._labels is None:
+            unknown = torch.full_like(losses[0], math.nan)
+            correct: tuple[Tensor, ...] = (unknown, torch.ones_like(unknown))
+        else:
+            correct = self._labels.correct(outputs, targets)
+        if not self.is_weighted:
+            return losses[0], correct[0]
+        weights = losses[1] if len(losses) > 1 else torch.ones_like(losses[0])
+        return losses[0], weights, *correct
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether examples, or their labels, have unequal weights."""
+        return self.loss.is_weighted or (self._labels is not None and self._labels.ignores)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what other processes need: not the data as they were given."""
@@ -290,7 +438,34 @@ def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | N
         raise ValueError(f"images_per_batch must be 1 or more, not {images_per_batch}")
 
 
-def _pair(data: tuple[Any, Any]) -> tuple[Tensor, Tensor]:
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise DataError(f"data must be a pair (x, y) of arrays, not {type(data).__name__}")
-    return as_tensors(*data, "the data")
+def _check_parametrized(parametrized: str) -> None:
+    if parametrized not in get_args(Parametrized):
+        raise ValueError(
+            f"parametrized must be {' or '.join(get_args(Parametrized))}, not {parametrized!r}"
+        )
+
+
+def _read(data: Any, full_batch: bool) -> Data:
+    if isinstance(data, Dataset):
+        prepared = data.x if data.preprocessing is None else data.preprocessing(data.x)
+        data = (prepared, data.y)
+    return read(data, full_batch=full_batch)
+
+
+def _accepted(model: nn.Module, data: Data) -> Data:
+    """Return the data with only the entries of dictionaries that the model has parameters for.
+
+    A model without any of these, but with another parameter, takes the dictionary itself.
+    """
+    parameters = list(inspect.signature(model.forward).parameters.values())
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return data
+    names = {p.name for p in parameters}
+
+    def accepted(batch: Batch) -> Batch:
+        if not isinstance(batch.inputs, dict):
+            return batch
+        inputs = {key: value for key, value in batch.inputs.items() if key in names}
+        return replace(batch, inputs=inputs or (batch.inputs,))
+
+    return replace(data, batches=tuple(map(accepted, data.batches)))

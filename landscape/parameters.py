@@ -2,12 +2,19 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from landscape.errors import ParameterMismatchError
+
+LARGE = 2**26
+"""Networks with more parameters than this are evaluated with little memory beside their weights."""
+
+# Numbers converted to float64 at a time, and numbers of a filter that are summed at a time:
+# fewer than torch divides among threads, so that the rounding depends on the filter alone.
+_AT_A_TIME, _SUMMED = 2**20, 2**14
 
 Parameters = Mapping[str, Tensor]
 """Named tensors. A direction is ``Parameters`` as well: one unit step along it."""
@@ -18,12 +25,13 @@ class Center(dict[str, Tensor]):
 
     Args:
         parameters: Named tensors.
-        normalization: Names of the parameters of normalization layers and layer scales.
+        unmoved: Names of the parameters of normalization layers and layer scales, and of those
+            that the user leaves out.
     """
 
-    def __init__(self, parameters: Parameters, normalization: frozenset[str]) -> None:
+    def __init__(self, parameters: Parameters, unmoved: frozenset[str]) -> None:
         super().__init__(parameters)
-        self.normalization = normalization
+        self.unmoved = unmoved
 
 
 def check_match(parameters: Parameters, reference: Parameters, what: str) -> None:
@@ -75,6 +83,46 @@ def filters(tensor: Tensor) -> Tensor:
     return tensor.flatten(1)
 
 
+def filter_norms(tensor: Tensor) -> Tensor:
+    """Return the norm of each filter, float64, shape (filters,), on the CPU.
+
+    The norm of a filter has the same bits whichever other filters the tensor has.
+
+    Args:
+        tensor: Shape (filters, …).
+    """
+    norms = torch.zeros(len(tensor), dtype=torch.float64)
+    for some in blocks_of_filters(tensor, _AT_A_TIME):
+        rows = filters(tensor.detach()[some]).cpu().double()
+        squares = [part.square().sum(1) for part in torch.split(rows, _SUMMED, 1)]
+        norms[some] = torch.stack(squares).sum(0).sqrt()
+    return norms
+
+
+def blocks_of_filters(tensor: Tensor, numbers: int) -> Iterator[slice]:
+    """Yield the filters of a tensor in blocks of about so many numbers.
+
+    Args:
+        tensor: Shape (filters, …).
+        numbers: Numbers in a block; one filter is never divided.
+
+    Yields:
+        Slices of the first dimension.
+    """
+    step = max(1, numbers * len(tensor) // max(tensor.numel(), 1))
+    for first in range(0, len(tensor), step):
+        yield slice(first, min(first + step, len(tensor)))
+
+
+def is_large(parameters: Parameters) -> bool:
+    """Return whether there are more parameters than :data:`LARGE`.
+
+    Args:
+        parameters: Named tensors.
+    """
+    return sum(tensor.numel() for tensor in parameters.values()) > LARGE
+
+
 def inner_product(a: Parameters, b: Parameters) -> float:
     """Return the inner product over all tensors, accumulated in float64.
 
@@ -92,6 +140,15 @@ def norm(parameters: Parameters) -> float:
         parameters: Named tensors.
     """
     return math.sqrt(inner_product(parameters, parameters))
+
+
+def single_type(dtype: torch.dtype) -> torch.dtype:
+    """Return float32 for types of half precision, other types unchanged.
+
+    Args:
+        dtype: A floating-point type.
+    """
+    return torch.promote_types(dtype, torch.float32)
 
 
 def single(tensor: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The plane in parameter space on which the loss is sampled."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from landscape.brief import brief
+from landscape.compact import CompactDirection
 from landscape.directions import Normalization, random_pair
 from landscape.facts import Facts
 from landscape.grid import Interval
@@ -20,6 +21,7 @@ from landscape.parameters import (
     fingerprint,
     inner_product,
     norm,
+    single_type,
 )
 
 # Beyond rounding: fraction of a squared length that is orthogonal.
@@ -63,8 +65,9 @@ class Plane:
     __repr__ = brief
 
     def __post_init__(self) -> None:
-        check_match(self.delta, self.center, "direction delta")
-        check_match(self.eta, self.center, "direction eta")
+        for name, direction in (("delta", self.delta), ("eta", self.eta)):
+            if not isinstance(direction, CompactDirection):  # which is made for its center
+                check_match(direction, self.center, f"direction {name}")
 
     @classmethod
     def random(
@@ -73,7 +76,7 @@ class Plane:
         seed: int = 0,
         normalization: Normalization = "filter",
         *,
-        recipe: int | None = None,
+        recipe: int = 2,
     ) -> "Plane":
         """Return the plane along two random directions that the seed determines.
 
@@ -86,8 +89,7 @@ class Plane:
             seed: Random seed of the directions.
             normalization: Normalization of the directions: ``filter`` (Li et al. 2018),
                 ``layer``, ``weight`` or ``none``.
-            recipe: Recipe of the directions, a key of :data:`landscape.directions.RECIPES`;
-                by default the newest.
+            recipe: Recipe of the directions, a key of :data:`landscape.directions.RECIPES`.
 
         Raises:
             ValueError: The seed is negative, or no parameter has two or more dimensions, so
@@ -168,19 +170,26 @@ class Plane:
             delta: δ.
             eta: η.
         """
-        example = next(iter(self.center.values()))
-        here, there = ({name: t.to(example) for name, t in d.items()} for d in (delta, eta))
+        here, there = (
+            {
+                name: tensor.to(self.center[name].device, single_type(self.center[name].dtype))
+                for name, tensor in direction.items()
+            }
+            for direction in (delta, eta)
+        )
         return replace(self, delta=here, eta=there)
 
     def at(self, alpha: float, beta: float) -> dict[str, Tensor]:
         """Return θ* + α δ + β η, of the center's types.
+
+        Sums are of type float32 or float64, and rounded once.
 
         Args:
             alpha: Coordinate along δ.
             beta: Coordinate along η.
         """
         return {
-            name: center + alpha * self.delta[name] + beta * self.eta[name]
+            name: (center + alpha * self.delta[name] + beta * self.eta[name]).to(center.dtype)
             for name, center in self.center.items()
         }
 
@@ -233,13 +242,20 @@ class Plane:
 
         Args:
             device: The device.
-            dtype: The type.
+            dtype: The type of the center; with half precision each tensor of it keeps its own.
+                Directions are at least of type float32.
         """
+        keeps = single_type(dtype) != dtype
+        center: Parameters = {
+            name: tensor.to(device, tensor.dtype if keeps else dtype)
+            for name, tensor in self.center.items()
+        }
+        if isinstance(self.center, Center):
+            center = Center(center, self.center.unmoved)
 
-        def move(tensors: Parameters) -> Mapping[str, Tensor]:
-            moved = {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
-            if isinstance(tensors, Center):
-                return Center(moved, tensors.normalization)
-            return moved
+        def moved(direction: Parameters) -> Parameters:
+            if isinstance(direction, CompactDirection):
+                return direction.to(center)
+            return {name: t.to(device, single_type(dtype)) for name, t in direction.items()}
 
-        return replace(self, center=move(self.center), delta=move(self.delta), eta=move(self.eta))
+        return replace(self, center=center, delta=moved(self.delta), eta=moved(self.eta))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from landscape.checks import is_same_loss
 from landscape.errors import SurfaceFileError
-from landscape.evaluation import values_at
+from landscape.evaluation import reference_plan, torch_settings
 from landscape.facts import Facts
 from landscape.hdf5 import SurfaceFile
 from landscape.plane import Plane
@@ -77,7 +77,7 @@ def _with_tolerance(
         ValueError: The standard error of the loss is unknown.
     """
     objective = job.objective
-    is_known = objective.loss.per_example and objective.batchnorm != "recomputed"
+    is_known = objective.can_subsample and objective.batchnorm != "recomputed"
     if tolerance == "auto":
         if found is not None:
             tolerance = float(found.settings.get("tolerance", 0.0))
@@ -97,8 +97,8 @@ def _with_tolerance(
         return job, None
     if not is_known:
         raise ValueError(
-            "a tolerance needs the standard error: use a loss that returns one value per example, "
-            "and do not recompute BatchNorm"
+            "a tolerance needs the plain mean of one value per example, examples that can be "
+            "regrouped, and BatchNorm that is not recomputed"
         )
     return replace(job, objective=in_random_order(objective), tolerance=tolerance), None
 
@@ -144,7 +144,9 @@ def _check_same_loss(
         alpha, beta = surface.grid.point(index)
         objective = job.objective.part(0, int(surface.examples.flat[index]))
         loss = float(surface.losses.flat[index])
-        again = values_at(objective, planes[0].at(alpha, beta)).loss
+        with torch_settings("float32"):
+            strategy = reference_plan(objective, planes[0]).on(objective)
+            again = next(iter(strategy([(alpha, beta)]))).loss
         deviation = float(surface.provenance.get("deviation", 0.0))
         if not is_same_loss(loss, again, tolerance=1e-3 + 5 * deviation):
             raise SurfaceFileError(

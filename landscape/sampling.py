@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from landscape.brief import brief
+from landscape.data import Data
 from landscape.evaluation import Precision, Tuned, autotune
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -127,7 +128,7 @@ def in_random_order(objective: Objective) -> Objective:
     """
     keys = np.random.Generator(np.random.PCG64(0)).random(objective.num_images)
     order = torch.from_numpy(np.argsort(keys, kind="stable")).to(objective.device)
-    return objective.replaced(inputs=objective.inputs[order], targets=objective.targets[order])
+    return objective.replaced(data=Data((objective.data.at(order),), True))
 
 
 def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:

@@ -16,7 +16,7 @@ from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import hardware
 from landscape.directions import RECIPES
-from landscape.evaluation import autotune, float32_precision, run
+from landscape.evaluation import autotune, run, torch_settings
 from landscape.facts import Facts
 from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile, output_file
@@ -98,6 +98,8 @@ def scan(
     precision = compute.precision_for(objective)
     devices = compute.devices_for(objective)
     _check(objective, quantities)
+    for remark in objective.remarks:
+        progress.note(f"{objective.name}: {remark}")
     with output_file(file, overwrite=overwrite) as output:
         planes = _resolved(plane, objective, output)
         _check_planes(objective, planes, quantities)
@@ -113,7 +115,7 @@ def scan(
         )
         threads = _fastest_num_threads(objective)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
-        with float32_precision("float32"), num_threads(threads):
+        with torch_settings("float32"), num_threads(threads):
             surface, job, stage = begin(wanted, planes, job, compute.tolerance, output)
             surface = _evaluate_missing(surface, planes, job, stage, output)
             if wanted.curvature is not None:
@@ -158,7 +160,7 @@ def evaluate(
     keep_freed_memory()
     precision = compute.precision_for(objective)
     plane = plane.to(objective.device, objective.dtype)
-    with float32_precision("float32"):
+    with torch_settings("float32"):
         tuned = autotune(
             objective,
             plane,
@@ -305,11 +307,12 @@ def _evaluate_missing(
 
 def _fastest_num_threads(objective: Objective) -> int:
     """Return the fastest number of threads for a forward pass at this moment."""
-    some = objective.inputs[: min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)]
-    if some.device.type != "cpu":
+    num = min(objective.images_per_batch, _IMAGES_OF_A_TRIAL)
+    some = objective.data.part(0, num).batches[0].inputs
+    if objective.device.type != "cpu":
         return torch.get_num_threads()
     try:
         with torch.no_grad():
-            return fastest_num_threads(lambda: objective.model(some))
+            return fastest_num_threads(lambda: objective.outputs(some))
     except Exception:  # a model that does not take so few examples
         return torch.get_num_threads()

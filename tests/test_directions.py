@@ -1,12 +1,27 @@
+import hashlib
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
-from landscape.directions import Normalization, filter_normalize, normalize, random_direction
+from landscape.compact import CompactDirection
+from landscape.directions import (
+    NORMALIZATIONS,
+    RECIPES,
+    Normalization,
+    filter_normalize,
+    normalize,
+    random_direction,
+    random_pair,
+    random_rows,
+)
 from landscape.errors import ParameterMismatchError
 from landscape.models import Architecture
-from landscape.parameters import Parameters
+from landscape.parameters import Parameters, filter_norms
+from landscape.threads import num_threads
 from tests import oracles
 
 
@@ -79,16 +94,93 @@ def test_the_seed_and_the_axis_change_the_direction() -> None:
 
 
 def test_one_seed_always_means_the_same_numbers() -> None:
-    """The first numbers of a seed, computed without torch: files store only the seed."""
-    import hashlib
+    """Numbers in the third block, drawn by numpy alone: files store only the seed."""
+    digest = hashlib.sha256(b"5 1 conv1.weight").digest()
+    key = np.frombuffer(digest, "<u8")[:2]
+    third = np.random.Philox(key=key, counter=[0, 2, 0, 0])
+    expected = np.random.Generator(third).standard_normal(3, dtype=np.float32)
+    drawn = random_direction({"conv1.weight": torch.zeros(70000, 2)}, seed=5, axis=1)
+    numbers = drawn["conv1.weight"].flatten()[2 * 65536 : 2 * 65536 + 3].numpy()
+    np.testing.assert_array_equal(numbers, np.round(expected * 4096) / 4096)
+    np.testing.assert_array_equal(numbers, np.array([8277, -1729, -4601]) / 4096)
 
+
+def test_the_older_recipe_draws_whole_tensors() -> None:
     key = np.frombuffer(hashlib.sha256(b"conv1.weight").digest(), "<u4").tolist()
     expected = np.random.Generator(np.random.PCG64(np.random.SeedSequence([5, 1, *key])))
-    drawn = random_direction({"conv1.weight": torch.zeros(2, 2)}, seed=5, axis=1)["conv1.weight"]
+    center = {"conv1.weight": torch.zeros(2, 2)}
+    drawn = random_direction(center, seed=5, axis=1, recipe=1)["conv1.weight"]
     np.testing.assert_array_equal(
         drawn.numpy(), expected.standard_normal(4).reshape(2, 2).astype(np.float32)
     )
     np.testing.assert_allclose(drawn[0].numpy(), [0.9131165, 0.4161792], rtol=1e-6)
+
+
+SHAPES = [(7, 3), (300, 500), (5, 70_000), (64, 3, 3, 3), (2, 200_000), (1, 9)]
+
+
+@pytest.mark.parametrize("num_ranks", [1, 2, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ranks_draw_and_normalize_their_own_filters(shape: tuple[int, ...], num_ranks: int) -> None:
+    """To the bit, as sharded parameters need it; in any order."""
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    whole = random_rows("layer.weight", weight.shape, seed=3, axis=1)
+    norms = filter_norms(weight)
+    direction = filter_normalize({"layer.weight": whole / 4096}, {"layer.weight": weight})
+    bounds = [rank * len(weight) // num_ranks for rank in range(num_ranks + 1)]
+    for first, last in reversed(list(itertools.pairwise(bounds))):
+        rows = random_rows("layer.weight", weight.shape, 3, 1, first, last)
+        assert torch.equal(rows, whole[first:last])
+        if first < last:
+            own = weight[first:last].clone()
+            assert torch.equal(filter_norms(own), norms[first:last])
+            local = filter_normalize({"layer.weight": rows / 4096}, {"layer.weight": own})
+            assert torch.equal(local["layer.weight"], direction["layer.weight"][first:last])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_norms_of_filters_do_not_depend_on_threads(threads: int) -> None:
+    weight = torch.randn(3, 200_000, generator=torch.Generator().manual_seed(1))
+    with num_threads(threads):
+        norms = filter_norms(weight)
+        assert torch.equal(filter_norms(weight[1:2]), norms[1:2])
+    np.testing.assert_allclose(norms, np.linalg.norm(weight.double().numpy(), axis=1), rtol=1e-14)
+
+
+def test_numbers_of_blocks_are_standard_normal_and_independent() -> None:
+    num = 1_000_000
+    a, b, c = (
+        random_rows(name, torch.Size([num]), 0, axis).double().numpy() / 4096
+        for name, axis in (("w", 0), ("w", 1), ("v", 0))
+    )
+    assert stats.kstest(a, "norm").pvalue > 0.01
+    assert stats.kstest(b, "norm").pvalue > 0.01
+    moments = [np.mean(a**k) for k in range(1, 5)]
+    np.testing.assert_allclose(moments, [0, 1, 0, 3], atol=4 * np.sqrt(96 / num))
+    following = a[:-1], a[1:]
+    other_blocks = a[: num // 65536 * 65536].reshape(-1, 65536)
+    pairs = [(a, b), (a, c), following, (other_blocks[0], other_blocks[1])]
+    for first, second in pairs:
+        assert abs(np.corrcoef(first, second)[0, 1]) < 4 / np.sqrt(len(first))
+
+
+@pytest.mark.parametrize("how", NORMALIZATIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_compact_directions_are_the_same(
+    how: Normalization, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = {"conv": (7, 5, 3), "bias": (5,), "linear": (300, 400), "row": (1, 9000), "scale": ()}
+    center = {name: torch.randn(shape).to(dtype) for name, shape in shapes.items()}
+    delta, eta, recipe = random_pair(center, 3, how)
+    monkeypatch.setattr("landscape.parameters.LARGE", 1000)
+    *compact, same = random_pair(center, 3, how)
+    assert same == recipe == RECIPES[2]
+    for expected, direction in zip((delta, eta), compact, strict=True):
+        assert isinstance(direction, CompactDirection)
+        assert list(direction) == list(expected)
+        for name, tensor in expected.items():
+            assert torch.equal(direction[name], tensor)
+            assert direction[name].dtype == tensor.dtype
 
 
 def test_precision_only_rounds_the_direction() -> None:

@@ -71,11 +71,11 @@ def test_allowed_errors_follow_the_loss_down_to_a_tenth_of_the_median() -> None:
 def test_few_images_are_taken_and_they_are_enough(mlp: nn.Module, many: Any) -> None:
     exact = scan(mlp, F.cross_entropy, many, points=(5, 4), precision="float64")
     assert (exact.examples == MANY).all()
-    rough = scan(mlp, F.cross_entropy, many, points=(5, 4), precision="float64", tolerance=0.05)
+    rough = scan(mlp, F.cross_entropy, many, points=(5, 4), precision="float64", tolerance=0.04)
     used = int(rough.examples[0, 0])
     assert (rough.examples == used).all()  # the same at every point
     assert 256 < used < MANY
-    assert (rough.standard_errors <= allowed_errors(rough.losses, 0.05)).all()
+    assert (rough.standard_errors <= allowed_errors(rough.losses, 0.04)).all()
     # Half of the points may be off by 2/3 of an error, next to none by 5.
     assert (np.abs(rough.losses - exact.losses) < 5 * rough.standard_errors).all()
 
@@ -122,7 +122,8 @@ def test_an_interrupted_stage_resumes(
             many,
             points=(4, 3),
             precision="float64",
-            tolerance=0.03,
+            tolerance=0.02,
+            seed=2,  # of three stages
             path=path,
             progress=progress,
         )

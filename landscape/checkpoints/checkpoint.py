@@ -1,8 +1,6 @@
 """Read and write checkpoints: our format, plain state_dicts and common wrappers."""
 
 import io
-import pickle
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,10 +11,11 @@ from torch import Tensor, nn
 
 from landscape.atomic import replacing
 from landscape.brief import brief
-from landscape.checkpoints.files import check_is_file, check_sums
+from landscape.checkpoints import weights
+from landscape.checkpoints.content import Unknown, read, unknown_names
+from landscape.checkpoints.files import is_adapter
 from landscape.datasets.preprocessing import Preprocessing
-from landscape.errors import CheckpointError, first_line
-from landscape.filetypes import is_hdf5
+from landscape.errors import CheckpointError
 from landscape.models import Architecture
 
 FORMAT = "landscape-checkpoint"
@@ -32,8 +31,6 @@ _KINDS: Mapping[str, Any] = {
     "history": Mapping,
     "resume": Mapping,
 }
-
-_STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +48,8 @@ class Checkpoint:
         history: One list per quantity (``train_loss``, ``test_accuracy``, …), one entry per
             epoch.
         resume: State that the trainer needs to resume; empty in a finished run.
+        is_partial: Whether the rest of the net's parameters are those of the net itself, as the
+            frozen ones of an adapter.
     """
 
     state: Mapping[str, Tensor]
@@ -62,17 +61,14 @@ class Checkpoint:
     epoch: int | None = None
     history: Mapping[str, list[float]] = field(default_factory=dict)
     resume: Mapping[str, Any] = field(default_factory=dict)
+    is_partial: bool = False
 
     __repr__ = brief
 
     @property
     def unwrapped(self) -> Mapping[str, Tensor]:
-        """The state without the prefixes of ``DataParallel`` and ``torch.compile``."""
-        state = self.state
-        for prefix in ("module.", "_orig_mod.", "module."):
-            if all(name.startswith(prefix) for name in state):
-                state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-        return state
+        """The state without the prefixes of ``DataParallel``, ``torch.compile`` and Lightning."""
+        return weights.without_wrappers(self.state)
 
     def save(self, path: Path) -> None:
         """Write the checkpoint; the file appears complete or not at all.
@@ -92,6 +88,7 @@ class Checkpoint:
             "epoch": self.epoch,
             "history": dict(self.history),
             "resume": dict(self.resume),
+            **({"is_partial": True} if self.is_partial else {}),
         }
         # In memory first: torch's writer reports a full disk as a RuntimeError.
         whole = io.BytesIO()
@@ -125,10 +122,8 @@ class Checkpoint:
         if any(isinstance(p, nn.parameter.UninitializedParameter) for p in model.parameters()):
             raise CheckpointError(f"{what} has lazy layers: run it once before it is returned")
         wanted = model.state_dict()
-        state = self.state if wanted.keys() & self.state.keys() else self.unwrapped
-        # Checkpoints from before torch 0.4.1 have no such counters; they are not used.
-        optional = {name for name in wanted if name.endswith("num_batches_tracked")}
-        missing = [name for name in wanted if name not in state and name not in optional]
+        state = weights.fitted(self.state, wanted)
+        missing = [] if self.is_partial else weights.missing(state, wanted)
         unexpected = [name for name in state if name not in wanted]
         shapes = [
             f"{name} has shape {tuple(state[name].shape)}, the net's {tuple(tensor.shape)}"
@@ -151,11 +146,16 @@ class Checkpoint:
         model.load_state_dict(state, strict=False)
 
 
-def load(path: str | Path) -> Checkpoint:
+def load(path: str | Path, key: str | None = None) -> Checkpoint:
     """Read a checkpoint without running anything that is in it.
 
-    Understood are ours, a ``state_dict``, and dictionaries that hold one under
-    ``state_dict``, ``model_state_dict``, ``model`` or ``net``.
+    Understood are ours, a ``state_dict``, alone or in dictionaries with other things, files of
+    safetensors, and folders of ``save_pretrained``.
+
+    Args:
+        path: The file or folder.
+        key: Which of several networks in it: the key of its state_dict, ``a.b`` of a nested one,
+            or the prefix of its names.
 
     Returns:
         The checkpoint, its tensors on the CPU.
@@ -164,37 +164,34 @@ def load(path: str | Path) -> Checkpoint:
         CheckpointError: It is missing, damaged, holds code, or no weights.
     """
     path = Path(path)
-    check_is_file(path)
-    if is_hdf5(path):
-        raise CheckpointError(
-            f"{path} is a surface, not a checkpoint: show it with `landscape view {path}`",
-            path=path,
-        )
-    try:
-        check_sums(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the content is checked below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds more than data, or is damaged; nothing in it was run: save only "
-            "`model.state_dict()` with torch.save",
-            path=path,
-        ) from error
-    except Exception as error:  # damaged files raise nearly anything
-        raise CheckpointError(
-            f"{path} is not a whole file of torch.save: {first_line(error)}", path=path
-        ) from error
-    if not isinstance(content, Mapping):
+    content = read(path)
+    if not isinstance(content, Mapping | Unknown):
         raise CheckpointError(
             f"{path} holds a {type(content).__name__}, not a state_dict", path=path
         )
-    if content.get("format") == FORMAT:
+    if isinstance(content, Mapping) and content.get("format") == FORMAT:
         return _ours(content, path)
-    state = next(
-        (content[key] for key in _STATE_KEYS if isinstance(content.get(key), Mapping)), content
-    )
-    return Checkpoint(_weights(state, path))
+    try:
+        found = _weights(_find(content, key, path), path)
+        if is_adapter(path):
+            return Checkpoint(weights.of_adapter(found), is_partial=True)
+    except CheckpointError as error:
+        if names := unknown_names(path):
+            raise CheckpointError(
+                f"{path} holds more than data ({', '.join(names[:3])}); nothing in it was run: "
+                "save only `model.state_dict()` with torch.save",
+                path=path,
+            ) from error
+        raise
+    epoch = content.get("epoch") if isinstance(content, Mapping) else None
+    return Checkpoint(found, epoch=epoch if isinstance(epoch, int) else None)
+
+
+def _find(content: Any, key: str | None, path: Path) -> Mapping[Any, Any]:
+    try:
+        return {} if isinstance(content, Unknown) else weights.find(content, key)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} {error}", path=path, key=key) from error
 
 
 def _ours(content: Mapping[str, Any], path: Path) -> Checkpoint:
@@ -227,6 +224,7 @@ def _ours(content: Mapping[str, Any], path: Path) -> Checkpoint:
             epoch=content["epoch"],
             history=content["history"],
             resume=content["resume"],
+            is_partial=content.get("is_partial") is True,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}", path=path) from error
@@ -242,7 +240,7 @@ def _architecture(stored: Mapping[str, Any], version: int) -> Architecture:
 
 
 def _weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
-    weights = {}
+    found = {}
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(
@@ -255,7 +253,7 @@ def _weights(state: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{path}: {key} is no dense tensor of numbers", path=path, key=key
             )
-        weights[key] = value
-    if not weights:
+        found[key] = value
+    if not found:
         raise CheckpointError(f"{path} holds no weights", path=path)
-    return weights
+    return found

@@ -1,10 +1,82 @@
 """Files of checkpoints, whatever they contain."""
 
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 
 from landscape.errors import CheckpointError
+
+SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".t7", ".tar")
+"""What the names of checkpoints usually end in."""
+
+_INDEX = ".index.json"  # of weights in several files: the file of each tensor
+_IN_FOLDERS = tuple(
+    name + ending
+    for name in (
+        "model.safetensors",
+        "pytorch_model.bin",
+        "adapter_model.safetensors",
+        "adapter_model.bin",
+        "diffusion_pytorch_model.safetensors",
+    )
+    for ending in ("", _INDEX)
+)
+
+
+def holds_weights(path: Path) -> bool:
+    """Return whether a path is a folder of ``save_pretrained``, or of Hugging Face's Trainer.
+
+    Args:
+        path: The path.
+    """
+    return path.is_dir() and any((path / name).is_file() for name in _IN_FOLDERS)
+
+
+def is_adapter(path: Path) -> bool:
+    """Return whether a checkpoint is an adapter of PEFT, without the weights of its base model.
+
+    Args:
+        path: The checkpoint.
+    """
+    return weight_files(path)[0].name.startswith("adapter_model")
+
+
+def weight_files(path: Path) -> list[Path]:
+    """Return the files that hold the weights of a checkpoint.
+
+    Args:
+        path: A file; the index of weights in several files; or a folder of ``save_pretrained``.
+
+    Raises:
+        CheckpointError: There is no such file, or the folder holds no weights.
+    """
+    if path.is_dir():
+        found = next((path / name for name in _IN_FOLDERS if (path / name).is_file()), None)
+        if found is None:
+            raise CheckpointError(
+                f"{path}: not a file, nor a folder with {_IN_FOLDERS[0]} or {_IN_FOLDERS[2]}",
+                path=path,
+            )
+        path = found
+    check_is_file(path)
+    return _indexed(path) if path.name.endswith(_INDEX) else [path]
+
+
+def _indexed(path: Path) -> list[Path]:
+    """Return the files that an index names, which lie next to it.
+
+    Raises:
+        CheckpointError: It is no index, or a file is missing.
+    """
+    try:
+        names = sorted(set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
+        files = [path.with_name(Path(name).name) for name in names]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} is no index of weights", path=path) from error
+    for file in files:
+        check_is_file(file)
+    return files
 
 
 def check_is_file(path: Path) -> None:
@@ -21,20 +93,20 @@ def check_is_file(path: Path) -> None:
 
 
 def sha256(*paths: Path) -> str:
-    """Return the SHA-256 of the bytes of some files, one after the other, in hexadecimal.
+    """Return the SHA-256 of the bytes of some checkpoints, one after the other, in hexadecimal.
 
     Args:
-        *paths: The files.
+        *paths: Files, or folders of which the files with weights count.
 
     Raises:
-        CheckpointError: One is not a file.
+        CheckpointError: One is neither.
     """
     digest = hashlib.sha256()
     for path in paths:
-        check_is_file(path)
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        for each in weight_files(path):
+            with each.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
     return digest.hexdigest()
 
 

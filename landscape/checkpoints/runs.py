@@ -1,6 +1,8 @@
 """Training runs on disk: folders of checkpoints, in order."""
 
+import fnmatch
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,9 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from landscape.checkpoints.checkpoint import load
+from landscape.checkpoints.files import SUFFIXES, holds_weights
 from landscape.errors import CheckpointError
 from landscape.naming import disambiguate
 from landscape.parameters import fingerprint
+
+_OURS = ("epoch-*.pt", "step-*.pt")
+_FIRST, _LAST = ("initial", "init"), ("last", "final")
+_UNITS = ("epoch", "step")
 
 
 @dataclass(frozen=True)
@@ -20,23 +27,29 @@ class Run:
     Attributes:
         name: Name of its folder.
         checkpoints: Paths, from the first to the last.
+        key: Which of several networks in each, see :func:`landscape.checkpoints.load`.
     """
 
     name: str
     checkpoints: list[Path]
+    key: str | None = None
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "Run":
-        """Find the checkpoints in a folder: ``initial.pt``, ``epoch-*.pt``, ``last.pt``.
+    def in_folder(cls, folder: Path, pattern: str | None = None) -> "Run":
+        """Find the checkpoints in a folder, ordered by the numbers in their names.
 
         Args:
             folder: The folder.
+            pattern: Pattern of their names. By default ``initial.pt``, ``epoch-*.pt`` or
+                ``step-*.pt``, and ``last.pt``; else all checkpoints and folders of
+                ``save_pretrained`` whose names differ only in numbers.
 
         Returns:
             The run.
 
         Raises:
-            CheckpointError: It is not a folder, or holds fewer than two checkpoints.
+            CheckpointError: It is not a folder, holds fewer than two checkpoints, or those of
+                several patterns.
         """
         if not folder.is_dir():
             raise CheckpointError(
@@ -44,30 +57,34 @@ class Run:
                 "`landscape train --save-every N`",
                 path=folder,
             )
-        epochs = sorted(folder.glob("epoch-*.pt"), key=_numbers)
-        ends = [folder / "initial.pt", folder / "last.pt"]
-        found = [path for path in (ends[0], *epochs, ends[1]) if path.is_file()]
+        found = sorted(_fitting(folder, pattern), key=lambda path: _place(path, folder))
         if len(found) < 2:
             raise CheckpointError(
-                f"{folder} holds {len(found)} checkpoints: a trajectory needs two or more (train "
-                "with save_every=N)",
+                f"{folder} holds {len(found)} checkpoints"
+                + (f" named {pattern}" if pattern else "")
+                + ": a trajectory needs two or more (train with save_every=N, record a training "
+                "with landscape.Recorder, or give pattern='model_*.pth')",
                 path=folder,
             )
         return cls(folder.resolve().name, found)
 
     @classmethod
-    def in_folders(cls, folders: Sequence[Path]) -> "list[Run]":
+    def in_folders(
+        cls, folders: Sequence[Path], pattern: str | None = None, key: str | None = None
+    ) -> "list[Run]":
         """Find the runs in several folders, with different names.
 
         Args:
             folders: The folders.
+            pattern: Pattern of the names of checkpoints, see :meth:`in_folder`.
+            key: Which of several networks in each.
 
         Returns:
             The runs, in the order of the folders.
         """
-        runs = [cls.in_folder(folder) for folder in folders]
+        runs = [cls.in_folder(folder, pattern) for folder in folders]
         names = disambiguate([run.name for run in runs], folders)
-        return [replace(run, name=name) for run, name in zip(runs, names, strict=True)]
+        return [replace(run, name=name, key=key) for run, name in zip(runs, names, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -77,14 +94,16 @@ class CheckpointSequence:
     Attributes:
         name: Name of the run.
         checkpoints: Paths, from the first to the last.
-        steps: Epoch of each, or its position where the epochs are unknown.
-        unit: Unit of ``steps``: ``epoch`` or ``checkpoint``.
+        steps: Epoch or step of each, or its position where these are unknown.
+        unit: Unit of ``steps``: ``epoch``, ``step`` or ``checkpoint``.
+        key: Which of several networks in each.
     """
 
     name: str
     checkpoints: list[Path]
     steps: list[float]
     unit: str
+    key: str | None = None
 
     @classmethod
     def from_run(cls, run: Run) -> "CheckpointSequence":
@@ -94,35 +113,74 @@ class CheckpointSequence:
             run: The run.
         """
         kept = list(run.checkpoints)
-        recorded = [load(path).epoch for path in kept]
-        if kept[-1].stem == "last" and _are_equal(kept[-2:], recorded[-2:]):
+        recorded = [load(path, run.key).epoch for path in kept]
+        if kept[-1].stem == "last" and _are_equal(kept[-2:], recorded[-2:], run.key):
             del kept[-2], recorded[-2]
-        epochs = [_epoch_of(*each) for each in zip(kept, recorded, strict=True)]
-        if epochs[-1] == math.inf:  # a last.pt that records no epoch
-            epochs[-1] = epochs[-2] + 1 if len(epochs) > 1 else 0.0
-        if all(a < b for a, b in pairwise(epochs)):
-            return cls(run.name, kept, epochs, "epoch")
-        return cls(run.name, kept, [float(k) for k in range(len(kept))], "checkpoint")
+        root = Path(os.path.commonpath([path.parent for path in kept]))
+        unit = _unit(kept, root) or ("checkpoint" if None in recorded else "epoch")
+        steps = [
+            float(epoch) if epoch is not None and unit == "epoch" else _step(path, root)
+            for path, epoch in zip(kept, recorded, strict=True)
+        ]
+        if steps[-1] == math.inf:  # a last.pt that records no epoch
+            steps[-1] = steps[-2] + 1 if len(steps) > 1 else 0.0
+        if all(a < b for a, b in pairwise(steps)):
+            return cls(run.name, kept, steps, unit, run.key)
+        return cls(run.name, kept, [float(k) for k in range(len(kept))], "checkpoint", run.key)
 
 
-def _numbers(path: Path) -> tuple[list[int], str]:
-    """Return the sort key of an epoch's file: all numbers in its name, then the name."""
-    return [int(number) for number in re.findall("[0-9]+", path.stem)], path.name
+def _fitting(folder: Path, pattern: str | None) -> list[Path]:
+    """Return the checkpoints in a folder.
+
+    Raises:
+        CheckpointError: Their names have several patterns.
+    """
+    if pattern is not None:
+        return [path for path in folder.glob(pattern) if path.is_file() or holds_weights(path)]
+    every = [
+        path
+        for path in folder.iterdir()
+        if (path.is_file() and path.suffix in SUFFIXES) or holds_weights(path)
+    ]
+    ends = [path for path in every if path.stem in (*_FIRST, *_LAST)]
+    ours = [p for p in every if any(fnmatch.fnmatch(p.name, each) for each in _OURS)]
+    if ours:
+        return [path for path in (*ends, *ours) if path.suffix == ".pt"]
+    numbered = [path for path in every if _numbers(path, folder)]
+    patterns = sorted({re.sub(r"\d+(\.\d+)?", "*", path.name) for path in numbered})
+    if len(patterns) > 1:
+        raise CheckpointError(
+            f"{folder} holds {', '.join(patterns[:3])}: give pattern={patterns[0]!r}", path=folder
+        )
+    return [*ends, *numbered]
 
 
-def _are_equal(paths: Sequence[Path], epochs: Sequence[int | None]) -> bool:
+def _place(path: Path, root: Path) -> tuple[int, list[int], str]:
+    """Return the sort key of a checkpoint: all numbers in its name; the initial one is first."""
+    return (path.stem in _LAST) - (path.stem in _FIRST), _numbers(path, root), str(path)
+
+
+def _numbers(path: Path, root: Path) -> list[int]:
+    name = str(path.relative_to(root).with_suffix(""))
+    return [int(number) for number in re.findall("[0-9]+", name)]
+
+
+def _are_equal(paths: Sequence[Path], epochs: Sequence[int | None], key: str | None) -> bool:
     """Return whether two checkpoints are of one epoch, or else have the same weights."""
     if None not in epochs:
         return epochs[0] == epochs[1]
-    first, second = (fingerprint(load(path).unwrapped) for path in paths)
+    first, second = (fingerprint(load(path, key).unwrapped) for path in paths)
     return first == second
 
 
-def _epoch_of(path: Path, epoch: int | None) -> float:
-    """Return a checkpoint's epoch; of a plain state_dict the first number in its file name."""
-    if epoch is not None:
-        return float(epoch)
-    if path.stem == "last":
+def _unit(paths: Sequence[Path], root: Path) -> str | None:
+    """Return what the numbers in names count, if they say it."""
+    numbered = [path.name for path in paths if _numbers(path, root)]
+    return next((u for u in _UNITS if numbered and all(u in name for name in numbered)), None)
+
+
+def _step(path: Path, root: Path) -> float:
+    """Return the first number in the name of a checkpoint."""
+    if path.stem in _LAST:
         return math.inf
-    numbers, _ = _numbers(path)
-    return float(numbers[0]) if numbers else 0.0
+    return float(next(iter(_numbers(path, root)), 0))

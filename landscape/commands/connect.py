@@ -132,7 +132,7 @@ def command(
     """
     use_free_cores()
     report = progress.for_terminal()
-    first, second = inputs.nets([first_path, second_path])
+    first, second = inputs.networks.nets([first_path, second_path])
     examples = inputs.data(first, report)
     inputs.check(second, examples)
     with usage_errors():
@@ -157,7 +157,7 @@ def command(
         with SurfaceFile(target, overwrite=overwrite) as file:  # before long work as well
             control = connect(
                 objective,
-                second.path,
+                second.source,
                 recipe,
                 file=out / "control-point.pt",
                 like=first.checkpoint,
@@ -165,7 +165,7 @@ def command(
                 progress=report,
             )
             spec = planes.bezier_spec(
-                objective, second.path, control, samples=points, names=names, progress=report
+                objective, second.source, control, samples=points, names=names, progress=report
             )
             plane = spec.resolve(objective, file)
             surface = scan(objective, plane, points, file=file, compute=compute, progress=report)

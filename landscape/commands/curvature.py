@@ -13,13 +13,14 @@ from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
 from landscape.commands.messages import usage_errors
 from landscape.commands.options import FRACTION, PATH, device_option
+from landscape.commands.selection_options import SELECTION_OPTIONS, Selection, selection_options
 from landscape.commands.verb import Verb
 from landscape.curvature.hessian import Hessian
 from landscape.threads import use_free_cores
 
 _GROUPS = {
     "Network and data": INPUT_OPTIONS,
-    "Spectrum": ("top", "bottom", "groups", "samples", "density", "seed"),
+    "Spectrum": ("top", "bottom", *SELECTION_OPTIONS, "groups", "samples", "density", "seed"),
     "Precision and speed": (
         "tolerance",
         "max_hvps",
@@ -46,6 +47,7 @@ _ESSENTIAL = (
 @click.command(cls=Verb, groups=_GROUPS, essential=_ESSENTIAL)
 @click.argument("checkpoint", metavar="CHECKPOINT", type=PATH)
 @input_options
+@selection_options
 @click.option(
     "--top",
     type=click.IntRange(1),
@@ -113,6 +115,7 @@ _ESSENTIAL = (
 def command(
     checkpoint: Path,
     inputs: Inputs,
+    selection: Selection,
     top: int,
     bottom: int,
     groups: tuple[str, ...],
@@ -139,21 +142,22 @@ def command(
         check_writable(density)
     use_free_cores()
     report = progress.Silent() if as_json else progress.for_terminal()
-    net = inputs.net(checkpoint)
+    net = inputs.networks.net(checkpoint)
     examples = inputs.data(net, report)
     with usage_errors():
-        hessian = Hessian(
-            inputs.objective(
-                net,
-                examples,
-                device=device,
-                dtype=torch.float64 if precision == "float64" else torch.float32,
-                images_per_batch=images_per_batch,
-            ),
-            groups,
+        objective = inputs.objective(
+            net,
+            examples,
+            device=device,
+            dtype=torch.float64 if precision == "float64" else torch.float32,
+            images_per_batch=images_per_batch,
+            only=selection.patterns,
         )
-        report.note(f"{hessian.size} parameters, {len(examples.x)} images")
-        facts: dict[str, Any] = {"parameters": hessian.size, "images": len(examples.x)}
+        hessian = Hessian(objective, groups)
+        report.note(f"{hessian.size} parameters, {objective.num_images} images")
+        facts: dict[str, Any] = {"parameters": hessian.size, "images": objective.num_images}
+        if "moved" in objective.settings:
+            facts["moved"] = objective.settings["moved"]
         for end, num in (("highest", top), ("lowest", bottom)):
             pairs = hessian.eigenpairs(
                 num,

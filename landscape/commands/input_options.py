@@ -4,7 +4,7 @@ import click
 
 from landscape import datasets
 from landscape.commands.inputs import Inputs
-from landscape.commands.options import COUNT_OR_ALL, data_options, grouped
+from landscape.commands.options import COUNT_OR_ALL, PATH, data_options, grouped
 from landscape.models import SHORTCUTS, forms
 
 INPUT_OPTIONS = (
@@ -12,9 +12,12 @@ INPUT_OPTIONS = (
     "shortcut",
     "settings",
     "model_reference",
+    "key",
     "loss_reference",
     "data_name",
     "data_dir",
+    "text",
+    "sequence_length",
     "preprocessing",
     "split",
     "images",
@@ -47,20 +50,39 @@ _OPTIONS = (
         "model_reference",
         metavar="FILE.py:CALLABLE",
         help="Function that returns the model, an nn.Module; the weights of the checkpoint "
-        "are loaded into it.",
+        "are loaded into it. Or hf:PATH_OR_NAME or timm:NAME, a model of transformers or timm; in "
+        "place of CHECKPOINT these also name the weights.",
+    ),
+    click.option(
+        "--key",
+        metavar="NAME",
+        help="Which of several networks in the checkpoint: the key of its state_dict, as "
+        "ema_state_dict, or the prefix of its names.",
     ),
     click.option(
         "--loss",
         "loss_reference",
         default="cross_entropy",
         show_default=True,
-        help="cross_entropy, mse, or FILE.py:CALLABLE, called as loss(outputs, targets).",
+        help="cross_entropy, mse, or FILE.py:CALLABLE, called as loss(outputs, targets). With "
+        "--text the loss of the tokens.",
     ),
     click.option(
         "--data",
         "data_name",
-        help=f"{', '.join(datasets.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE.  "
+        help=f"{', '.join(datasets.NAMES)}, FILE.npz with x and y, or FILE.py:CALLABLE, "
+        "which returns (x, y), or a DataLoader, Dataset, dictionary or batches.  "
         "[default: the training data of the checkpoint]",
+    ),
+    click.option(
+        "--text", type=PATH, help="Text in UTF-8 that a language model (hf:…) is evaluated on."
+    ),
+    click.option(
+        "--sequence-length",
+        type=click.IntRange(2),
+        default=512,
+        show_default=True,
+        help="Tokens in a sequence of --text, at most as many as the model takes.",
     ),
     data_options,
     click.option(
@@ -76,7 +98,7 @@ _OPTIONS = (
         type=COUNT_OR_ALL,
         default="all",
         show_default=True,
-        help="Use the first N images.",
+        help="Use the first N images, or sequences.",
     ),
 )
 

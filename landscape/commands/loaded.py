@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
-from torch import Tensor, nn
+from torch import nn
 
-from landscape import checkpoints
+from landscape import checkpoints, libraries
 from landscape.brief import brief
 from landscape.checkpoints import Checkpoint
 from landscape.commands.settings import chosen, texts
 from landscape.errors import UserCodeError
 from landscape.facts import Facts
+from landscape.libraries import LibraryModel
 from landscape.losses import LOSSES, Loss
 from landscape.models import Architecture
+from landscape.planes.states import Source
 from landscape.user_code import load_callable
 
 
@@ -28,6 +31,8 @@ class LoadedModel:
         name: Name of the architecture, or of the user-supplied function.
         title: Name in figures.
         net: The architecture, if it is one of ours.
+        library: The model of another library, if it is one.
+        in_file: Whether the model's weights are those that ``checkpoints.load(path)`` returns.
     """
 
     path: Path
@@ -36,6 +41,8 @@ class LoadedModel:
     name: str
     title: str
     net: Architecture | None = None
+    library: LibraryModel | None = None
+    in_file: bool = False
 
     __repr__ = brief
 
@@ -67,9 +74,26 @@ class LoadedModel:
         return self.net.alternatives
 
     @property
+    def task(self) -> str:
+        """What the model predicts, if it is one of another library."""
+        return "" if self.library is None else self.library.predicts
+
+    @property
+    def only(self) -> str | None:
+        """What is moved where no option says it: all, but of an adapter only itself."""
+        return None if self.library is None else self.library.only
+
+    @property
+    def source(self) -> Source:
+        """What a plane reads the weights from."""
+        return self.path if self.in_file else self.model
+
+    @property
     def provenance(self) -> Facts:
         """Path and SHA-256 of the checkpoint, for a surface's provenance."""
-        return {"checkpoint": str(self.path), "checkpoint_sha256": checkpoints.sha256(self.path)}
+        place = libraries.location(self.path)
+        known = {"checkpoint_sha256": checkpoints.sha256(place)} if place.exists() else {}
+        return {"checkpoint": str(self.path), **known}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +101,12 @@ class Examples:
     """Preprocessed examples.
 
     Attributes:
-        x: Inputs.
-        y: Targets.
+        data: Inputs and targets, or whatever :class:`landscape.Objective` takes.
         settings: Facts that determine them and the model.
         provenance: Further facts.
     """
 
-    x: Tensor
-    y: Tensor
+    data: Any
     settings: Facts
     provenance: Facts = field(default_factory=dict)
 

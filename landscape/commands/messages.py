@@ -16,6 +16,8 @@ _OPTIONS = {
     "kind='line'": "--kind line",
     "smaller images_per_batch": "smaller --images-per-batch",
     "save_every=N": "--save-every N",
+    "key='NAME'": "--key NAME",
+    "pattern='": "--pattern '",
     "given by data_dir": "given by --data-dir",
 }
 

@@ -21,6 +21,7 @@ PLANE_OPTIONS = (
     "normalize",
     "repeats",
     "batchnorm",
+    "pattern",
 )
 
 _KINDS = ("random", "through", "pca", "eigenvectors")
@@ -41,7 +42,7 @@ _OPTIONS = (
         show_default=True,
         help="random: random directions. through: interpolate between checkpoints: two "
         "define a line, three a plane; additional ones are projected onto it. pca: treat "
-        "the arguments as run folders (epoch-*.pt): principal components of all "
+        "the arguments as run folders (epoch-*.pt, or --pattern): principal components of all "
         "checkpoints, centered at the last of the first run. eigenvectors: the two leading "
         "eigenvectors of the Hessian. FILE: directions of a surface file (scanned with "
         "--store-directions) or of a direction file of Li et al.'s code.",
@@ -111,6 +112,13 @@ _OPTIONS = (
         help="BatchNorm running statistics: frozen at the center, interpolated "
         "(--plane through with two checkpoints), or recomputed from the data at every "
         "point.",
+    ),
+    click.option(
+        "--pattern",
+        metavar="GLOB",
+        help="Names of the checkpoints in run folders (--plane pca), as 'model_*.pth'; they are "
+        "ordered by the numbers in their names.  [default: epoch-*.pt or step-*.pt; else all "
+        "checkpoints that differ only in numbers]",
     ),
 )
 

@@ -20,6 +20,7 @@ from landscape.commands.messages import usage_errors
 from landscape.commands.options import PATH
 from landscape.commands.output_options import OUTPUT_OPTIONS, OutputOptions, output_options
 from landscape.commands.plane_options import PLANE_OPTIONS, plane_options
+from landscape.commands.selection_options import SELECTION_OPTIONS, Selection, selection_options
 from landscape.commands.tasks import PlaneOptions, Task, stored
 from landscape.commands.verb import Verb
 from landscape.diagnostics import warnings
@@ -33,7 +34,7 @@ from landscape.threads import use_free_cores
 
 _GROUPS = {
     "Network and data": INPUT_OPTIONS,
-    "Plane": (*PLANE_OPTIONS, "curvature"),
+    "Plane": (*PLANE_OPTIONS, *SELECTION_OPTIONS, "curvature"),
     "Precision and speed": COMPUTE_OPTIONS,
     "Output": OUTPUT_OPTIONS,
 }
@@ -55,6 +56,7 @@ _ESSENTIAL = (
 @click.argument("paths", metavar="CHECKPOINT...", nargs=-1, required=True, type=PATH)
 @input_options
 @plane_options
+@selection_options
 @click.option(
     "--curvature",
     is_flag=True,
@@ -67,6 +69,7 @@ def command(
     paths: tuple[Path, ...],
     inputs: Inputs,
     plane: PlaneOptions,
+    selection: Selection,
     curvature: bool,
     computing: ComputeOptions,
     output: OutputOptions,
@@ -85,9 +88,11 @@ def command(
       landscape scan runs/resnet56/last.pt --line --repeats 3
       landscape scan --plane through a.pt b.pt c.pt
       landscape scan --plane pca runs/sgd runs/adamw
+      landscape scan hf:my-gpt2 --text corpus.txt --sequence-length 128 --only '*.mlp.*'
     """
     use_free_cores()
     report = progress.Silent() if output.as_json else progress.for_terminal()
+    plane.check(selection)
     tasks = plane.tasks(paths, inputs)
     if output.is_file and len(tasks) > 1:
         raise click.UsageError("--out FILE.h5 is for one surface; give a folder")
@@ -97,7 +102,9 @@ def command(
     with watched(targets) if output.view else nullcontext():
         for task, target in zip(tasks, targets, strict=True):
             with usage_errors():
-                surface = _scan(task, target, inputs, plane, curvature, computing, output, report)
+                surface = _scan(
+                    task, target, inputs, plane, selection, curvature, computing, output, report
+                )
             if output.as_json:
                 click.echo(as_one_line({"path": str(target), **facts_of(surface)}))
             else:
@@ -112,12 +119,13 @@ def _scan(
     target: Path,
     inputs: Inputs,
     options: PlaneOptions,
+    selection: Selection,
     curvature: bool,
     computing: ComputeOptions,
     output: OutputOptions,
     report: Progress,
 ) -> Surface:
-    net = inputs.net(task.checkpoint)
+    net = inputs.networks.net(task.checkpoint)
     examples = inputs.data(net, report)
     objective = inputs.objective(
         net,
@@ -126,6 +134,7 @@ def _scan(
         dtype=computing.dtype,
         batchnorm=options.batchnorm,
         images_per_batch=computing.images_per_batch,
+        only=selection.patterns,
     ).described(name=output.name(task.title))
     task.check(inputs, examples)
     quantities: tuple[Quantity, ...] = ("loss", "curvature") if curvature else ("loss",)

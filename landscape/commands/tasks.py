@@ -11,9 +11,11 @@ from landscape.checkpoints import Run
 from landscape.commands.inputs import Inputs
 from landscape.commands.loaded import Examples, LoadedModel
 from landscape.commands.options import given
+from landscape.commands.selection_options import Selection
 from landscape.directions import Normalization
 from landscape.grid import Grid, Interval
 from landscape.hdf5 import SurfaceFile
+from landscape.libraries import is_reference, location
 from landscape.objective import BatchNorm, Objective
 from landscape.plane import Plane
 from landscape.progress import Progress
@@ -39,6 +41,7 @@ class PlaneOptions:
         normalize: Normalization of random directions.
         repeats: Number of seeds.
         batchnorm: BatchNorm policy.
+        pattern: Pattern of the names of a run's checkpoints, or None.
 
     Raises:
         click.UsageError: The options contradict each other.
@@ -55,15 +58,31 @@ class PlaneOptions:
     normalize: Normalization
     repeats: int
     batchnorm: BatchNorm
+    pattern: str | None
 
     def __post_init__(self) -> None:
         if self.line and self.beta is not None:
             raise click.UsageError("a line has β = 0: leave out --beta")
         if self.batchnorm == "interpolated" and self.kind != "through":
             raise click.UsageError("--batchnorm interpolated needs --plane through")
+        if self.pattern is not None and self.kind != "pca":
+            raise click.UsageError("--pattern needs --plane pca")
         if self.kind != "random":
             for option in filter(given, ("seed", "normalize", "repeats")):
                 raise click.UsageError(f"--{option} needs --plane random")
+
+    def check(self, selection: Selection) -> None:
+        """Check that the plane moves what is selected.
+
+        Args:
+            selection: The parameters that are moved.
+
+        Raises:
+            click.UsageError: The plane is determined by weights, or a file.
+        """
+        if selection.patterns and self.kind not in ("random", "eigenvectors"):
+            option = "--only" if selection.only else "--except"
+            raise click.UsageError(f"{option} needs --plane random or eigenvectors")
 
     def tasks(self, paths: Sequence[Path], inputs: Inputs) -> "list[Task]":
         """Return the surfaces to scan; fail before any is started.
@@ -80,17 +99,21 @@ class PlaneOptions:
             raise click.UsageError("the same checkpoint is given twice")
         suffix = "-line" if self.line else ""
         if self.kind == "through":
-            nets = inputs.nets(paths)
+            nets = inputs.networks.nets(paths)
             return [Task(paths[0], "-".join(net.title for net in nets), suffix, nets=nets)]
         if self.kind == "pca":
-            runs = Run.in_folders(paths)
-            inputs.nets([run.checkpoints[-1] for run in runs])
-            title = "-".join(run.name for run in runs)
-            return [Task(runs[0].checkpoints[-1], title, suffix, runs=runs)]
+            folders = [location(path) for path in paths]
+            runs = Run.in_folders(folders, self.pattern, inputs.networks.key)
+            last = [
+                Path(f"hf:{run.checkpoints[-1]}") if is_reference(path) else run.checkpoints[-1]
+                for path, run in zip(paths, runs, strict=True)
+            ]
+            inputs.networks.nets(last)
+            return [Task(last[0], "-".join(run.name for run in runs), suffix, runs=runs)]
         if self.kind == "eigenvectors":
             suffix = f"-eigenvectors{suffix}"
         # A mistake in the last should not cost the time of the others.
-        titles = {path: inputs.net(path).title for path in paths}
+        titles = {path: inputs.networks.net(path).title for path in paths}
         if len(set(titles.values())) < len(paths):
             raise click.UsageError("two checkpoints have one name: scan them with --out FILE.h5")
         return [Task(path, titles[path], suffix) for path in paths]
@@ -119,7 +142,7 @@ class PlaneOptions:
         if self.kind == "through":
             spec = planes.through_spec(
                 objective,
-                [net.path for net in task.nets[1:]],
+                [net.source for net in task.nets[1:]],
                 [net.title for net in task.nets],
                 progress,
             )

@@ -1,6 +1,5 @@
 """Matrix-free Hessian of the mean loss: eigenvalues, trace and spectral density."""
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landscape.curvature.eigenvalues import End, NotFiniteError, lanczos, outermost, with_repeated
-from landscape.curvature.operator import HessianOperator, MeanLoss, twice_differentiable
+from landscape.curvature.operator import (
+    HessianOperator,
+    ShareOfLoss,
+    batches_of,
+    twice_differentiable,
+)
 from landscape.curvature.results import Density, Eigenpairs, Trace
 from landscape.curvature.spectrum import estimated_trace, spectral_density
 from landscape.errors import LandscapeError
 from landscape.memory import keep_freed_memory
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 
@@ -38,6 +43,7 @@ class Hessian:
 
     Raises:
         ValueError: No parameter's name has such a prefix.
+        LandscapeError: The loss has no derivative by these parameters.
 
     Example:
         >>> import torch, landscape
@@ -49,25 +55,35 @@ class Hessian:
 
     def __init__(self, objective: Objective, groups: Sequence[str] = ()) -> None:
         keep_freed_memory()
-        self._model = copy.deepcopy(objective.model)
+        self._model = copied(objective.model)
         named = dict(self._model.named_parameters())
-        self._names = [name for name in named if not groups or name.startswith(tuple(groups))]
+        self._names = [
+            name
+            for name in named
+            if objective.moves(name) and (not groups or name.startswith(tuple(groups)))
+        ]
         if not self._names:
             raise ValueError(
                 f"no parameter's name begins with {' or '.join(groups)}: they are "
                 + ", ".join(list(named)[:8])
+            )
+        if objective.detached.issuperset(self._names):
+            raise LandscapeError(
+                f"the loss has no derivative by {', '.join(self._names[:3])}: the model or the "
+                "loss computes without gradients"
             )
         self._parameters = [named[name].requires_grad_() for name in self._names]
         self._zero = {name: torch.zeros_like(p, requires_grad=False) for name, p in named.items()}
         self.dtype = np.float64 if objective.dtype == torch.float64 else np.float32
         self.products = 0
         self._operator = HessianOperator(
-            self._model,
-            MeanLoss(objective.loss, objective.dtype),
+            objective.replaced(model=self._model).outputs,
+            ShareOfLoss(objective),
             self._parameters,
-            objective.batches,
+            batches_of(objective),
             check_deterministic=False,  # the objective is
             num_data=objective.num_images,
+            batch_size_fn=lambda x: x["batch"].num,
         )
         self.size = sum(p.numel() for p in self._parameters)
 

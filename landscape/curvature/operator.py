@@ -10,10 +10,12 @@ from curvlinops import HessianLinearOperator
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from landscape.data import Batch
 from landscape.errors import LandscapeError, first_line
-from landscape.evaluation import float32_precision
-from landscape.losses import ExampleLoss
+from landscape.evaluation import torch_settings
 from landscape.memory import free_bytes, is_out_of_memory
+from landscape.objective import Objective
+from landscape.trees import Tree
 
 _DETACHED = (
     "the gradient is detached from the graph (custom backward without double-backward support?)"
@@ -33,7 +35,7 @@ class HessianOperator(HessianLinearOperator):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._kept: dict[int, tuple[Tensor, tuple[Tensor, ...]]] = {}
+        self._kept: dict[int, tuple[Tensor, ...]] = {}
         self._most: int | None = None  # batches whose gradients are kept, once it is known
         free = free_bytes(self._params[0].device)
         self._reserve = free / 2 if math.isfinite(free) else math.inf
@@ -42,36 +44,35 @@ class HessianOperator(HessianLinearOperator):  # type: ignore[misc]
         """Let go what was kept of a point."""
         self._kept.clear()
 
-    def _gradients(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-        """Return the gradients of the mean loss of a batch, with the graph that made them."""
-        kept = self._kept.get(id(inputs))
-        if kept is not None:
-            return kept[1]
+    def _gradients(self, number: int, batch: Batch) -> tuple[Tensor, ...]:
+        """Return the gradients of a batch's share of the loss, with the graph that made them."""
+        if number in self._kept:
+            return self._kept[number]
+        loss = self._loss_func(self._model_func(batch.inputs), batch)
+        if not loss.requires_grad:  # it does not depend on these parameters
+            return tuple(map(torch.zeros_like, self._params))
         gradients = torch.autograd.grad(
-            self._loss_func(self._model_func(inputs), targets),
-            self._params,
-            create_graph=True,
-            materialize_grads=True,
+            loss, self._params, create_graph=True, materialize_grads=True
         )
-        if self._most is None and free_bytes(inputs.device) < self._reserve:
+        if self._most is None and free_bytes(gradients[0].device) < self._reserve:
             self._most = len(self._kept)
         if self._most is None or len(self._kept) < self._most:
-            self._kept[id(inputs)] = inputs, gradients  # held, so that no other has its id
+            self._kept[number] = gradients
         return gradients
 
-    def _matmat_batch(self, X: Tensor, y: Tensor, M: list[Tensor]) -> list[Tensor]:  # noqa: N803
+    def _matmat_batch(self, X: dict[str, Any], y: Tensor, M: list[Tensor]) -> list[Tensor]:  # noqa: N803
         """Return the products of one batch.
 
         Args:
-            X: Inputs.
-            y: Targets.
+            X: The batch and its number.
+            y: Not used.
             M: Columns, one tensor per parameter with a last dimension more.
 
         Raises:
             RuntimeError: The loss is not twice differentiable.
         """
         with torch.enable_grad():
-            gradients = self._gradients(X, y)
+            gradients = self._gradients(X["number"], X["batch"])
             curved = [g.requires_grad for g in gradients]
             products = []
             for column in range(M[0].shape[-1]):
@@ -96,30 +97,44 @@ class HessianOperator(HessianLinearOperator):  # type: ignore[misc]
         return [torch.stack(columns, -1).detach() for columns in zip(*products, strict=True)]
 
 
-class MeanLoss(nn.Module):
-    """A loss as curvlinops takes it: a module that says what it does with the examples."""
+class ShareOfLoss(nn.Module):
+    """The part that a batch has in the loss over all data, in the form that curvlinops takes.
 
-    reduction = "mean"
+    Args:
+        objective: The objective.
+    """
 
-    def __init__(self, loss: ExampleLoss, dtype: torch.dtype) -> None:
+    reduction = "sum"
+
+    def __init__(self, objective: Objective) -> None:
         super().__init__()
-        self._loss, self._dtype = loss, dtype
+        self._loss, self._dtype = objective.loss, objective.dtype
+        self._total = objective.total_weight
 
-    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:  # noqa: D102
-        return self._loss(outputs, targets).mean().to(self._dtype)
+    def forward(self, outputs: Tree, batch: Batch) -> Tensor:  # noqa: D102
+        losses = self._loss(outputs, batch.targets, batch.num)[0]
+        return (losses.sum() / self._total).to(self._dtype)
+
+
+def batches_of(objective: Objective) -> list[tuple[dict[str, Any], Tensor]]:
+    """Return the batches of an objective in the form that curvlinops takes.
+
+    Args:
+        objective: The objective.
+    """
+    empty = torch.empty(0, device=objective.device)
+    return [({"number": k, "batch": batch}, empty) for k, batch in enumerate(objective.batches)]
 
 
 @contextmanager
 def twice_differentiable() -> Iterator[None]:
-    """Keep torch from fused attention, which has no second derivative.
+    """Keep torch from fused attention and layers, which have no second derivative.
 
     Raises:
         LandscapeError: A second derivative does not exist, or memory runs out.
     """
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), float32_precision("float32"):
+        with sdpa_kernel(SDPBackend.MATH), torch_settings("float32"):
             yield
     except (RuntimeError, NotImplementedError, MemoryError) as error:
         if is_out_of_memory(error):
@@ -129,5 +144,3 @@ def twice_differentiable() -> Iterator[None]:
         raise LandscapeError(
             f"the net or the loss cannot be differentiated twice: {first_line(error)}"
         ) from error
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)

@@ -1,6 +1,6 @@
 """Data sets: embedded, downloaded, or user-supplied."""
 
-from landscape.datasets.dataset import NAMES, SPLITS, Dataset, Split, load
+from landscape.datasets.dataset import NAMES, SPLITS, Dataset, OwnData, Split, load, load_any
 from landscape.datasets.preprocessing import PREPROCESSINGS, Preprocessing
 from landscape.environment import DATA_DIR_VARIABLE
 
@@ -10,7 +10,9 @@ __all__ = [
     "PREPROCESSINGS",
     "SPLITS",
     "Dataset",
+    "OwnData",
     "Preprocessing",
     "Split",
     "load",
+    "load_any",
 ]

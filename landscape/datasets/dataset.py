@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -100,6 +101,23 @@ class Dataset:
         return replace(self, x=self.x[:num], y=self.y[:num])
 
 
+@dataclass(frozen=True, eq=False)
+class OwnData:
+    """What a user's function returns that is no pair of arrays: a loader, dictionaries, batches.
+
+    Attributes:
+        name: ``FILE.py:CALLABLE``.
+        split: Which part, or ``all``.
+        value: What it returned.
+    """
+
+    name: str
+    split: str
+    value: Any
+
+    __repr__ = brief
+
+
 def load(name: str, split: Split = "train", data_dir: Path | None = None) -> Dataset:
     """Return a data set.
 
@@ -110,6 +128,24 @@ def load(name: str, split: Split = "train", data_dir: Path | None = None) -> Dat
         split: Which part. ``all`` is both. A ``FILE.npz`` has one part only.
         data_dir: Where to look for files before downloading; by default the folder in the
             environment variable ``LANDSCAPE_DATA_DIR``.
+
+    Raises:
+        DataError: It is not known, missing, damaged, or of the wrong form.
+        UserCodeError: The user's file could not be run.
+    """
+    found = load_any(name, split, data_dir)
+    if isinstance(found, OwnData):
+        raise DataError(f"{name} must return (x, y), not {type(found.value).__name__}")
+    return found
+
+
+def load_any(name: str, split: Split = "train", data_dir: Path | None = None) -> Dataset | OwnData:
+    """Return a data set, or what else a user's function returns.
+
+    Args:
+        name: See :func:`load`.
+        split: Which part.
+        data_dir: Where to look for files before downloading.
 
     Raises:
         DataError: It is not known, missing, damaged, or of the wrong form.
@@ -130,13 +166,19 @@ def load(name: str, split: Split = "train", data_dir: Path | None = None) -> Dat
     if ".py:" in name:
         function = load_callable(name)
         takes_split = "split" in inspect.signature(function.call).parameters
-        pair = function(split=split) if takes_split else function()
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise DataError(f"{name} must return (x, y), not {type(pair).__name__}")
-        return _own(name, split if takes_split else "all", *pair)
+        value = function(split=split) if takes_split else function()
+        part = split if takes_split else "all"
+        return _own(name, part, *value) if _is_pair(value) else OwnData(name, part, value)
     raise DataError(
         f"no data set is named {name!r}: expected {', '.join(NAMES)}, FILE.npz or FILE.py:CALLABLE"
     )
+
+
+def _is_pair(value: Any) -> bool:
+    """Return whether a value is ``(x, y)`` of two arrays, not of dictionaries or tuples of them."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return False
+    return not any(isinstance(each, Mapping | tuple) for each in value)
 
 
 def _own(name: str, split: str, x: Any, y: Any) -> Dataset:

@@ -6,7 +6,8 @@ from landscape.evaluation.precision import (
     PRECISIONS,
     Precision,
     check_precision,
-    float32_precision,
+    own_precision,
+    torch_settings,
 )
 from landscape.evaluation.workers import NotSpreadError, spread
 
@@ -18,9 +19,10 @@ __all__ = [
     "Tuned",
     "autotune",
     "check_precision",
-    "float32_precision",
+    "own_precision",
     "reference_plan",
     "run",
     "spread",
+    "torch_settings",
     "values_at",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from landscape import trees
 from landscape.evaluation.rewrites.network import Network
 from landscape.objective import Objective
 
@@ -22,14 +23,16 @@ def bytes_per_image(objective: Objective, network: Network) -> float:
     Measured on a few images, with the net's weights in the objective's type. What an operator
     takes for itself on a CPU is not seen.
     """
-    x, y = objective.inputs[:_SAMPLE], objective.targets[:_SAMPLE]
+    some = objective.data.part(0, min(_SAMPLE, objective.num_images)).batches[0]
     try:
         with torch.no_grad(), _Live() as live:
-            objective.measure(network.forward(network.plane.center, x), y)
+            outputs = network.forward(network.plane.center, some.inputs)
+            objective.measure(outputs, some.targets, some.num)
     except Exception:  # tensors without a storage, as sparse ones: a guess
-        return float(_GUESS * x[0].numel() * x.element_size())
+        size = sum(x.numel() * x.element_size() for x in trees.tensors(some.inputs))
+        return float(_GUESS * size / some.num)
     most: int = live.most
-    return max(most, 1) / len(x)
+    return max(most, 1) / some.num
 
 
 class _Live(TorchDispatchMode):

@@ -11,10 +11,12 @@ from landscape.errors import LandscapeError
 from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
 from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.rewrites.cached_modules import with_cache
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.rewrites.onednn import with_onednn
 from landscape.evaluation.strategy import Strategy
+from landscape.evaluation.streamed_plane import is_streamed
 from landscape.evaluation.trials import Trials
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -22,6 +24,9 @@ from landscape.values import Point
 
 # Bytes of activations that suit the device: on a CPU they stay in the cache.
 _BYTES_PER_BATCH = {"cpu": 20_000_000, "cuda": 400_000_000}
+
+# Bytes of activations in a batch of a large network, as a part of those of its weights.
+_ACTIVATIONS = 0.25
 
 # If one point takes longer than this, it uses the whole device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
@@ -91,7 +96,7 @@ def autotune(
         if trials.measured and number >= 2 and time.perf_counter() > trials.deadline:
             break
     best = trials.best
-    if best is not None and objective.inputs.device.type == "cuda":
+    if best is not None and objective.device.type == "cuda":
         trials.run(replace(best, cuda_graph=True))
     if (best := trials.best) is not None and best.network.compiles:
         left = trials.measured[best].seconds * objective.num_images * num_points
@@ -114,13 +119,18 @@ def _candidates(
     if objective.batchnorm == "recomputed":  # batches determine the values; a part has others
         return
     reference = trials.reference
-    num, device = objective.num_images, objective.inputs.device.type
+    num, device = objective.num_images, objective.device.type
+    if not objective.data.can_split:
+        images_per_batch = objective.images_per_batch
     guess = _BYTES_PER_BATCH[device] / trials.activations
     precisions: list[Precision] = [trials.precision]
     if trials.precision == "auto":
         precisions = (
             ["bfloat16", "tf32", "float32"] if device == "cuda" else ["bfloat16", "float32"]
         )
+    if is_streamed(plane):
+        yield from _streamed(objective, plane, trials, precisions, images_per_batch)
+        return
     networks = {kind: _networks(objective, plane, reference, DTYPES[kind]) for kind in precisions}
     small: list[Plan] = []
     if trials.reference_seconds < _SECONDS_OF_A_LARGE_POINT and reference.precision in precisions:
@@ -145,14 +155,39 @@ def _candidates(
     yield from small[1:]
 
 
+def _streamed(
+    objective: Objective,
+    plane: Plane,
+    trials: Trials,
+    precisions: Sequence[Precision],
+    images_per_batch: int | None,
+) -> Iterable[Plan]:
+    """Yield the plans for weights that are formed again for every batch.
+
+    Batches are large, so that forming the weights takes a small part of the time.
+    """
+    reference = trials.reference
+    weights = sum(t.numel() * t.element_size() for t in plane.center.values())
+    wanted = max(_BYTES_PER_BATCH[objective.device.type], _ACTIVATIONS * weights)
+    for kind in precisions:
+        bits = torch.finfo(DTYPES[kind]).bits
+        fitting = wanted / trials.activations * 32 / bits
+        size = images_per_batch or even_batch_size(objective.num_images, fitting)
+        if kind == reference.precision and size != reference.images_per_batch:
+            yield replace(reference, images_per_batch=size)
+        elif kind != reference.precision:
+            yield Plan(unmodified(objective, plane, DTYPES[kind]), kind, size)
+
+
 def _networks(
     objective: Objective, plane: Plane, reference: Plan, dtype: torch.dtype
 ) -> list[Network]:
     """Return the rewrites of the model for one type, in every form that may be the fastest."""
     own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
-    found = [folded(objective, plane, dtype)]
-    if objective.inputs.device.type == "cuda" and found[0] is not None:
+    found = [with_cache(objective, plane, dtype)] if objective.selects else []
+    found += [folded(objective, plane, dtype)]
+    if objective.device.type == "cuda" and found[-1] is not None:
         found.append(folded(objective, plane, dtype, cudnn=True))
-    if found[0] is None and dtype == torch.float32:
+    if found[-1] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))
     return [network for network in found if network is not None] or [own]

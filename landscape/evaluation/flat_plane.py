@@ -69,7 +69,7 @@ class FlatPlane:
                 out, channels, height, width = shape
                 view = part.view(*many, out, height, width, channels).movedim(-1, len(many) + 1)
             else:
-                view = part.view(*many, *shape)
+                view = part.view((*many, *shape))
             views[name] = view
         return views
 

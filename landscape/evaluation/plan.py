@@ -1,6 +1,5 @@
 """A plan: everything that determines how the values of points are computed."""
 
-import copy
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 
 from landscape.evaluation.cuda_graph import CudaGraph
-from landscape.evaluation.precision import DTYPES, Precision, float32_precision
+from landscape.evaluation.precision import DTYPES, Precision, own_precision, torch_settings
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.strategy import Looped, Strategy, Vmapped
+from landscape.evaluation.streamed_plane import is_streamed
 from landscape.memory import is_out_of_memory
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -82,9 +83,12 @@ class Plan:
         Returns:
             Bytes.
         """
-        numbers = sum(tensor.numel() for tensor in self.network.plane.center.values())
         size = torch.finfo(self.dtype).bits / 8
         images = self.images_per_batch * activations * size / 4
+        sizes = [tensor.numel() for tensor in self.network.plane.center.values()]
+        if is_streamed(self.network.plane):
+            return 2 * size * max(sizes) + images
+        numbers = sum(sizes)
         return 3 * 4 * numbers + self.points_per_batch * (2 * numbers * size + images)
 
     def within(self, room: float, activations: float) -> "Plan | None":
@@ -105,7 +109,7 @@ class Plan:
 
 def reference_plan(objective: Objective, plane: Plane) -> Plan:
     """Return the reference: the unmodified model, one point at a time, no reduced precision."""
-    precision: Precision = "float64" if objective.dtype == torch.float64 else "float32"
+    precision = own_precision(objective.dtype)
     size = objective.images_per_batch
     if objective.batchnorm == "recomputed":  # all batches have equal weight
         size = even_batch_size(objective.num_images, max(size, 2))
@@ -122,14 +126,14 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
     """
     fixed = {name: t for name, t in parameters.items() if not t.is_floating_point()}
     if fixed:
-        model = copy.deepcopy(objective.model)
+        model = copied(objective.model, share=True)
         own = dict(model.named_buffers())
         for name, tensor in fixed.items():
             own[name].copy_(tensor)
         objective = objective.replaced(model=model)
     moved = {name: tensor for name, tensor in parameters.items() if name not in fixed}
-    point = single_point(moved).to(objective.inputs.device, objective.dtype)
-    with float32_precision("float32"):
+    point = single_point(moved).to(objective.device, objective.dtype)
+    with torch_settings("float32"):
         return next(iter(reference_plan(objective, point).on(objective)([(0.0, 0.0)])))
 
 
@@ -159,7 +163,7 @@ def run(
         RuntimeError: The model fails for another reason.
     """
     done = 0
-    with float32_precision(plan.precision):
+    with torch_settings(plan.precision):
         while done < len(points):
             try:
                 strategy = strategy or plan.on(objective, timer)
@@ -191,7 +195,7 @@ def even_batch_size(num: int, size: float) -> int:
 
 def release_cached_memory(objective: Objective) -> None:
     """Return torch's cached blocks to the GPU after an out-of-memory error."""
-    if objective.inputs.device.type == "cuda":
+    if objective.device.type == "cuda":
         torch.cuda.empty_cache()
 
 
@@ -201,5 +205,5 @@ def single_point(center: Parameters) -> Plane:
     Args:
         center: The point.
     """
-    zero = {name: torch.zeros_like(tensor) for name, tensor in center.items()}
+    zero = {name: tensor.new_zeros(()).expand(tensor.shape) for name, tensor in center.items()}
     return Plane(center, zero, zero)

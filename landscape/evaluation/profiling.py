@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from landscape.evaluation.precision import DTYPES, float32_precision
+from landscape.behavior import fast_path
+from landscape.evaluation.precision import DTYPES, torch_settings
 from landscape.evaluation.rewrites import onednn
 from landscape.objective import Objective
 
@@ -76,14 +77,11 @@ def operations_per_image(objective: Objective) -> float:
     Products and convolutions alone, a multiplication and an addition counted as two (torch's
     own counter).
     """
-    was = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # its fused operators are not counted
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            objective.model(objective.inputs[:_SAMPLE])
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was)
-    return float(counter.get_total_flops()) / min(_SAMPLE, objective.num_images)
+    some = objective.data.part(0, min(_SAMPLE, objective.num_images)).batches[0]
+    # Operators of the fast path are not counted.
+    with fast_path(False), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        objective.outputs(some.inputs)
+    return float(counter.get_total_flops()) / some.num
 
 
 def peak(device: torch.device, precision: str) -> float:
@@ -96,7 +94,7 @@ def peak(device: torch.device, precision: str) -> float:
     if device.type == "cpu" and a.dtype in onednn.TYPES and onednn.available("_linear_pointwise"):
         products.append(lambda: onednn.linear(a, a, None))
     times = []
-    with float32_precision(precision), torch.no_grad():
+    with torch_settings(precision), torch.no_grad():
         for product in products:
             for _ in range(4):
                 began = time.perf_counter()

@@ -2,21 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from landscape import trees
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
+from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
 from landscape.evaluation.values import summary
 from landscape.objective import Objective
-from landscape.parameters import Parameters
+from landscape.parameters import Parameters, single_type
+from landscape.trees import Tree
 from landscape.values import Point, Values
 
-Measure = Callable[[Parameters, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From parameters, inputs and targets to losses and correctness of the examples."""
+Measure = Callable[[Parameters, Tree, Tree], tuple[Tensor, ...]]
+"""From parameters, inputs and targets to what :meth:`landscape.Objective.measure` returns."""
 
 
 class Strategy(ABC):
@@ -121,33 +125,40 @@ class BatchedStrategy(Strategy):
         self.images_per_batch, self.points_per_batch = images_per_batch, points_per_batch
         self.fixed_shape, self.timer = compiled, timer
         self._objective, self._network, self._forward_dtype = objective, network, dtype
-        self._flat = FlatPlane.of(network.plane, network.channels_last)
-        self.device, self.dtype = self._flat.center.device, self._flat.center.dtype
-        inputs = objective.inputs
-        if inputs.is_floating_point():
-            inputs = inputs.to(dtype)
-        if network.channels_last and inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        self._batches = list(
-            zip(
-                torch.split(inputs, images_per_batch),
-                torch.split(objective.targets, images_per_batch),
-                strict=True,
-            )
-        )
-        measure = self._vectorized(self._of_batch)
-        self._measure = torch.compile(measure, dynamic=False) if compiled else measure
+        self.device, self.dtype = objective.device, single_type(objective.dtype)
+
+        def prepared(tensor: Tensor) -> Tensor:
+            tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
+            if network.channels_last and tensor.dim() == 4:
+                return tensor.contiguous(memory_format=torch.channels_last)
+            return tensor
+
+        self._batches = [
+            (trees.changed(prepared, batch.inputs), batch.targets, batch.num)
+            for batch in objective.data.split(images_per_batch)
+        ]
+        self._measures: dict[int, Measure] = {}
+        self._compiled = compiled
 
     def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
         with self.timer("weights"):
             parameters = self._weights(coordinates)
         if self._network.prepare is not None:
             with self.timer("forward"):
-                parameters = self._network.prepare(parameters, (x for x, _ in self._batches))
-        measured = [self._measure(parameters, x, y) for x, y in self._batches]
+                parameters = self._network.prepare(parameters, (x for x, _, _ in self._batches))
+        measured = [self._measure(num)(parameters, x, y) for x, y, num in self._batches]
         with self.timer("loss"):
-            losses, correct = (_joined(parts) for parts in zip(*measured, strict=True))
-            return summary(losses, correct, per_example=self._objective.loss.per_example)
+            parts = [_joined(each) for each in zip(*measured, strict=True)]
+            return summary(*parts, per_example=self._objective.loss.per_example)
+
+    def _measure(self, num: int) -> Measure:
+        """Return the measurement of a batch of ``num`` examples."""
+        if num not in self._measures:
+            measure = self._vectorized(partial(self._of_batch, num=num))
+            if self._compiled:
+                measure = torch.compile(measure, dynamic=False)
+            self._measures[num] = measure
+        return self._measures[num]
 
     @abstractmethod
     def _weights(self, coordinates: Tensor) -> Parameters:
@@ -157,11 +168,11 @@ class BatchedStrategy(Strategy):
     def _vectorized(self, measure: Measure) -> Measure:
         """Return the measurement of a batch of images for the points of a step."""
 
-    def _of_batch(self, parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def _of_batch(self, parameters: Parameters, x: Tree, y: Tree, num: int) -> tuple[Tensor, ...]:
         with self.timer("forward"):
             outputs = self._network.forward(parameters, x)
         with self.timer("loss"):
-            return self._objective.measure(outputs, y)
+            return self._objective.measure(outputs, y, num)
 
 
 def _joined(batches: tuple[Tensor, ...]) -> Tensor:
@@ -172,22 +183,34 @@ def _joined(batches: tuple[Tensor, ...]) -> Tensor:
 class Looped(BatchedStrategy):
     """Evaluates one point after the other.
 
-    The weights of a point are one pass over memory.
+    The weights of a point are one pass over memory; those of large networks are formed tensor by
+    tensor.
     """
 
+    @cached_property
+    def _point(self) -> Callable[[Tensor], Parameters]:
+        """From coordinates to parameters."""
+        plane, dtype = self._network.plane, self._forward_dtype
+        if is_streamed(plane):
+            return StreamedPlane.of(plane, None if dtype == self._objective.dtype else dtype).at
+        return partial(FlatPlane.of(plane, self._network.channels_last).at, dtype=dtype)
+
     def _weights(self, coordinates: Tensor) -> Parameters:
-        return self._flat.at(coordinates[0], self._forward_dtype)
+        return self._point(coordinates[0])
 
     def _vectorized(self, measure: Measure) -> Measure:
-        def of_one(parameters: Parameters, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-            losses, correct = measure(parameters, x, y)
-            return losses.unsqueeze(0), correct.unsqueeze(0)
+        def of_one(parameters: Parameters, x: Tree, y: Tree) -> tuple[Tensor, ...]:
+            return tuple(each.unsqueeze(0) for each in measure(parameters, x, y))
 
         return of_one
 
 
 class Vmapped(BatchedStrategy):
     """Evaluates several points in one vectorized forward pass (``torch.vmap``)."""
+
+    @cached_property
+    def _flat(self) -> FlatPlane:
+        return FlatPlane.of(self._network.plane, self._network.channels_last)
 
     def _weights(self, coordinates: Tensor) -> Parameters:
         return self._flat.at_many(coordinates, self._forward_dtype)

@@ -11,7 +11,7 @@ from landscape.checks import is_same_loss
 from landscape.errors import LandscapeError
 from landscape.evaluation.activation_memory import bytes_per_image
 from landscape.evaluation.plan import Plan, reference_plan, release_cached_memory
-from landscape.evaluation.precision import Precision, float32_precision
+from landscape.evaluation.precision import Precision, torch_settings
 from landscape.evaluation.strategy import Strategy
 from landscape.memory import free_bytes, is_out_of_memory
 from landscape.objective import Objective
@@ -27,7 +27,7 @@ _TRIAL, _TRIALS = 0.001, 0.03
 _SHORT = 0.01  # seconds
 
 # Larger relative deviations are not rounding.
-_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3}
+_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3, "float16": 0.3}
 
 # Share of the free memory that a plan may take.
 _MEMORY = 0.7
@@ -67,7 +67,7 @@ class Trials:
 
     def __post_init__(self) -> None:
         objective, num_points = self.objective, self.num_points
-        self._room = _MEMORY * free_bytes(objective.inputs.device)
+        self._room = _MEMORY * free_bytes(objective.device)
         reference = reference_plan(objective, self.plane)
         self.activations = bytes_per_image(objective, reference.network)
         if reference.network.prepare is None:
@@ -155,7 +155,7 @@ def _try(
     The time is the shorter of two: other work may slow the machine for a while.
     """
     try:
-        with warnings.catch_warnings(), float32_precision(plan.precision):
+        with warnings.catch_warnings(), torch_settings(plan.precision):
             # torch warns where it falls back to a loop over the points.
             vectorized = plan.points_per_batch > 1 and not plan.compiled
             warnings.simplefilter("error" if vectorized else "ignore")

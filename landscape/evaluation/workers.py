@@ -15,7 +15,7 @@ from landscape import user_code
 from landscape.errors import LandscapeError, first_line
 from landscape.evaluation.autotune import autotune
 from landscape.evaluation.plan import run
-from landscape.evaluation.precision import Precision, float32_precision
+from landscape.evaluation.precision import Precision, torch_settings
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -173,7 +173,7 @@ def _work(
     objective, plane, probes, num_points, precision, images_per_batch = pickle.loads(parcel)  # noqa: S301
     place = torch.device(device)
     objective, plane = objective.to(place), plane.to(place, objective.dtype)
-    with float32_precision("float32"):
+    with torch_settings("float32"):
         tuned = autotune(
             objective,
             plane,

@@ -37,7 +37,8 @@ def pca(objective: Objective, *runs: str | Path, progress: Progress | None = Non
 
     Args:
         objective: The objective.
-        *runs: Folders of runs with ``epoch-*.pt``.
+        *runs: Folders of runs: ``epoch-*.pt``, ``step-*.pt``, or checkpoints whose names differ in
+            numbers.
         progress: Receives progress.
 
     Returns:
@@ -62,18 +63,19 @@ def pca_spec(
     """
     report = progress or default_progress()
     sequences = [CheckpointSequence.from_run(run) for run in runs]
-    every = [path for sequence in sequences for path in sequence.checkpoints]
+    every = [(path, each.key) for each in sequences for path in each.checkpoints]
     origin: Facts = {
         "plane": f"principal components of {len(every)} nets",
-        "nets_sha256": checkpoints.sha256(*every),
+        "nets_sha256": checkpoints.sha256(*(path for path, _ in every)),
+        **({"key": key} if (key := sequences[0].key) else {}),
     }
 
     def build() -> Plane:
-        def point(path: Path) -> Parameters:
-            return point_of(objective, load_state(objective, path))
+        def point(path: Path, key: str | None) -> Parameters:
+            return point_of(objective, load_state(objective, path, key))
 
         center = {name: tensor.cpu() for name, tensor in objective.center.items()}
-        plane, explained = principal_plane(center, [partial(point, path) for path in every])
+        plane, explained = principal_plane(center, [partial(point, *each) for each in every])
         report.note(
             f"the plane explains {explained.sum():.1%} of the variation of {len(every)} "
             f"checkpoints ({explained[0]:.1%} and {explained[1]:.1%})"
@@ -185,7 +187,7 @@ def _trajectories(
                     sequence.name,
                     objective,
                     here,
-                    sequence.checkpoints,
+                    [partial(load_state, objective, p, sequence.key) for p in sequence.checkpoints],
                     sequence.steps,
                     unit=sequence.unit,
                     done=done,

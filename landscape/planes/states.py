@@ -1,6 +1,5 @@
 """Checkpoints as points of an objective's parameter space."""
 
-import copy
 from pathlib import Path
 
 from torch import nn
@@ -15,12 +14,13 @@ Source = str | Path | Parameters | nn.Module
 """A checkpoint: its path, a state_dict, or a module."""
 
 
-def load_state(objective: Objective, source: Source) -> Parameters:
+def load_state(objective: Objective, source: Source, key: str | None = None) -> Parameters:
     """Return the parameters and buffers of a checkpoint, on the CPU.
 
     Args:
         objective: The objective whose model has the checkpoint's architecture.
         source: The checkpoint; a mapping may lack buffers.
+        key: Which of several networks in a file.
 
     Raises:
         CheckpointError: It cannot be read, does not fit the model, or contains nan or inf.
@@ -32,8 +32,9 @@ def load_state(objective: Objective, source: Source) -> Parameters:
     if not isinstance(source, str | Path):
         return _of_mapping(objective, source)
     path = Path(source)
-    model = copy.deepcopy(objective.model).cpu()
-    checkpoints.load(path).load_into(model, objective.name)
+    model = objective.loadable()
+    checkpoints.load(path, key).load_into(model, objective.name)
+    model = objective.moved_form(model)
     check_finite(dict(model.named_parameters()), str(path))
     parameters = dict(model.named_parameters())
     everything = {**parameters, **dict(model.named_buffers())}

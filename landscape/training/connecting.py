@@ -1,6 +1,5 @@
 """Find a low-loss curve between two trained networks (mode connectivity)."""
 
-import copy
 import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -11,7 +10,9 @@ from torch import Tensor
 
 from landscape.checkpoints import Checkpoint, load
 from landscape.errors import CheckpointError
+from landscape.losses import mean
 from landscape.memory import keep_freed_memory
+from landscape.modules import copied
 from landscape.notebook import default_progress
 from landscape.objective import Objective
 from landscape.parameters import Parameters, check_match, fingerprint
@@ -20,6 +21,7 @@ from landscape.planes.states import Source, load_state
 from landscape.progress import Progress
 from landscape.training.loop import epoch_steps
 from landscape.training.recipe import Recipe, make_optimizer
+from landscape.trees import arguments
 
 
 def connect(
@@ -103,7 +105,7 @@ class _Curve:
             for name, tensor in self.first.items()
         }
         self.optimizer = make_optimizer(self.control.values(), recipe)
-        self.model = copy.deepcopy(objective.model).train()
+        self.model = copied(objective.model).train()
         self.steps_per_epoch = recipe.steps_per_epoch(objective.num_images)
         self.epoch = 0
         self._facts = {
@@ -111,7 +113,7 @@ class _Curve:
             "first": fingerprint(self.first),
             "second": fingerprint(self.second),
             "loss": objective.settings["loss"],
-            "data": fingerprint({"x": objective.inputs, "y": objective.targets}),
+            "data": fingerprint(objective.data.named),
         }
 
     def steps(self) -> Iterator[Tensor]:
@@ -128,9 +130,11 @@ class _Curve:
             point = on_curve(self.first, self.control, self.second, t)
             with torch.random.fork_rng(devices):  # of dropout
                 torch.manual_seed(generator.initial_seed() + next(numbers))
-                x = objective.inputs[batch]
-                outputs = torch.func.functional_call(self.model, dict(point), (x,))
-            return objective.loss(outputs, objective.targets[batch]).mean()
+                some = objective.data.at(batch)
+                outputs = torch.func.functional_call(
+                    self.model, dict(point), *arguments(some.inputs)
+                )
+            return mean(objective.loss(outputs, some.targets, some.num))
 
         return epoch_steps(
             self.recipe,

@@ -20,6 +20,7 @@ from landscape.errors import DifferentScanError, SurfaceFileError
 from landscape.hdf5 import SurfaceFile, transaction
 from landscape.objective import Objective
 from landscape.overlays import Mark
+from landscape.plane import Plane
 from landscape.surface import Surface
 from tests.conftest import ROOT
 from tests.reporters import StopAt
@@ -172,7 +173,7 @@ def test_scans_of_the_version_before_are_recognized(tmp_path: Path, name: str) -
     shutil.copy(DATA / name, path)
     before, found = path.read_bytes(), landscape.load(path)
     objective, data = _archived()
-    fresh = landscape.scan(objective, grid=5)
+    fresh = landscape.scan(objective, Plane.random(objective.center, recipe=1), 5)
     part = found.evaluated
     assert part.sum() == (12 if "part" in name else 25)
     np.testing.assert_allclose(found.losses[part], fresh.losses[part], rtol=1e-5)

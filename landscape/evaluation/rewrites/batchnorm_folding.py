@@ -22,8 +22,10 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from landscape.brief import brief
+from landscape.checks import has_batchnorm
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters, own_tensors
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -49,10 +51,14 @@ def folded(
     """
     if not moves_only_parameters(objective, plane):
         return None
+    inputs = objective.data.part(0, min(2, objective.num_images)).batches[0].inputs
+    if not isinstance(inputs, Tensor) or not has_batchnorm(objective.model):
+        return None
     try:
-        traced = fx.symbolic_trace(objective.model)
+        traced = fx.symbolic_trace(copied(objective.model))
         with torch.no_grad():
-            ShapeProp(traced).propagate(objective.inputs[:2])
+            fx.Interpreter(traced).run(inputs)  # ShapeProp prints the traceback of what it raises
+            ShapeProp(traced).propagate(inputs)
     except Exception:  # whatever a user's forward pass raises on being traced
         return None
     folds = _fuse(traced, plane, cudnn)
@@ -75,7 +81,7 @@ def folded(
         moved,
         forward,
         channels_last=frozenset(f"{fold.conv}.weight" for fold in folds),
-        compiles=objective.inputs.device.type == "cuda",  # on CPUs all is fused already
+        compiles=objective.device.type == "cuda",  # on CPUs all is fused already
     )
 
 

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters, own_tensors
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -34,21 +35,23 @@ def shared(objective: Objective, plane: Plane) -> Network | None:
 
     None where it cannot be traced, has no such layer, or the outputs are too large to keep.
     """
-    if not moves_only_parameters(objective, plane):
+    inputs = objective.data.batches[0].inputs
+    takes_one_tensor = objective.data.can_split and isinstance(inputs, Tensor)
+    if not takes_one_tensor or not moves_only_parameters(objective, plane):
         return None
     try:
-        traced = fx.symbolic_trace(objective.model)
+        traced = fx.symbolic_trace(copied(objective.model))
         layers = _first_layers(traced)
         if not layers:
             return None
         values = _Recorder(traced)
         with torch.no_grad():
-            values.run(objective.inputs)
+            values.run(inputs)
     except Exception:  # whatever a user's forward pass raises on being traced
         return None
     tensors: list[dict[str, Tensor]] = [dict(p) for p in (plane.center, plane.delta, plane.eta)]
-    inputs = next(node for node in traced.graph.nodes if node.op == "placeholder")
-    with traced.graph.inserting_after(inputs):
+    placeholder = next(node for node in traced.graph.nodes if node.op == "placeholder")
+    with traced.graph.inserting_after(placeholder):
         parameters = traced.graph.placeholder("parameters")
     for node in layers:
         x = values.seen[node.args[0]]

@@ -1,20 +1,22 @@
 """A network as a function of a plane's parameters: unmodified or rewritten."""
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape.brief import brief
+from landscape.evaluation.streamed_plane import is_streamed
+from landscape.modules import copied, move_tensor
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
+from landscape.trees import Tree, arguments
 
-Prepare = Callable[[Parameters, Iterable[Tensor]], Parameters]
+Prepare = Callable[[Parameters, Iterable[Tree]], Parameters]
 """From the parameters of a point and all inputs to what the forward pass takes."""
 
 
@@ -34,7 +36,7 @@ class Network:
 
     name: str
     plane: Plane
-    forward: Callable[[Parameters, Tensor], Tensor]
+    forward: Callable[[Parameters, Tree], Tree]
     channels_last: frozenset[str] = frozenset()
     num_images: int | None = None
     compiles: bool = True
@@ -52,18 +54,23 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
         dtype: Floating-point type of the forward pass; by default the objective's.
     """
     model = objective.model
-    if dtype not in (None, objective.dtype):
-        model = copy.deepcopy(model).to(dtype)  # its buffers; parameters are given
+    if dtype is not None and dtype != objective.dtype:  # its buffers; parameters are given
+        model = copied(model, share=True)
+        for module in model.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                module._buffers[name] = move_tensor(buffer, buffer.device, dtype)
 
-    def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(model, dict(parameters), (inputs,))
-        return outputs
+    changing = objective.changing_buffers
+
+    def forward(parameters: Parameters, inputs: Tree) -> Tree:
+        buffers = {name: tensor.clone() for name, tensor in changing.items()}
+        return torch.func.functional_call(model, {**buffers, **parameters}, *arguments(inputs))
 
     if objective.batchnorm == "recomputed":
         return Network(
             "BatchNorm recomputed", plane, forward, compiles=False, prepare=_recomputing(model)
         )
-    return Network("unmodified", plane, forward)
+    return Network("unmodified", plane, forward, compiles=not is_streamed(plane))
 
 
 def _recomputing(model: nn.Module) -> Prepare:
@@ -71,7 +78,7 @@ def _recomputing(model: nn.Module) -> Prepare:
 
     They are the means over batches, as in Izmailov et al. 2018 (weight averaging).
     """
-    own = copy.deepcopy(model)
+    own = copied(model)
     empty = {}
     for path, module in own.named_modules():
         if isinstance(module, _BatchNorm) and module.running_mean is not None:
@@ -80,24 +87,25 @@ def _recomputing(model: nn.Module) -> Prepare:
             module.reset_running_stats()
             empty.update({f"{path}.{name}": tensor for name, tensor in module.named_buffers()})
 
-    def prepare(parameters: Parameters, inputs: Iterable[Tensor]) -> Parameters:
+    def prepare(parameters: Parameters, inputs: Iterable[Tree]) -> Parameters:
         moved = {**parameters, **{name: tensor.clone() for name, tensor in empty.items()}}
         for x in inputs:
-            torch.func.functional_call(own, moved, (x,))  # changes the clones
+            torch.func.functional_call(own, moved, *arguments(x))  # changes the clones
         return moved
 
     return prepare
 
 
 def moves_only_parameters(objective: Objective, plane: Plane) -> bool:
-    """Return whether a plane moves only parameters: then the model can be rewritten.
+    """Return whether nothing but parameters changes: then the model can be rewritten.
 
     Args:
         objective: The objective.
         plane: The plane.
     """
     moves_parameters = plane.center.keys() == objective.parameters.keys()
-    return objective.batchnorm != "recomputed" and moves_parameters
+    is_fixed = objective.batchnorm != "recomputed" and not objective.changing_buffers
+    return is_fixed and moves_parameters
 
 
 def own_tensors(traced: fx.GraphModule) -> set[str]:

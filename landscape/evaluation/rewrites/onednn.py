@@ -4,7 +4,6 @@ torch computes float32 products with MKL, which on processors that are not Intel
 the arithmetic unused; oneDNN, which torch has for its convolutions, does not.
 """
 
-import copy
 from typing import Any
 
 import torch
@@ -12,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters
+from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
+from landscape.trees import Tree, arguments
 
 TYPES = (torch.float32, torch.bfloat16)
 
@@ -27,12 +28,12 @@ def available(operator: str) -> bool:
 
 def with_onednn(objective: Objective, plane: Plane) -> Network | None:
     """Return the net with oneDNN's product in its linear layers, or None where that is no use."""
-    on_cpu = objective.inputs.device.type == "cpu"
+    on_cpu = objective.device.type == "cpu"
     if not moves_only_parameters(objective, plane):
         return None
     if not on_cpu or objective.dtype not in TYPES or not available("_linear_pointwise"):
         return None
-    model = copy.deepcopy(objective.model)
+    model = copied(objective.model)
     changed = 0
     for module in model.modules():
         replacement = _REPLACEMENTS.get(type(module))
@@ -45,9 +46,8 @@ def with_onednn(objective: Objective, plane: Plane) -> Network | None:
     if not changed:
         return None
 
-    def forward(parameters: Parameters, inputs: Tensor) -> Tensor:
-        outputs: Tensor = torch.func.functional_call(model, dict(parameters), (inputs,))
-        return outputs
+    def forward(parameters: Parameters, inputs: Tree) -> Tree:
+        return torch.func.functional_call(model, dict(parameters), *arguments(inputs))
 
     return Network("linear layers by oneDNN", plane, forward, compiles=False)
 
@@ -59,8 +59,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return y
 
 
+def _is_differentiated(x: Tensor) -> bool:
+    """Return whether the forward pass differentiates by its inputs: the operator cannot be."""
+    return torch.is_grad_enabled() or torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
 class _Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        if _is_differentiated(input):
+            return super().forward(input)
         return linear(input, self.weight, self.bias)
 
 
@@ -72,6 +79,7 @@ class _Attention(nn.MultiheadAttention):
         plain = (
             query is key is value
             and query.dim() == 3
+            and not _is_differentiated(query)
             and self.batch_first
             and self.in_proj_weight is not None
             and self.bias_k is None

@@ -1,0 +1,139 @@
+"""The first forward passes: what a model, its loss and its data turn out to be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape import trees
+from landscape.behavior import (
+    State,
+    call,
+    fast_path,
+    has_same_fast_path,
+    moved,
+    without_effect,
+)
+from landscape.brief import brief
+from landscape.checks import MANY, probe
+from landscape.data import Batch, Data
+from landscape.loss_checks import Examples, example_loss
+from landscape.losses import ExampleLoss, Loss
+from landscape.trees import Tree
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What the first forward passes have shown.
+
+    Attributes:
+        data: All examples; in the user's batches if the model takes these alone.
+        examples: Some of them.
+        outputs: The outputs for these.
+        loss: The loss per example, or its mean.
+        changing_buffers: Buffers that a forward pass changes, as they are before it.
+        detached: Names of parameters that the loss depends on without having a derivative.
+        remarks: What a user should know.
+    """
+
+    data: Data
+    examples: Batch
+    outputs: Tree
+    loss: ExampleLoss
+    changing_buffers: Mapping[str, Tensor]
+    detached: frozenset[str]
+    remarks: Sequence[str]
+
+    __repr__ = brief
+
+
+@torch.no_grad()
+def examine(
+    model: nn.Module, loss: Loss, data: Data, *, size: int, given: int | None, full_batch: bool
+) -> Examination:
+    """Run a model and its loss on some examples, and check that its loss is well defined.
+
+    The model is left as it was.
+
+    Args:
+        model: The model, in evaluation mode.
+        loss: The user's loss.
+        data: All examples.
+        size: Number of examples in one forward pass.
+        given: The same, if the user gave it.
+        full_batch: Whether the examples are one batch that is never split.
+
+    Returns:
+        What they have shown.
+
+    Raises:
+        DataError: The model or the loss rejects the data.
+        ValueError: The loss is not well defined, or no mean over examples.
+    """
+    state = State(model)
+    parameters = dict(model.named_parameters())
+    with fast_path(False):
+        outputs, some, data = probe(model, data, min(size, MANY), state, size=given)
+        has_same = has_same_fast_path(model, some.inputs, outputs)
+        outputs = _single(outputs)
+
+        def outputs_of(part: slice, moves: bool) -> Tree:
+            state.restore()
+            tensors = moved(parameters, parameters) if moves else {}
+            return _single(call(model, trees.taken(some.inputs, part), tensors))
+
+        found = example_loss(
+            loss,
+            Examples(outputs, some.targets, some.num, outputs_of if data.can_split else None),
+            all_targets=[batch.targets for batch in data.batches],
+            full_batch=full_batch,
+        )
+
+        def losses(tensors: Mapping[str, Tensor]) -> Tensor:
+            state.restore()
+            again = _single(call(model, trees.changed(Tensor.clone, some.inputs), tensors))
+            return found(again, some.targets, some.num)[0]
+
+        unreached, depends = without_effect(losses, parameters)
+        state.restore()
+    remarks = [*data.remarks]
+    if not has_same:
+        remarks.append(
+            "torch's fast path of transformer layers has other outputs than the layers "
+            "themselves (padded sequences?): it is not used"
+        )
+    if unreached:
+        names = some_of(unreached)
+        remarks.append(
+            f"the loss has no derivative by {names}: no curvature along them"
+            if depends
+            else f"the loss does not depend on {names}"
+        )
+    if state.changed_buffers:
+        remarks.append(
+            f"the model changes its buffers in evaluation ({some_of(list(state.changed_buffers))})"
+            ": every forward pass begins with their first values"
+        )
+    if len(data.batches) > 1 and found.form == "values" and not found.per_example:
+        remarks.append(
+            "the loss of a batch is taken as the mean over its examples; where it is another mean, "
+            "return (mean, weight of the batch)"
+        )
+    detached = frozenset(unreached if depends else ())
+    return Examination(data, some, outputs, found, state.changed_buffers, detached, remarks)
+
+
+def _single(outputs: Tree) -> Tree:
+    """Return outputs whose tensors of half precision are in float32."""
+    half = (torch.float16, torch.bfloat16)
+    return trees.changed(lambda t: t.float() if t.dtype in half else t, outputs)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first names of a list, for messages.
+
+    Args:
+        names: All names.
+    """
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
