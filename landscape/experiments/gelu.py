@@ -43,7 +43,7 @@ def gelu(lab: Lab) -> None:
     lab.state(
         "The derivative Φ(x) + x φ(x) falls, rises and falls again, with its extremes at ∓√2",
         error < 1e-14
-        and [float(each) for each in steps.sign().unique_consecutive()] == [-1, 1, -1]
+        and torch.unique_consecutive(steps.sign()).tolist() == [-1, 1, -1]
         and max(abs(low + math.sqrt(2)), abs(high - math.sqrt(2))) < 0.06,
         f"lowest {slope.min():.4f} at {low:.1f}, highest {slope.max():.4f} at {high:.1f}; "
         f"automatic differentiation differs by {error:.1e}",
