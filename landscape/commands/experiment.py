@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @device_option
 @click.option("--out", type=PATH, default="experiments", show_default=True, help="Folder.")
-@click.option("--overwrite", is_flag=True, help="Start anew instead of resuming.")
+@click.option("--overwrite", is_flag=True, help="Replace results instead of resuming.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
 def command(
     name: str | None,

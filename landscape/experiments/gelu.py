@@ -1,14 +1,16 @@
 """GELU: the expected value of a random gate, and networks with it."""
 
 import math
+from statistics import fmean, variance
 
 import torch
 import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from torch import Tensor
 
+import landscape
 from landscape.experiments.experiment import experiment
-from landscape.experiments.lab import Lab, percent
+from landscape.experiments.lab import Lab, percent, rougher
 
 _SAMPLES = 1_000_000
 
@@ -16,7 +18,7 @@ _SAMPLES = 1_000_000
 @experiment(
     claim="GELU is x Φ(x), the expected value of x where it exceeds a Gaussian and 0 elsewhere; "
     "its derivative is not monotonic; networks with it train at least as well as with ReLU.",
-    source="Hendrycks & Gimpel 2016",
+    source="Hendrycks & Gimpel 2016; the roughness of their loss surfaces is measured here",
 )
 def gelu(lab: Lab) -> None:
     """Compare the formula with random gates, and residual networks with both activations."""
@@ -24,33 +26,34 @@ def gelu(lab: Lab) -> None:
     error = float((F.gelu(x) - x * normal(x)).abs().max())
     lab.state("GELU is x Φ(x) (float64)", error < 1e-14, f"largest difference {error:.1e}")
 
-    open_gates = torch.randn(_SAMPLES, dtype=torch.float64, generator=torch.manual_seed(0)).sort()[
-        0
-    ]
-    shares = torch.searchsorted(open_gates, x) / _SAMPLES  # of the gates that x exceeds
-    errors = (x * shares - F.gelu(x)) / (x.abs() * (normal(x) * normal(-x) / _SAMPLES).sqrt())
-    largest = float(errors[x.abs() > 1e-9].abs().max())
+    gates = torch.randn(_SAMPLES, dtype=torch.float64, generator=torch.manual_seed(0))
+    shares = torch.searchsorted(gates.sort()[0], x) / _SAMPLES  # of the gates that x exceeds
+    deviations = (shares - normal(x)) / (normal(x) * normal(-x) / _SAMPLES).sqrt()
+    largest = float(deviations.abs().max())
     lab.state(
-        f"The mean of {_SAMPLES:,} random gates agrees within 4 standard errors",
+        f"The mean of x behind {_SAMPLES:,} random gates agrees within 4 standard errors",
         largest < 4,
         f"largest deviation at {len(x)} points: {largest:.1f} standard errors",
     )
 
-    slope = normal(x) + x * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-    steps = slope.diff()
+    slope = derivative(x)
+    found = torch.func.vmap(torch.func.grad(F.gelu))(x)
+    error, steps = float((found - slope).abs().max()), slope.diff()
+    low, high = float(x[slope.argmin()]), float(x[slope.argmax()])
     lab.state(
-        "The derivative falls, rises and falls again, with its extremes at ∓√2",
-        bool((steps < 0).any() and (steps > 0).any())
-        and abs(abs(float(x[slope.argmin()])) - math.sqrt(2)) < 0.06,
-        f"lowest {slope.min():.4f} at {x[slope.argmin()]:.1f}, "
-        f"highest {slope.max():.4f} at {x[slope.argmax()]:.1f}",
+        "The derivative Φ(x) + x φ(x) falls, rises and falls again, with its extremes at ∓√2",
+        error < 1e-14
+        and torch.unique_consecutive(steps.sign()).tolist() == [-1, 1, -1]
+        and max(abs(low + math.sqrt(2)), abs(high - math.sqrt(2))) < 0.06,
+        f"lowest {slope.min():.4f} at {low:.1f}, highest {slope.max():.4f} at {high:.1f}; "
+        f"automatic differentiation differs by {error:.1e}",
     )
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    axes[0].plot(x, F.relu(x), label="ReLU")
-    axes[0].plot(x, F.gelu(x), label="GELU")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    axes[0].plot(x, F.relu(x), "C0", label="ReLU")
+    axes[0].plot(x, F.gelu(x), "C1", label="GELU")
     axes[0].plot(x, x * shares, "k:", label=f"mean of {_SAMPLES:,} gates")
-    axes[1].plot(x, (x > 0).double(), label="ReLU")
-    axes[1].plot(x, slope, label="GELU")
+    axes[1].plot(x, (x > 0).double(), "C0", label="ReLU")
+    axes[1].plot(x, slope, "C1", label="GELU")
     for each, title in zip(axes, ("activation", "derivative"), strict=True):
         each.set(xlabel="x", title=title)
         each.legend()
@@ -59,22 +62,49 @@ def gelu(lab: Lab) -> None:
 
 
 def normal(x: Tensor) -> Tensor:
-    """Return Φ(x), the share of a standard Gaussian below x.
+    """Return Φ(x), the probability of a standard Gaussian below x.
 
     Args:
         x: Any shape.
+
+    Example:
+        >>> normal(torch.zeros(1))
+        tensor([0.5000])
     """
     return torch.erfc(-x / math.sqrt(2)) / 2
 
 
+def derivative(x: Tensor) -> Tensor:
+    """Return that of GELU, Φ(x) + x φ(x).
+
+    Args:
+        x: Any shape.
+    """
+    density = torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    return normal(x) + x * density
+
+
 def _networks(lab: Lab) -> None:
-    accuracies: dict[str, list[float]] = {"relu": [], "gelu": []}
-    for activation, reached in accuracies.items():
-        for seed in lab.seeds:
-            net = lab.train("resnet20", seed, options={"activation": activation})
-            reached.append(net.history["test_accuracy"][-1])
+    """Compare test accuracies and surfaces of residual networks with both activations."""
+    accuracies, surfaces = {}, {}
+    for activation in ("relu", "gelu"):
+        options = {"activation": activation}
+        nets = [lab.train("resnet20", seed, options=options) for seed in lab.seeds]
+        accuracies[activation] = [net.history["test_accuracy"][-1] for net in nets]
+        surfaces[activation] = lab.scan_all(f"resnet20, {activation}", nets)
+    relu, gelu = accuracies.values()
+    difference = fmean(gelu) - fmean(relu)
+    error = math.sqrt((variance(relu) + variance(gelu)) / len(relu))
     lab.state(
-        "Test accuracy with GELU is not lower than with ReLU by more than the spread",
-        max(accuracies["gelu"]) >= min(accuracies["relu"]),
-        f"GELU {percent(accuracies['gelu'])}, ReLU {percent(accuracies['relu'])}",
+        "The test accuracy of resnet20 with GELU is not lower by two standard errors or more",
+        difference > -2 * error,
+        f"GELU {percent(gelu)}, ReLU {percent(relu)}: difference {100 * difference:.2f} ± "
+        f"{100 * error:.2f} points",
     )
+    more, _, text = rougher(surfaces["gelu"], surfaces["relu"])
+    lab.state(
+        "Its surface is not rougher with GELU than with ReLU",
+        not more,
+        f"{text}: {', '.join(more) or 'none larger'}",
+    )
+    lab.save(landscape.plot(*surfaces["relu"], *surfaces["gelu"]), "surfaces")

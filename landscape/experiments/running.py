@@ -68,7 +68,7 @@ def run(
         scale: ``small``: embedded digits, minutes on two cores; ``full``: CIFAR-10, for a GPU.
         seeds: Number of training seeds.
         device: Device as torch names it; ``auto`` is a GPU if available.
-        overwrite: Start anew.
+        overwrite: Replace results instead of resuming.
         progress: Receives progress; by default a bar in a notebook, else nothing.
 
     Returns:
