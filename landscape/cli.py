@@ -12,6 +12,7 @@ import click
 
 from landscape import __version__, user_code
 from landscape.commands.messages import with_options
+from landscape.encoding import write_in_any_encoding
 from landscape.errors import LandscapeError, first_line
 
 VERBS = {
@@ -70,6 +71,7 @@ def group() -> None:
 def main() -> NoReturn:
     """Run the command line and exit: 0, 1 (error), 2 (usage), 130 (Ctrl-C), 143 (SIGTERM)."""
     signal.signal(signal.SIGTERM, _terminate)
+    write_in_any_encoding()
     try:
         sys.exit(group(standalone_mode=False))
     except click.UsageError as error:
