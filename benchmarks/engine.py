@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from landscape import datasets, figures
 from landscape.devices import choose_device, hardware
-from landscape.evaluation import autotune, torch_settings, reference_plan
+from landscape.evaluation import autotune, reference_plan, torch_settings
 from landscape.evaluation.plan import Plan
 from landscape.evaluation.profiling import operations_per_image, peak
 from landscape.evaluation.rewrites.batchnorm_folding import folded

@@ -97,8 +97,8 @@ def _with_tolerance(
         return job, None
     if not is_known:
         raise ValueError(
-            "a tolerance needs the plain mean of one value per example, examples that can be "
-            "regrouped, and BatchNorm that is not recomputed"
+            "a tolerance needs the plain mean of one value per example, over examples that can be "
+            "regrouped: use such a loss and data, and do not recompute BatchNorm"
         )
     return replace(job, objective=in_random_order(objective), tolerance=tolerance), None
 

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 def make():
     return 1 / 0
 def total(o, t):
-    return cross_entropy(o, t, reduction='sum')
+    return cross_entropy(o, t, reduction='sum') ** 2
 class leave:
     def __init__(self):
         raise SystemExit(0)

@@ -352,7 +352,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("scan good.pt truncated.pt", 1, "truncated.pt"),
         ("scan good.pt --net resnet8", 1, "is a plain8, not a resnet8"),
         ("scan evil.pt", 1, "would run code"),
-        ("scan good.pt --loss broken.py:total", 2, "not the plain mean"),
+        ("scan good.pt --loss broken.py:total", 2, "not a mean over examples"),
         ("scan good.pt --loss broken.py:leave", 1, "SystemExit"),
         ("scan good.pt --plane original.h5 --seed 3", 2, "--seed needs --plane random"),
         ("scan good.pt --data shape.npz --split test", 2, "has no splits"),
