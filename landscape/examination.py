@@ -32,7 +32,7 @@ class Examination:
         examples: Some of them.
         outputs: The outputs for these.
         loss: The loss per example, or its mean.
-        changing_buffers: Buffers that a forward pass changes, as they are before it.
+        changing_buffers: Buffers that a forward pass changes, with their values before it.
         detached: Names of parameters that the loss depends on without having a derivative.
         remarks: What a user should know.
     """

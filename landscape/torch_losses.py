@@ -245,7 +245,7 @@ def check_labels(outputs: Tree, targets: Tree, loss: Loss) -> None:
     if every.numel() == 0:
         return
     if counted.numel() == 0:
-        raise DataError("all labels are left out (ignore_index): there is nothing to average")
+        raise DataError("all labels are left out (ignore_index): no label to average over")
     low, high = int(counted.min()), int(counted.max())
     if low < 0 or high >= outputs.shape[1]:
         raise DataError(

@@ -41,14 +41,14 @@ class InPlace(nn.Linear):
         return out - self.mean
 
 
-class Anew(InPlace):
+class Reassigned(InPlace):
     def forward(self, x: Tensor) -> Tensor:
         out = nn.Linear.forward(self, x)
         self.mean = 0.9 * self.mean + 0.1 * out.detach().mean(0)
         return out - self.mean
 
 
-@pytest.mark.parametrize("kind", [InPlace, Anew])
+@pytest.mark.parametrize("kind", [InPlace, Reassigned])
 def test_buffers_that_change_in_evaluation(kind: type[InPlace]) -> None:
     """Every point is that of a fresh copy; the model is left as it was."""
     model, x, y = kind(), torch.randn(20, 7), torch.randint(3, (20,))
@@ -154,7 +154,7 @@ def test_the_fast_path_of_transformer_layers_is_not_used() -> None:
     np.testing.assert_allclose(found, block.numpy(), atol=1e-12)
 
 
-def replaced(net: Any, way: str) -> None:
+def replaced(net: Any, how: str) -> None:
     """Replace the forward of a net, or of one of its layers, on the instance."""
     before, layer = net.forward, net[3]
 
@@ -168,24 +168,24 @@ def replaced(net: Any, way: str) -> None:
         out: Tensor = net[3](net[1](net[0](x)))
         return out
 
-    if way == "layer":
+    if how == "layer":
         layer.forward = of_layer
-    elif way == "hook":
+    elif how == "hook":
         layer.register_forward_hook(lambda module, args, out: of_layer(args[0]) + layer.bias)
     else:
-        net.forward = closure if way == "closure" else own
+        net.forward = closure if how == "closure" else own
 
 
-@pytest.mark.parametrize("way", ["closure", "default", "layer", "hook"])
-def test_a_forward_that_was_replaced_on_the_instance(way: str, mlp: nn.Sequential) -> None:
+@pytest.mark.parametrize("how", ["closure", "default", "layer", "hook"])
+def test_a_forward_that_was_replaced_on_the_instance(how: str, mlp: nn.Sequential) -> None:
     """``copy.deepcopy`` keeps the function, which calls the original net."""
     x, y = torch.randn(20, 7), torch.randint(3, (20,))
     plain = copy.deepcopy(mlp)
-    replaced(mlp, way)
+    replaced(mlp, how)
 
     def oracle(net: nn.Module) -> Tensor:
         out = plain.forward.__func__(net, x.double())  # type: ignore[attr-defined]
-        return F.cross_entropy(out + (net[3].bias if way == "hook" else 0), y)  # type: ignore[index]
+        return F.cross_entropy(out + (net[3].bias if how == "hook" else 0), y)  # type: ignore[index]
 
     check(mlp, "cross_entropy", (x, y), oracle, prepare=lambda _: copy.deepcopy(plain))
 
