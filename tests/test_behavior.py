@@ -247,3 +247,39 @@ def test_a_weight_of_another_type_in_a_loss_is_named(mlp: nn.Module) -> None:
 
     with pytest.raises(DataError, match=r"outputs are float64.*weight.to\(outputs\)"):
         Objective(mlp, loss, data, device="cpu", dtype=torch.float64)
+
+
+def test_ignored_labels_that_count_in_the_mean_are_named() -> None:
+    labels = torch.tensor([[1, 2, -100, 0]]).expand(6, 4)
+    data = torch.randn(6, 4, 7), labels
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
+
+    (remark,) = Objective(nn.Linear(7, 3), loss, data, device="cpu").remarks
+    assert "labels of -100 count in the mean" in remark
+    assert Objective(nn.Linear(7, 3), "cross_entropy", data, device="cpu").remarks == ()
+
+
+def test_a_batch_that_a_model_does_not_take_is_named() -> None:
+    class OfFour(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.view(4, 7))
+
+    x, y = torch.randn(22, 7), torch.arange(22) % 3
+    with pytest.raises(DataError, match=r"does not take inputs of shape \(2, 7\)"):
+        Objective(OfFour(7, 3), data=(x, y), device="cpu", images_per_batch=4)
+    assert Objective(OfFour(7, 3), data=(x[:20], y[:20]), device="cpu", images_per_batch=4)
+
+
+def test_examples_without_batches_are_named(mlp: nn.Module) -> None:
+    examples = [{"input": torch.randn(7), "labels": torch.tensor(1)} for _ in range(3)]
+    with pytest.raises(DataError, match="not single examples"):
+        Objective(mlp, data=examples, device="cpu")
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_labels_of_every_integer_type(mlp: nn.Module, dtype: torch.dtype) -> None:
+    x, y = torch.randn(9, 7), torch.randint(3, (9,))
+    data = {"input": x, "labels": y.to(dtype)}
+    check(mlp, "cross_entropy", data, lambda net: F.cross_entropy(net(x.double()), y))
