@@ -122,7 +122,9 @@ def _as_given(
     whole = data.batches[0]
     if given is None and trees.num_bytes(whole.inputs) > _MANY_BYTES:
         raise error
-    _outputs(model, whole if given is None else given.batches[0], state)
+    batches = [whole] if given is None else given.batches
+    for batch in {each.num: each for each in batches}.values():
+        _outputs(model, batch, state)
     if given is None:
         raise DataError(
             f"the model takes all {data.num} examples together, but not fewer: if they belong "

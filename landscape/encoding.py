@@ -16,7 +16,7 @@ def write_in_any_encoding() -> None:
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """Return Greek letters by their names, others without accents, and a question mark else.
+    """Return α as alpha, é as e, and characters without such a form as a question mark.
 
     Raises:
         UnicodeError: The text cannot be read, not written.
@@ -33,7 +33,7 @@ def _ascii(character: str) -> str:
         character: Any character.
     """
     name = unicodedata.name(character, "")
-    if name.startswith("GREEK SMALL LETTER "):
+    if name.startswith("GREEK SMALL "):
         return name.rsplit(" ", 1)[1].lower()
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return plain or {"×": "x", "–": "-", "—": "-", "•": "*"}.get(character, "?")

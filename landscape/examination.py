@@ -32,7 +32,7 @@ class Examination:
         examples: Some of them.
         outputs: The outputs for these.
         loss: The loss per example, or its mean.
-        changing_buffers: Buffers that a forward pass changes, as they are before it.
+        changing_buffers: Buffers that a forward pass changes, with their values before it.
         detached: Names of parameters that the loss depends on without having a derivative.
         remarks: What a user should know.
     """
@@ -115,6 +115,10 @@ def examine(
             f"the model changes its buffers in evaluation ({some_of(list(state.changed_buffers))})"
             ": every forward pass begins with their first values"
         )
+    if _counts_ignored(found, outputs, some.targets):
+        remarks.append(
+            "labels of -100 count in the mean, with the loss 0: return (values, labels != -100)"
+        )
     if len(data.batches) > 1 and found.form == "values" and not found.per_example:
         remarks.append(
             "the loss of a batch is taken as the mean over its examples; where it is another mean, "
@@ -128,6 +132,14 @@ def _single(outputs: Tree) -> Tree:
     """Return outputs whose tensors of half precision are in float32."""
     half = (torch.float16, torch.bfloat16)
     return trees.changed(lambda t: t.float() if t.dtype in half else t, outputs)
+
+
+def _counts_ignored(loss: ExampleLoss, outputs: Tree, targets: Tree) -> bool:
+    """Return whether values of a loss are 0 where labels are ignored, and count in its mean."""
+    if loss.form != "values" or not isinstance(targets, Tensor):
+        return False
+    ignored, values = targets == -100, loss.call(outputs, targets)
+    return bool(values.shape == ignored.shape and ignored.any() and not values[ignored].any())
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ class Labels:
         return every[(every >= 0) & (every < self.num_classes)]
 
     def correct(self, outputs: Tree, targets: Tree) -> tuple[Tensor, Tensor]:
-        """Return how many labels of each example are the largest output, and how many there are.
+        """Return how many labels of each example are the largest output, and their number.
 
         If none are left out: the fraction of its labels, and 1.
         """

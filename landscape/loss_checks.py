@@ -142,6 +142,8 @@ def _check_shape(values: Any, some: Examples) -> None:
             f"the loss must return one value per example, shape ({some.num}, …), their mean, or "
             f"(values, weights); it returned {came}"
         )
+    if values.is_complex():
+        raise ValueError("the loss must be real, got complex values")
     tensors = trees.tensors((some.outputs, some.targets))
     most = max((t.numel() for t in tensors), default=values.numel())
     if values.numel() > most:
@@ -184,7 +186,9 @@ def _check_own_loss(found: ExampleLoss, some: Examples) -> None:
 def _hint(error: Exception, outputs: Tree) -> str:
     text = str(error)
     types = {str(t.dtype).removeprefix("torch.") for t in trees.tensors(outputs)}
-    if "dtype" in text or "scalar type" in text:
+    if isinstance(error, TypeError):
+        return ": give a function loss(outputs, targets)"
+    if "scalar type" in text or "same dtype" in text:
         return (
             f" (outputs are {', '.join(sorted(types))}: convert other tensors, weight.to(outputs))"
         )

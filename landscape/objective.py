@@ -53,9 +53,9 @@ class Objective:
         loss: ``cross_entropy``, ``mse``, or a callable ``loss(outputs, targets)``. It returns one
             value per example; or a pair (values, weights), for a mean weighted by these, as over
             the tokens of padded sequences; or the mean or sum of a batch (then without a standard
-            error). Losses of torch with a ``reduction`` are evaluated per example, with their
-            class weights and ignored labels; of a model that returns ``logits`` and a batch with
-            ``labels`` they take these.
+            error); or a dictionary of losses, which are added. Losses of torch with a
+            ``reduction`` are evaluated per example, with their class weights and ignored labels;
+            of a model that returns ``logits`` and a batch with ``labels`` they take these.
         data: ``(x, y)``, arrays with one entry per example, or nestings of such arrays; a
             dictionary of arrays, which model and loss both receive; a ``Dataset``, a
             ``DataLoader``, or an iterable of batches. Read once, in a fixed order.
@@ -73,19 +73,17 @@ class Objective:
         dtype: Floating-point type of parameters, inputs and loss.
         batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
         images_per_batch: Examples in one forward pass; by default 256 on a CPU and 2,048 on a
-            GPU. Affects only rounding, except where BatchNorm is recomputed.
+            GPU. Affects only rounding, except where BatchNorm is recomputed; a model that takes
+            batches of one size only gets batches of this size.
         name: Name in figures; by default the model's class.
 
     Attributes:
         model: The copy, in evaluation mode, on the device.
         loss: The loss per example, or its mean.
         data: All examples.
-        changing_buffers: Buffers that a forward pass changes, as they are before every one.
+        changing_buffers: Buffers that a forward pass changes, with their values before it.
         detached: Names of parameters that the loss depends on without having a derivative.
         remarks: What a user should know of how data and model are taken.
-        class_dimension: Dimension of the outputs that counts classes; None without classes, and
-            so without accuracy.
-        num_classes: Size of that dimension, or None.
         images_per_batch: Examples in one forward pass.
         dtype: Floating-point type.
         batchnorm: BatchNorm policy.

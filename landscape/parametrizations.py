@@ -30,7 +30,8 @@ class ViewAsComplex(nn.Module):
         Args:
             parts: Shape (…, 2).
         """
-        return torch.view_as_complex(parts)
+        # view_as_complex takes no part of a vector that begins at an odd place.
+        return torch.complex(parts[..., 0], parts[..., 1])
 
     def right_inverse(self, tensor: Tensor) -> tuple[Tensor]:
         """Return real and imaginary parts, shape (…, 2).
@@ -45,7 +46,7 @@ def movable(model: nn.Module, parametrized: Parametrized) -> nn.Module:
     """Return a model, changed in place, whose parameters are real and can be moved on their own.
 
     Args:
-        model: A copy of the user's model.
+        model: A copy of the given model.
         parametrized: What is moved of weights that are computed from others. Those that hooks of
             older versions of torch compute are always moved themselves.
 
@@ -64,7 +65,7 @@ def movable(model: nn.Module, parametrized: Parametrized) -> nn.Module:
             remove(module, name)
     for module in list(model.modules()):
         if parametrize.is_parametrized(module):
-            kind = type(module)  # of the user's model as well, and changed below
+            kind = type(module)  # shared with the given model, and changed below
             module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
             if parametrized == "effective":
                 _make_plain(module)

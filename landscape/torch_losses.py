@@ -71,7 +71,12 @@ class OfTorch:
                 f"{trees.shapes(outputs)} and {trees.shapes(targets)}: give a function "
                 "loss(outputs, targets)"
             )
-        values: Tensor = self.call(x.double(), y.double() if y.is_floating_point() else y)
+        if y.dim() == 0:
+            raise DataError(
+                "targets have no dimension of examples: data are batches, not single examples "
+                "(a DataLoader makes batches of these)"
+            )
+        values: Tensor = self.call(_widest(x), _widest(y))
         if self.weights is not None:
             return values, self.weights(y).expand_as(values)
         return values.flatten(1).sum(1) if self.sums and values.dim() > 1 else values
@@ -155,6 +160,15 @@ def forms(
         own if reduction in ("mean", "batchmean") else None,
     )
     yield own, None
+
+
+def _widest(tensor: Tensor) -> Tensor:
+    """Return a tensor in the type that a loss of torch takes with most digits."""
+    if tensor.is_complex():
+        return tensor.to(torch.complex128)
+    if tensor.is_floating_point():
+        return tensor.double()
+    return tensor if tensor.dtype == torch.bool else tensor.long()
 
 
 def _single(loss: Loss) -> Loss | None:
@@ -248,7 +262,7 @@ def check_labels(outputs: Tree, targets: Tree, loss: Loss) -> None:
     if every.numel() == 0:
         return
     if counted.numel() == 0:
-        raise DataError("all labels are left out (ignore_index): there is nothing to average")
+        raise DataError("all labels are left out (ignore_index): no label to average over")
     low, high = int(counted.min()), int(counted.max())
     if low < 0 or high >= outputs.shape[1]:
         raise DataError(

@@ -32,9 +32,9 @@ def as_tree(value: Any) -> Tree:
 
     Args:
         value: Any nesting. Mappings of other types, as the batches of ``transformers``, become
-            dictionaries; other objects stay as they are.
+            dictionaries; other objects are unchanged.
     """
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return torch.from_numpy(np.ascontiguousarray(value))
     if isinstance(value, Mapping):
         return {key: as_tree(entry) for key, entry in value.items()}
@@ -46,7 +46,7 @@ def as_tree(value: Any) -> Tree:
 
 
 def length(tree: Tree) -> int | None:
-    """Return the common first dimension of all tensors; None where there is none.
+    """Return the common first dimension of all tensors; None if they differ.
 
     Args:
         tree: The nesting.

@@ -32,7 +32,7 @@ Change = Callable[[nn.Module, str, Tensor], None]
 
 
 def add(model: nn.Module, name: str, step: Tensor) -> None:
-    """Move a parameter of the user's model."""
+    """Move a parameter of the given model."""
     model.get_parameter(name).add_(step)
 
 
@@ -281,10 +281,10 @@ def test_ctc() -> None:
     def oracle(net: nn.Module) -> Tensor:
         return ctc(net(x.double()), targets, "mean")
 
-    def per_letter(outputs: Tensor, y: Mapping[str, Tensor]) -> Tensor:
+    def per_symbol(outputs: Tensor, y: Mapping[str, Tensor]) -> Tensor:
         return ctc(outputs, y) / y["lengths"]
 
-    check(model, per_letter, (x, targets), oracle)
+    check(model, per_symbol, (x, targets), oracle)
     check(model, lambda o, y: ctc(o, y, "mean"), (x, targets), oracle, images_per_batch=3)
 
 
@@ -608,6 +608,7 @@ class Spectral(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(3, 3, 4, dtype=torch.complex64) / 3)
         self.head = nn.Conv1d(3, 2, 1)
+        self.offset = nn.Parameter(torch.tensor(0.1))  # an odd number of numbers before it
 
     def forward(self, x: Tensor) -> Tensor:
         weight: Tensor = self.weight
@@ -615,7 +616,7 @@ class Spectral(nn.Module):
             weight = torch.view_as_complex(weight)
         modes = torch.einsum("bik,iok->bok", torch.fft.rfft(x)[..., :4], weight)
         out: Tensor = self.head(torch.tanh(torch.fft.irfft(modes, n=x.shape[-1])))
-        return out
+        return out + self.offset
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -41,14 +41,14 @@ class InPlace(nn.Linear):
         return out - self.mean
 
 
-class Anew(InPlace):
+class Reassigned(InPlace):
     def forward(self, x: Tensor) -> Tensor:
         out = nn.Linear.forward(self, x)
         self.mean = 0.9 * self.mean + 0.1 * out.detach().mean(0)
         return out - self.mean
 
 
-@pytest.mark.parametrize("kind", [InPlace, Anew])
+@pytest.mark.parametrize("kind", [InPlace, Reassigned])
 def test_buffers_that_change_in_evaluation(kind: type[InPlace]) -> None:
     """Every point is that of a fresh copy; the model is left as it was."""
     model, x, y = kind(), torch.randn(20, 7), torch.randint(3, (20,))
@@ -154,7 +154,7 @@ def test_the_fast_path_of_transformer_layers_is_not_used() -> None:
     np.testing.assert_allclose(found, block.numpy(), atol=1e-12)
 
 
-def replaced(net: Any, way: str) -> None:
+def replaced(net: Any, how: str) -> None:
     """Replace the forward of a net, or of one of its layers, on the instance."""
     before, layer = net.forward, net[3]
 
@@ -168,24 +168,24 @@ def replaced(net: Any, way: str) -> None:
         out: Tensor = net[3](net[1](net[0](x)))
         return out
 
-    if way == "layer":
+    if how == "layer":
         layer.forward = of_layer
-    elif way == "hook":
+    elif how == "hook":
         layer.register_forward_hook(lambda module, args, out: of_layer(args[0]) + layer.bias)
     else:
-        net.forward = closure if way == "closure" else own
+        net.forward = closure if how == "closure" else own
 
 
-@pytest.mark.parametrize("way", ["closure", "default", "layer", "hook"])
-def test_a_forward_that_was_replaced_on_the_instance(way: str, mlp: nn.Sequential) -> None:
+@pytest.mark.parametrize("how", ["closure", "default", "layer", "hook"])
+def test_a_forward_that_was_replaced_on_the_instance(how: str, mlp: nn.Sequential) -> None:
     """``copy.deepcopy`` keeps the function, which calls the original net."""
     x, y = torch.randn(20, 7), torch.randint(3, (20,))
     plain = copy.deepcopy(mlp)
-    replaced(mlp, way)
+    replaced(mlp, how)
 
     def oracle(net: nn.Module) -> Tensor:
         out = plain.forward.__func__(net, x.double())  # type: ignore[attr-defined]
-        return F.cross_entropy(out + (net[3].bias if way == "hook" else 0), y)  # type: ignore[index]
+        return F.cross_entropy(out + (net[3].bias if how == "hook" else 0), y)  # type: ignore[index]
 
     check(mlp, "cross_entropy", (x, y), oracle, prepare=lambda _: copy.deepcopy(plain))
 
@@ -247,3 +247,39 @@ def test_a_weight_of_another_type_in_a_loss_is_named(mlp: nn.Module) -> None:
 
     with pytest.raises(DataError, match=r"outputs are float64.*weight.to\(outputs\)"):
         Objective(mlp, loss, data, device="cpu", dtype=torch.float64)
+
+
+def test_ignored_labels_that_count_in_the_mean_are_named() -> None:
+    labels = torch.tensor([[1, 2, -100, 0]]).expand(6, 4)
+    data = torch.randn(6, 4, 7), labels
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs.transpose(1, 2), targets, reduction="none")
+
+    (remark,) = Objective(nn.Linear(7, 3), loss, data, device="cpu").remarks
+    assert "labels of -100 count in the mean" in remark
+    assert Objective(nn.Linear(7, 3), "cross_entropy", data, device="cpu").remarks == ()
+
+
+def test_a_batch_that_a_model_does_not_take_is_named() -> None:
+    class OfFour(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.view(4, 7))
+
+    x, y = torch.randn(22, 7), torch.arange(22) % 3
+    with pytest.raises(DataError, match=r"does not take inputs of shape \(2, 7\)"):
+        Objective(OfFour(7, 3), data=(x, y), device="cpu", images_per_batch=4)
+    assert Objective(OfFour(7, 3), data=(x[:20], y[:20]), device="cpu", images_per_batch=4)
+
+
+def test_examples_without_batches_are_named(mlp: nn.Module) -> None:
+    examples = [{"input": torch.randn(7), "labels": torch.tensor(1)} for _ in range(3)]
+    with pytest.raises(DataError, match="not single examples"):
+        Objective(mlp, data=examples, device="cpu")
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_labels_of_every_integer_type(mlp: nn.Module, dtype: torch.dtype) -> None:
+    x, y = torch.randn(9, 7), torch.randint(3, (9,))
+    data = {"input": x, "labels": y.to(dtype)}
+    check(mlp, "cross_entropy", data, lambda net: F.cross_entropy(net(x.double()), y))

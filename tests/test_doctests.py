@@ -6,15 +6,20 @@ import importlib.util
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
 
 import landscape
 from tests.conftest import ROOT
+from tests.huggingface import library
 
 API = ROOT / "docs" / "API.md"
+OWN_MODELS = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^## (.+?)$(?:(?!^## ).)*?^```python\n(.*?)^```", OWN_MODELS, re.M | re.S)
 MODULES = sorted(
     name
     for _, name, _ in pkgutil.walk_packages(landscape.__path__, "landscape.")
@@ -39,6 +44,19 @@ def test_the_description_of_the_interface(tmp_path: Path) -> None:
     plt.close("all")
     assert result.attempted > 10
     assert result.failed == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize(("title", "code"), EXAMPLES, ids=[title for title, _ in EXAMPLES])
+def test_the_examples_of_own_models(title: str, code: str) -> None:
+    """Each ends with an objective, of which nothing is refused."""
+    for name in re.findall(r"^(?:from|import) (transformers|peft|timm)", code, re.MULTILINE):
+        library(name)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    surface = landscape.scan(names["objective"], grid=2)
+    assert np.isfinite(surface.losses).all()
+    assert np.ptp(surface.losses) > 0
 
 
 def test_every_public_name_is_described() -> None:

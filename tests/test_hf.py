@@ -93,8 +93,8 @@ def test_an_image_classifier_takes_the_usual_data(folder: Path, run: Run) -> Non
     with torch.no_grad():
         logits = model(dataset.preprocessing(dataset.x).double()).logits
     assert surface.center_loss == pytest.approx(float(F.cross_entropy(logits, dataset.y)), rel=1e-9)
-    hits = (logits.argmax(1) == dataset.y).double().mean()
-    assert surface.center_accuracy == pytest.approx(float(hits))
+    correct = (logits.argmax(1) == dataset.y).double().mean()
+    assert surface.center_accuracy == pytest.approx(float(correct))
 
 
 def test_only_some_parameters_are_moved_and_the_caption_says_it(folder: Path, run: Run) -> None:

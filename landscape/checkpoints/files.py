@@ -49,7 +49,7 @@ def weight_files(path: Path) -> list[Path]:
         path: A file; the index of weights in several files; or a folder of ``save_pretrained``.
 
     Raises:
-        CheckpointError: There is no such file, or the folder holds no weights.
+        CheckpointError: It does not exist, or the folder holds no weights.
     """
     if path.is_dir():
         found = next((path / name for name in _IN_FOLDERS if (path / name).is_file()), None)

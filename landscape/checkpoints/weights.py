@@ -42,10 +42,10 @@ def find(content: Mapping[Any, Any], key: str | None = None) -> Mapping[Any, Any
             By default the only one, or that of the usual keys.
 
     Returns:
-        The state_dict; where there is none, what comes nearest to one.
+        The state_dict; without one, what comes nearest to it.
 
     Raises:
-        CheckpointError: There are several and none is the usual, or none has the key.
+        CheckpointError: Several have no usual key, or none has the one that is given.
     """
     every = dict(_state_dicts(content))
     if key is not None:
@@ -182,7 +182,7 @@ def _below(content: Mapping[Any, Any], key: str, every: Mapping[str, State]) -> 
     """Return the tensors whose names have a prefix.
 
     Raises:
-        CheckpointError: There are none.
+        CheckpointError: No name has it.
     """
     for state in every.values():
         prefix = f"{key.rstrip('.')}."

@@ -1,4 +1,4 @@
-"""Folders of checkpoints under names of the user's own."""
+"""Folders of checkpoints under names chosen by users."""
 
 from pathlib import Path
 

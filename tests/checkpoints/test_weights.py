@@ -138,7 +138,7 @@ class Bomb:
         return shutil.copyfile, (__file__, self.path)
 
 
-def test_code_beside_the_weights_is_not_run(state: State, tmp_path: Path) -> None:
+def test_code_next_to_the_weights_is_not_run(state: State, tmp_path: Path) -> None:
     torch.save({"state_dict": state, "config": Bomb(tmp_path / "ran")}, tmp_path / "a.pt")
     assert_loads(tmp_path / "a.pt", state)
     assert not (tmp_path / "ran").exists()

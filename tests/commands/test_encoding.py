@@ -1,4 +1,4 @@
-"""Consoles whose encoding lacks Greek letters, as those of Windows."""
+"""Consoles whose encoding lacks some characters, as those of Windows."""
 
 import os
 import subprocess

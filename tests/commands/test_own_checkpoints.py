@@ -1,4 +1,4 @@
-"""Checkpoints and data of the user's own, from the command line."""
+"""Checkpoints and data of users, from the command line."""
 
 from pathlib import Path
 

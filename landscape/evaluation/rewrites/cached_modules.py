@@ -126,7 +126,7 @@ class _Calls:
             ]
 
     def record(self, model: nn.Module, inputs: Tree) -> float:
-        """Run the model as it is, and keep the outputs.
+        """Run the unmodified model, and keep the outputs.
 
         Returns:
             Their size in bytes.
