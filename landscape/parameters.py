@@ -10,7 +10,7 @@ from torch import Tensor
 from landscape.errors import ParameterMismatchError
 
 LARGE = 2**26
-"""Networks with more parameters than this are evaluated with little memory in addition to their weights."""
+"""Networks with more parameters are evaluated with little memory in addition to their weights."""
 
 # Numbers converted to float64 at a time, and numbers of a filter that are summed at a time:
 # fewer than torch divides among threads, so that the rounding depends on the filter alone.
