@@ -106,7 +106,7 @@ def _named(differences: Sequence[Difference]) -> str:
     if len(differences) <= _MOST_NAMES:
         return " and ".join(each.measure.name for each in differences)
     rough = sum(each.measure.is_roughness for each in differences)
-    return f"the other {len(differences)} measures ({rough} of roughness)"
+    return f"the other {len(differences)} measures" + (f" ({rough} of roughness)" if rough else "")
 
 
 def _verdict(difference: Difference) -> list[str]:

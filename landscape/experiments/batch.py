@@ -174,7 +174,7 @@ def _scale(lab: Lab, net: Checkpoint, axes: Any) -> None:
         each.plot(alphas, theta, "k", label="θ")
         each.plot(alphas, found, "C1--", label=f"{_FACTOR:g} θ")
     axes[0].set(title="scale: one direction", xlabel="α, in norms of the filters of θ")
-    axes[1].set(title="scale: filter-normalized", xlabel="α, in norms of the own filters")
+    axes[1].set(title="scale: filter-normalized", xlabel="α, in norms of its own filters")
 
 
 def convolutions(objective: landscape.Objective) -> dict[str, Tensor]:

@@ -88,8 +88,8 @@ def _scale(axes: Any, measure: Measure, num: int) -> None:
     least = measure.smallest_effect
     if measure.scale == "log" and low > 0:
         logarithmic(axes)
-        middle = math.sqrt(low * high)
-        axes.set_ylim(min(0.9 * low, middle / least), max(1.1 * high, middle * least))
+        middle, margin = math.sqrt(low * high), (high / low) ** 0.05
+        axes.set_ylim(min(low / margin, middle / least), max(high * margin, middle * least))
     else:
         low, high = min(low, 0.0), max(high, least)
         margin = 0.05 * (high - low)
