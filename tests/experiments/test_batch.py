@@ -38,7 +38,7 @@ def test_scaling_before_batchnorm_leaves_the_function_unchanged() -> None:
         model.named_parameters(), other.named_parameters(), strict=True
     ):
         torch.testing.assert_close(theirs, mine * (10 if name == "0.weight" else 1))
-    model[4].weight.data *= 10  # not before BatchNorm
+    model.get_parameter("4.weight").data *= 10  # not before BatchNorm
     assert not torch.allclose(other(x), model(x))
 
 
