@@ -110,7 +110,7 @@ ANY_NET = pytest.mark.parametrize(
 
 
 def test_every_family_is_tested() -> None:
-    assert {*models.forms().split(" or ")} == SMALL.keys() | LARGE
+    assert {*models.forms().split(", ")} == SMALL.keys() | LARGE
 
 
 def data_for(net: Architecture) -> tuple[Tensor, Tensor]:
