@@ -14,7 +14,6 @@ from landscape.experiments import Lab
 from landscape.experiments import skip as module
 from landscape.progress import Silent
 
-
 NETS = ["plain20", "plain56", "plain56x2", "resnet20", "resnet56"]
 
 
