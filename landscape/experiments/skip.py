@@ -9,34 +9,36 @@ from landscape.experiments.lab import Lab, percent, rougher
 _TRAINED = 0.95
 """A network is trained if it has this training accuracy."""
 
+_HIGHEST = 100.0
+"""Losses above are clipped in the figure."""
+
 
 @experiment(
     claim="Cross sections through the loss of deep networks without skip connections are chaotic, "
-    "of those with them smooth; without them they become chaotic with depth, with them they do "
-    "not; width makes them smoother.",
+    "of those with them smooth. Without them the loss becomes chaotic with depth, and smoother "
+    "with width; with them it does not become chaotic.",
     source="Li et al. 2018",
 )
 def skip(lab: Lab) -> None:
     """Scan matched networks along the same random directions, and compare their roughness."""
-    depths = lab.choose(("20", "56"), ("20", "56", "110"))
-    widths = lab.choose(("20", "20x2"), ("56", "56x2", "56x4", "56x8"))
-    sizes = dict.fromkeys((*depths, *widths))  # each once, in order
-    scans = _scans(lab, [f"{family}{size}" for family in ("plain", "resnet") for size in sizes])
-    shallow, deep, narrow, wide = depths[0], depths[-1], widths[0], widths[-1]
-    for first, second in ((f"plain{deep}", f"resnet{deep}"), (f"plain{deep}", f"plain{shallow}")):
+    depths = lab.choose((20, 56), (20, 56, 110))
+    widths = lab.choose((2,), (2, 4, 8))  # of 56 layers
+    plain = [*(f"plain{depth}" for depth in depths), *(f"plain56x{width}" for width in widths)]
+    residual = [f"resnet{depth}" for depth in depths]
+    scans = _scans(lab, plain + residual)
+    for first, second in (
+        (f"plain{depths[-1]}", f"resnet{depths[-1]}"),
+        (f"plain{depths[-1]}", f"plain{depths[0]}"),
+        ("plain56", f"plain56x{widths[-1]}"),
+    ):
         more, less, text = rougher(scans[first], scans[second])
         listed = ", ".join(more) or "none larger"
         lab.state(f"{first} is rougher than {second}", bool(more) and not less, f"{text}: {listed}")
-    for first, second in (
-        (f"resnet{deep}", f"resnet{shallow}"),
-        (f"plain{wide}", f"plain{narrow}"),
-        (f"resnet{wide}", f"resnet{narrow}"),
-    ):
-        more, _, text = rougher(scans[first], scans[second])
-        listed = ", ".join(more) or "none larger"
-        lab.state(f"{first} is not rougher than {second}", not more, f"{text}: {listed}")
-    figure = landscape.plot(*(surfaces[0] for surfaces in scans.values()), names=list(scans))
-    lab.save(figure, "skip")
+    more, _, text = rougher(scans[residual[-1]], scans[residual[0]])
+    listed = ", ".join(more) or "none larger"
+    lab.state(f"{residual[-1]} is not rougher than {residual[0]}", not more, f"{text}: {listed}")
+    drawn = [surfaces[0] for surfaces in scans.values()]
+    lab.save(landscape.plot(*drawn, names=list(scans), maximum=_HIGHEST), "skip")
 
 
 def _scans(lab: Lab, names: Iterable[str]) -> dict[str, list[landscape.Surface]]:

@@ -8,7 +8,7 @@ import landscape
 from landscape.experiments.batch import convolutions, losses, scaled
 
 
-def net() -> nn.Module:
+def net() -> nn.Sequential:
     """A small network with BatchNorm without ε, in float64."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
