@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape import trees
+from landscape.brief import brief
 from landscape.errors import DataError
 from landscape.losses import Loss, is_cross_entropy, labels_of, tensor_of
 from landscape.trees import Tree
@@ -92,6 +93,8 @@ class Weights:
 
     classes: Tensor | None
     ignored: int
+
+    __repr__ = brief
 
     def __call__(self, labels: Tensor) -> Tensor:  # noqa: D102
         if labels.is_floating_point():  # probabilities: torch divides by their number alone
