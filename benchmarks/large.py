@@ -152,7 +152,7 @@ def table(results: list[dict[str, Any]], points: int) -> str:
         "parameters, type of the point",
         "weights (GB)",
         "activations (GB)",
-        "peak beside the weights (GB)",
+        "peak in addition to the weights (GB)",
         "bytes for each parameter",
         "directions, once (s)",
         "a point (s)",
