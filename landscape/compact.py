@@ -44,12 +44,12 @@ class CompactDirection(Mapping[str, Tensor]):
             result[some] = integers.double() * scale
         return result
 
-    def factors(self, name: str, some: slice) -> tuple[Tensor, Tensor]:
+    def factors(self, name: str, some: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return some filters of the direction, as integers and what they are multiplied with.
 
         Args:
             name: Name of a parameter that moves.
-            some: The filters.
+            some: The filters, or their indices.
         """
         scale = self.scales[name]
         return self.integers[name][some], UNIT * (scale[some] if len(scale) > 1 else scale)

@@ -24,6 +24,13 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
+def release_freed_memory() -> None:
+    """Return what is free of the process's memory to the operating system (``malloc_trim``)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
+
+
 def free_bytes(device: torch.device) -> float:
     """Return the available memory in bytes (host, cgroup or GPU); ``inf`` if unknown."""
     if device.type == "cuda":

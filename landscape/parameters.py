@@ -10,7 +10,7 @@ from torch import Tensor
 from landscape.errors import ParameterMismatchError
 
 LARGE = 2**26
-"""Networks with more parameters are evaluated with little memory in addition to their weights."""
+"""Networks with more parameters than this are evaluated with little further memory."""
 
 # Numbers converted to float64 at a time, and numbers of a filter that are summed at a time:
 # fewer than torch divides among threads, so that the rounding depends on the filter alone.
@@ -115,7 +115,7 @@ def blocks_of_filters(tensor: Tensor, numbers: int) -> Iterator[slice]:
 
 
 def is_large(parameters: Parameters) -> bool:
-    """Return whether the parameters are more than :data:`LARGE`.
+    """Return whether the parameters are more than :data:`LARGE` numbers.
 
     Args:
         parameters: Named tensors.

@@ -188,10 +188,11 @@ class Plane:
             alpha: Coordinate along δ.
             beta: Coordinate along η.
         """
-        return {
-            name: (center + alpha * self.delta[name] + beta * self.eta[name]).to(center.dtype)
-            for name, center in self.center.items()
-        }
+        return {name: self._tensor(name, alpha, beta) for name in self.center}
+
+    def _tensor(self, name: str, alpha: float, beta: float) -> Tensor:
+        center = self.center[name]
+        return (center + alpha * self.delta[name] + beta * self.eta[name]).to(center.dtype)
 
     def project(self, parameters: Parameters) -> tuple[float, float]:
         """Return the coordinates (α, β) of the plane's point nearest to ``parameters``.
@@ -207,14 +208,17 @@ class Plane:
             ValueError: The directions are linearly dependent.
         """
         check_match(parameters, self.center, "the point to project")
-        offset = {name: parameters[name] - center for name, center in self.center.items()}
-        basis = (self.delta, self.eta)
-        gram = np.array([[inner_product(a, b) for b in basis] for a in basis])
+        products = np.zeros((2, 3))
+        for name, center in self.center.items():  # one tensor at a time
+            basis = [self.delta[name].double(), self.eta[name].double()]
+            offset = parameters[name].double() - center.double()
+            products += [[float((a * b).sum()) for b in (*basis, offset)] for a in basis]
+        gram, along = products[:, :2], products[:, 2]
         if gram[1, 1] == 0 < gram[0, 0]:
-            return float(inner_product(self.delta, offset) / gram[0, 0]), 0.0
+            return float(along[0] / gram[0, 0]), 0.0
         if np.linalg.matrix_rank(gram, hermitian=True) < 2:
             raise ValueError("directions are linearly dependent; coordinates are not unique")
-        alpha, beta = np.linalg.solve(gram, [inner_product(a, offset) for a in basis])
+        alpha, beta = np.linalg.solve(gram, along)
         return float(alpha), float(beta)
 
     def distance(self, parameters: Parameters) -> float:
@@ -229,12 +233,13 @@ class Plane:
             ParameterMismatchError: Names or shapes are not the center's.
             ValueError: The directions are linearly dependent.
         """
-        nearest = self.at(*self.project(parameters))
-        distance = norm(
-            {name: parameters[name].double() - t.double() for name, t in nearest.items()}
+        alpha, beta = self.project(parameters)
+        squared = sum(
+            float((parameters[name].double() - self._tensor(name, alpha, beta)).square().sum())
+            for name in self.center
         )
-        types = {tensor.dtype for tensor in nearest.values()}
-        rounding = 4 * max(torch.finfo(dtype).eps for dtype in types)
+        distance = math.sqrt(squared)
+        rounding = 4 * max(torch.finfo(tensor.dtype).eps for tensor in self.center.values())
         return distance if distance > rounding * norm(parameters) else 0.0
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Plane":

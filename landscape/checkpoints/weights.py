@@ -65,9 +65,13 @@ def without_wrappers(state: State) -> State:
         state: The state.
     """
     state = _unmarked(state)
-    while prefix := next((p for p in _WRAPPERS if all(n.startswith(p) for n in state)), None):
+    while prefix := next((p for p in _WRAPPERS if _all_begin(state, p)), None):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
+
+
+def _all_begin(state: State, prefix: str) -> bool:
+    return bool(state) and all(name.startswith(prefix) for name in state)
 
 
 def of_adapter(state: State) -> State:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import torch
 
-from landscape.commands.options import DEVICES, FRACTION_OR_AUTO, grouped
+from landscape.commands.options import DEVICES, FRACTION_OR_AUTO, given, grouped
 from landscape.compute import Compute
 from landscape.evaluation import PRECISIONS, Precision
 
@@ -43,7 +43,7 @@ class ComputeOptions:
             all_images: Whether ``--images`` is not given: then ``auto`` may subsample them.
         """
         return Compute(
-            self.precision,
+            self.precision if given("precision") else None,  # that of the weights
             0.0 if self.tolerance == "auto" and not all_images else self.tolerance,
             self.images_per_batch,
             self.device,
@@ -65,7 +65,8 @@ _OPTIONS = (
         type=click.Choice(PRECISIONS),
         default="float32",
         show_default=True,
-        help="Precision of the forward pass; auto: bfloat16 or TF32, if faster and if the "
+        help="Precision of the forward pass (of networks with more than 67 million parameters in "
+        "bfloat16 or float16: their own); auto: bfloat16 or TF32, if faster and if the "
         "relative deviation from float32 is at most 1 % at the probe points.",
     ),
     click.option(

@@ -67,7 +67,7 @@ _OPTIONS = (
     click.option(
         "--store-directions",
         is_flag=True,
-        help="Store δ and η in the file; always on for through, pca and eigenvectors.",
+        help="Store δ and η in the file; always on for through, towards, pca and eigenvectors.",
     ),
     click.option(
         "--view",

@@ -24,7 +24,7 @@ PLANE_OPTIONS = (
     "pattern",
 )
 
-_KINDS = ("random", "through", "pca", "eigenvectors")
+_KINDS = ("random", "through", "towards", "pca", "eigenvectors", "eigenvectors:both")
 
 
 def _kind(text: str) -> str:
@@ -37,14 +37,17 @@ _OPTIONS = (
     click.option(
         "--plane",
         "kind",
-        type=Converted("random|through|pca|eigenvectors|FILE", _kind),
+        type=Converted("random|through|towards|pca|eigenvectors[:both]|FILE", _kind),
         default="random",
         show_default=True,
         help="random: random directions. through: interpolate between checkpoints: two "
-        "define a line, three a plane; additional ones are projected onto it. pca: treat "
+        "define a line, three a plane; additional ones are projected onto it. towards: a "
+        "line from the first checkpoint towards each of the others, whose direction has the norm "
+        "of the random direction of --seed and --normalize. pca: treat "
         "the arguments as run folders (epoch-*.pt, or --pattern): principal components of all "
         "checkpoints, centered at the last of the first run. eigenvectors: the two leading "
-        "eigenvectors of the Hessian. FILE: directions of a surface file (scanned with "
+        "eigenvectors of the Hessian; eigenvectors:both: those of the largest and the smallest "
+        "(most negative) eigenvalue. FILE: directions of a surface file (scanned with "
         "--store-directions) or of a direction file of Li et al.'s code.",
     ),
     click.option(
@@ -84,7 +87,7 @@ _OPTIONS = (
         type=click.IntRange(0, 2**63 - 1),
         default=0,
         show_default=True,
-        help="Random seed of the directions (--plane random). Parameters with equal name "
+        help="Random seed of the directions (--plane random, towards). Parameters with equal name "
         "and "
         "shape get equal random numbers in every network, before normalization.",
     ),
@@ -93,8 +96,9 @@ _OPTIONS = (
         type=click.Choice(NORMALIZATIONS),
         default="filter",
         show_default=True,
-        help="Normalization of the directions (--plane random): filter-wise (Li et al. "
-        "2018), layer-wise, weight-wise, or none.",
+        help="Normalization of the directions (--plane random, towards): filter-wise (Li et al. "
+        "2018), layer-wise, weight-wise, or none: standard normal numbers, whose norm is about "
+        "the square root of their number.",
     ),
     click.option(
         "--repeats",

@@ -78,8 +78,8 @@ def command(
 
     The plane is θ* + α δ + β η with random, filter-normalized directions δ and η (Li et al.
     2018), or another --plane. random, eigenvectors and FILE write one surface for each CHECKPOINT;
-    through defines one plane by all of them; for pca they are run folders. Interrupted scans resume
-    when the same command is given again.
+    through defines one plane by all of them, towards a line to each after the first; for pca they
+    are run folders. Interrupted scans resume when the same command is given again.
 
     \b
     Example:
@@ -87,6 +87,7 @@ def command(
       landscape scan mine.pt --model mine.py:make --loss mine.py:loss --data mine.py:data
       landscape scan runs/resnet56/last.pt --line --repeats 3
       landscape scan --plane through a.pt b.pt c.pt
+      landscape scan --plane towards model.pt tuned.pt --normalize none --range=-0.02:0.02
       landscape scan --plane pca runs/sgd runs/adamw
       landscape scan hf:my-gpt2 --text corpus.txt --sequence-length 128 --only '*.mlp.*'
     """

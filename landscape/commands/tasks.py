@@ -30,7 +30,8 @@ class PlaneOptions:
     """The plane and the grid, as the options describe them.
 
     Attributes:
-        kind: ``random``, ``through``, ``pca``, ``eigenvectors``, or a file.
+        kind: ``random``, ``through``, ``towards``, ``pca``, ``eigenvectors``,
+            ``eigenvectors:both``, or a file.
         points: Points along both axes.
         both: Range of both axes.
         alpha: Range of the α axis, or None.
@@ -67,9 +68,10 @@ class PlaneOptions:
             raise click.UsageError("--batchnorm interpolated needs --plane through")
         if self.pattern is not None and self.kind != "pca":
             raise click.UsageError("--pattern needs --plane pca")
-        if self.kind != "random":
-            for option in filter(given, ("seed", "normalize", "repeats")):
-                raise click.UsageError(f"--{option} needs --plane random")
+        for option in filter(given, ("seed", "normalize", "repeats")):
+            kinds = ("random",) if option == "repeats" else ("random", "towards")
+            if self.kind not in kinds:
+                raise click.UsageError(f"--{option} needs --plane {' or '.join(kinds)}")
 
     def check(self, selection: Selection) -> None:
         """Check that the plane moves what is selected.
@@ -80,7 +82,7 @@ class PlaneOptions:
         Raises:
             click.UsageError: The plane is determined by weights, or a file.
         """
-        if selection.patterns and self.kind not in ("random", "eigenvectors"):
+        if selection.patterns and self.kind.split(":")[0] not in ("random", "eigenvectors"):
             option = "--only" if selection.only else "--except"
             raise click.UsageError(f"{option} needs --plane random or eigenvectors")
 
@@ -101,6 +103,15 @@ class PlaneOptions:
         if self.kind == "through":
             nets = inputs.networks.nets(paths)
             return [Task(paths[0], "-".join(net.title for net in nets), suffix, nets=nets)]
+        if self.kind == "towards":
+            nets = inputs.networks.nets(paths)
+            if len(nets) < 2:
+                raise click.UsageError("--plane towards needs two checkpoints or more, got 1")
+            first = nets[0]
+            return [
+                Task(paths[0], f"{first.title}-towards-{net.title}", suffix, nets=[first, net])
+                for net in nets[1:]
+            ]
         if self.kind == "pca":
             folders = [location(path) for path in paths]
             runs = Run.in_folders(folders, self.pattern, inputs.networks.key)
@@ -110,8 +121,8 @@ class PlaneOptions:
             ]
             inputs.networks.nets(last)
             return [Task(last[0], "-".join(run.name for run in runs), suffix, runs=runs)]
-        if self.kind == "eigenvectors":
-            suffix = f"-eigenvectors{suffix}"
+        if self.kind.startswith("eigenvectors"):
+            suffix = f"-{self.kind.replace(':', '-')}{suffix}"
         # A mistake in the last should not cost the time of the others.
         titles = {path: inputs.networks.net(path).title for path in paths}
         if len(set(titles.values())) < len(paths):
@@ -149,8 +160,21 @@ class PlaneOptions:
             return spec.resolve(objective, output)
         if self.kind == "pca":
             return planes.pca_spec(objective, task.runs, progress).resolve(objective, output)
-        if self.kind == "eigenvectors":
-            return planes.eigenvectors_spec(objective, progress).resolve(objective, output)
+        if self.kind == "towards":
+            origin, end = task.nets
+            towards = planes.towards_spec(
+                objective,
+                end.source,
+                self.seed,
+                self.normalize,
+                [origin.title, end.title],
+                progress,
+            )
+            return towards.resolve(objective, output)
+        if self.kind in ("eigenvectors", "eigenvectors:both"):
+            both = self.kind.endswith(":both")
+            spec = planes.eigenvectors_spec(objective, "both" if both else "highest", progress)
+            return spec.resolve(objective, output)
         return planes.from_file(objective, self.kind)
 
     def grid(self, plane: Plane) -> Grid:
@@ -195,7 +219,7 @@ class Task:
         checkpoint: The checkpoint at its center.
         title: Name in figures.
         suffix: What the name of its file ends in.
-        nets: All checkpoints of ``--plane through``.
+        nets: All checkpoints of ``--plane through``; both ends of ``--plane towards``.
         runs: The runs of ``--plane pca``.
     """
 

@@ -131,7 +131,8 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
         for name, tensor in fixed.items():
             own[name].copy_(tensor)
         objective = objective.replaced(model=model)
-    moved = {name: tensor for name, tensor in parameters.items() if name not in fixed}
+    types = {**dict(objective.model.named_buffers()), **objective.parameters}
+    moved = {name: t.to(types[name]) for name, t in parameters.items() if name not in fixed}
     point = single_point(moved).to(objective.device, objective.dtype)
     with torch_settings("float32"):
         return next(iter(reference_plan(objective, point).on(objective)([(0.0, 0.0)])))

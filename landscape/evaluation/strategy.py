@@ -14,6 +14,7 @@ from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
 from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
 from landscape.evaluation.values import summary
+from landscape.memory import release_freed_memory
 from landscape.objective import Objective
 from landscape.parameters import Parameters, single_type
 from landscape.trees import Tree
@@ -192,6 +193,7 @@ class Looped(BatchedStrategy):
         """From coordinates to parameters."""
         plane, dtype = self._network.plane, self._forward_dtype
         if is_streamed(plane):
+            release_freed_memory()  # what the objective and the directions have left
             return StreamedPlane.of(plane, None if dtype == self._objective.dtype else dtype).at
         return partial(FlatPlane.of(plane, self._network.channels_last).at, dtype=dtype)
 

@@ -66,24 +66,45 @@ class StreamedPlane:
         """
         point = {}
         for name, center in self.plane.center.items():
-            form = partial(self._formed, name, coordinates)
+            dtype = self.dtype or center.dtype
             is_moved = any(name in moved for moved in self.moved)
-            if not is_moved and self.dtype in (None, center.dtype):
+            if not is_moved and dtype == center.dtype:
                 point[name] = center
+            elif center.dim() < 2:
+                point[name] = self._formed(name, coordinates)
             else:
-                point[name] = (
-                    Unformed(center, self.dtype or center.dtype, form)
-                    if center.dim() > 1
-                    else form()
+                point[name] = Unformed(
+                    center,
+                    dtype,
+                    partial(self._formed, name, coordinates),
+                    partial(self._formed_rows, name, coordinates),
                 )
         return point
 
     def _formed(self, name: str, coordinates: Tensor) -> Tensor:
-        """Return a tensor of a point, summed in float32 or float64 and rounded once."""
+        """Return a tensor of a point."""
         center = self.plane.center[name]
-        dtype, work = self.dtype or center.dtype, single_type(center.dtype)
+        dtype = self.dtype or center.dtype
         result = torch.empty(center.shape, dtype=dtype, device=center.device)
-        whole, target = _rows(center), _rows(result)
+        target, sum_of = _rows(result), self._sum(name, coordinates)
+        for some in blocks_of_filters(target, _AT_A_TIME[center.device.type]):
+            out = target[some] if dtype == single_type(center.dtype) else None
+            part = sum_of(some, out)
+            if part is not out:
+                target[some] = part
+        return result
+
+    def _formed_rows(self, name: str, coordinates: Tensor, index: Tensor) -> Tensor:
+        """Return some filters of a tensor of a point, by their indices."""
+        rows = self._sum(name, coordinates)(index, None)
+        return rows.to(self.dtype or self.plane.center[name].dtype)
+
+    def _sum(
+        self, name: str, coordinates: Tensor
+    ) -> Callable[[slice | Tensor, Tensor | None], Tensor]:
+        """Return what gives some filters of a point, as a sum in float32 or float64."""
+        center = _rows(self.plane.center[name])
+        work = single_type(center.dtype)
         directions = [
             (_factors(direction, name), coordinate)
             for direction, moved, coordinate in zip(
@@ -91,16 +112,16 @@ class StreamedPlane:
             )
             if name in moved
         ]
-        for some in blocks_of_filters(whole, _AT_A_TIME[center.device.type]):
-            part = whole[some].to(work)
-            out = target[some] if dtype == work else None
+
+        def sum_of(some: slice | Tensor, out: Tensor | None) -> Tensor:
+            result = center[some].to(work)
             for factors, coordinate in directions:
                 values, scale = factors(some)
                 factor = (scale.double() * coordinate).to(work)
-                part = torch.addcmul(part, values.to(work), factor, out=out)
-            if part is not out:
-                target[some] = part
-        return result
+                result = torch.addcmul(result, values.to(work), factor, out=out)
+            return result
+
+        return sum_of
 
 
 def _moved(direction: Parameters) -> frozenset[str]:
@@ -109,7 +130,7 @@ def _moved(direction: Parameters) -> frozenset[str]:
     return frozenset(name for name, tensor in direction.items() if bool(tensor.any()))
 
 
-def _factors(direction: Parameters, name: str) -> Callable[[slice], tuple[Tensor, Tensor]]:
+def _factors(direction: Parameters, name: str) -> Callable[[slice | Tensor], tuple[Tensor, Tensor]]:
     """Return what gives some filters of a direction as the product of two tensors."""
     if isinstance(direction, CompactDirection):
         return partial(direction.factors, name)

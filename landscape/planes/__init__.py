@@ -8,6 +8,7 @@ from landscape.planes.pca import pca, pca_spec, principal_plane
 from landscape.planes.random import random
 from landscape.planes.spec import PlaneSpec, stored
 from landscape.planes.through import through, through_spec
+from landscape.planes.towards import towards, towards_spec
 
 __all__ = [
     "PlaneSpec",
@@ -25,4 +26,6 @@ __all__ = [
     "stored",
     "through",
     "through_spec",
+    "towards",
+    "towards_spec",
 ]

@@ -1,4 +1,6 @@
-"""The plane along the two leading eigenvectors of the Hessian."""
+"""The plane along two extreme eigenvectors of the Hessian."""
+
+from typing import TYPE_CHECKING
 
 from landscape.errors import LandscapeError
 from landscape.facts import Facts
@@ -8,18 +10,35 @@ from landscape.plane import Plane
 from landscape.planes.spec import PlaneSpec
 from landscape.progress import Progress
 
+if TYPE_CHECKING:
+    from landscape.curvature.eigenvalues import End
 
-def eigenvectors(objective: Objective, *, progress: Progress | None = None) -> Plane:
-    """Return the plane along the eigenvectors of the two largest eigenvalues of the Hessian.
+_NAMES = {
+    "highest": "top eigenvectors",
+    "lowest": "lowest eigenvectors",
+    "both": "eigenvectors of the largest and the smallest eigenvalue",
+}
+
+
+def eigenvectors(
+    objective: Objective, end: "End" = "highest", *, progress: Progress | None = None
+) -> Plane:
+    """Return the plane along the eigenvectors of two extreme eigenvalues of the Hessian.
+
+    At a saddle, the plane of both ends shows the directions in which the loss rises and falls
+    most (Böttcher and Wheeler 2022, arXiv 2208.13219); random planes seldom do.
 
     Args:
         objective: The objective.
+        end: ``highest``: the two largest eigenvalues; ``lowest``: the two smallest; ``both``: the
+            largest, along α, and the smallest, the most negative one if any is, along β.
         progress: Receives messages.
 
     Returns:
         The plane; both directions have length 1.
 
     Raises:
+        ValueError: ``end`` is unknown.
         LandscapeError: The eigenvalues did not converge, or the loss is not twice
             differentiable.
 
@@ -31,26 +50,34 @@ def eigenvectors(objective: Objective, *, progress: Progress | None = None) -> P
         >>> abs(landscape.parameters.norm(plane.delta) - 1) < 1e-5
         True
     """
-    return eigenvectors_spec(objective, progress).resolve(objective)
+    return eigenvectors_spec(objective, end, progress).resolve(objective)
 
 
-def eigenvectors_spec(objective: Objective, progress: Progress | None = None) -> PlaneSpec:
+def eigenvectors_spec(
+    objective: Objective, end: "End" = "highest", progress: Progress | None = None
+) -> PlaneSpec:
     """Return the plane of :func:`eigenvectors`, to be built when a scan begins.
 
     Args:
         objective: The objective.
+        end: Which eigenvalues.
         progress: Receives messages.
+
+    Raises:
+        ValueError: ``end`` is unknown.
     """
-    origin: Facts = {"plane": "top eigenvectors"}
+    if end not in _NAMES:
+        raise ValueError(f"end must be one of {', '.join(_NAMES)}, not {end!r}")
+    origin: Facts = {"plane": _NAMES[end]}
 
     def build() -> Plane:
         from landscape.curvature import Hessian  # takes a second to import
 
         hessian = Hessian(objective)
-        pairs = hessian.eigenpairs(2, "highest")
+        pairs = hessian.eigenpairs(2, end)
         if not pairs.converged:
             raise LandscapeError(
-                f"the two largest eigenvalues did not converge in {hessian.products} "
+                f"the two eigenvalues did not converge in {hessian.products} "
                 "Hessian-vector products (`landscape curvature` shows how close they came): use "
                 "other images"
             )

@@ -92,9 +92,9 @@ class Differentiated(nn.Module):
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             (slope,) = torch.autograd.grad(value(x), x, create_graph=True)
-            (curve,) = torch.autograd.grad(slope.square().sum(), x)
+            (second,) = torch.autograd.grad(slope.square().sum(), x)
         jacobian = torch.vmap(torch.func.jacrev(value))(x.detach())
-        columns = [each.sum((1, 2)).detach() for each in (slope, curve, jacobian)]
+        columns = [each.sum((1, 2)).detach() for each in (slope, second, jacobian)]
         return torch.stack(columns, 1)
 
 
