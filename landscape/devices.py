@@ -1,10 +1,26 @@
-"""Devices by name, and the hardware behind them."""
+"""Devices: by name, and what torch does differently on a GPU.
 
+The only module that names ``torch.cuda``.
+"""
+
+import gc
 import platform
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
+
+# The first compute capability with tensor cores for each precision.
+_CAPABILITIES = {"float16": (7, 0), "bfloat16": (8, 0), "tf32": (8, 0)}
+
+# How torch and its libraries say that a GPU's memory does not suffice.
+_OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+
+_WARM_UP = 3
 
 
 def choose_devices(
@@ -68,3 +84,164 @@ def hardware(device: torch.device) -> str:
         )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def is_gpu(device: torch.device) -> bool:
+    """Return whether a device computes asynchronously, with memory of its own.
+
+    Args:
+        device: The device.
+    """
+    return device.type == "cuda"
+
+
+def entered(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which a device is torch's current one.
+
+    Args:
+        device: The device.
+    """
+    return torch.cuda.device(device) if is_gpu(device) else nullcontext()
+
+
+def wait(device: torch.device) -> None:
+    """Wait until a device has computed everything.
+
+    Args:
+        device: The device.
+    """
+    if is_gpu(device):
+        torch.cuda.synchronize(device)
+
+
+def release(device: torch.device) -> None:
+    """Return what is free of a GPU's memory to it.
+
+    Args:
+        device: The device.
+    """
+    if is_gpu(device):
+        gc.collect()
+        with entered(device):
+            torch.cuda.empty_cache()
+
+
+def free_gpu_bytes(device: torch.device) -> float:
+    """Return the free memory of a GPU, with what torch holds without using it.
+
+    Args:
+        device: The GPU.
+    """
+    held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return float(torch.cuda.mem_get_info(device)[0] + held)
+
+
+def is_out_of_gpu_memory(error: BaseException) -> bool:
+    """Return whether torch raised an error for want of a GPU's memory.
+
+    Args:
+        error: The error.
+    """
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+
+
+def gpus(devices: Sequence[torch.device]) -> list[torch.device]:
+    """Return the GPUs among devices, as ``torch.random.fork_rng`` takes them.
+
+    Args:
+        devices: Devices.
+    """
+    return [device for device in devices if is_gpu(device)]
+
+
+def computes_in(precision: str, device: torch.device) -> bool:
+    """Return whether a device has fast arithmetic of a precision.
+
+    Args:
+        precision: The precision.
+        device: The device.
+    """
+    if not is_gpu(device):
+        return precision not in ("tf32", "float16")
+    least = _CAPABILITIES.get(precision, (0, 0))
+    return torch.cuda.get_device_capability(device) >= least
+
+
+def is_recording(device: torch.device) -> bool:
+    """Return whether a device records a graph at the moment.
+
+    Args:
+        device: The device.
+    """
+    return is_gpu(device) and torch.cuda.is_current_stream_capturing()
+
+
+class Download:
+    """An asynchronous copy of values from a GPU; only the reader waits.
+
+    Args:
+        values: On a GPU.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+        self._event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        with entered(values.device):
+            self._host.copy_(values, non_blocking=True)
+            # Of the values' device: the current device may be another.
+            self._event.record(torch.cuda.current_stream(values.device))
+
+    def arrived(self) -> Tensor:
+        """Return them, having waited for the device."""
+        self._event.synchronize()
+        return self._host
+
+
+class Recording:
+    """A function recorded as a CUDA graph.
+
+    Torch's streams are left as they were, whatever the function raises.
+
+    Args:
+        work: Computes a tensor from tensors that stay in their place.
+        device: A GPU.
+
+    Raises:
+        RuntimeError: The function waits for the device, so that it cannot be recorded.
+    """
+
+    def __init__(self, work: Callable[[], Tensor], device: torch.device) -> None:
+        before = torch.cuda.get_sync_debug_mode()
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.no_grad(), entered(device):
+            here = torch.cuda.current_stream(device)
+            aside: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            aside.wait_stream(here)
+            with torch.cuda.stream(aside):
+                for _ in range(_WARM_UP):  # libraries set themselves up outside of a recording
+                    work()
+                try:
+                    _set_sync_debug_mode("error")  # what waits is not recorded
+                    work()
+                finally:
+                    _set_sync_debug_mode(before)
+                torch.cuda.synchronize(device)
+                self._graph.capture_begin(capture_error_mode="thread_local")
+                try:
+                    self._values = work()
+                finally:
+                    self._graph.capture_end()
+            here.wait_stream(aside)
+
+    def replay(self) -> Tensor:
+        """Return a copy of the result."""
+        self._graph.replay()
+        return self._values.clone()
+
+
+def _set_sync_debug_mode(mode: str | int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it does not see everything that waits
+        torch.cuda.set_sync_debug_mode(mode)

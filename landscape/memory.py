@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from landscape.devices import free_gpu_bytes, is_gpu, is_out_of_gpu_memory
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGE, _NEVER = 2**30, -1
 
@@ -33,10 +35,8 @@ def release_freed_memory() -> None:
 
 def free_bytes(device: torch.device) -> float:
     """Return the available memory in bytes (host, cgroup or GPU); ``inf`` if unknown."""
-    if device.type == "cuda":
-        free = float(torch.cuda.mem_get_info(device)[0])
-        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return free + held
+    if is_gpu(device):
+        return free_gpu_bytes(device)
     return min(_available(), _left_of_control_group())
 
 
@@ -66,6 +66,6 @@ def _left_of_control_group() -> float:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether torch or Python raised it for want of memory."""
-    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+    if isinstance(error, MemoryError) or is_out_of_gpu_memory(error):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.checkpoints import Checkpoint
+from landscape.devices import wait
 from landscape.errors import CheckpointError
 from landscape.modules import unwrapped
 
@@ -164,8 +165,8 @@ class Recorder:
         if not self._is_writer:
             return
         own = unwrapped(self._model)
-        if any(parameter.is_cuda for parameter in own.parameters()):
-            torch.cuda.synchronize()  # what the training still computes is not recording
+        for device in {parameter.device for parameter in own.parameters()}:
+            wait(device)  # what the training still computes is not recording
         began = time.perf_counter()
         Checkpoint(self._state(own), is_partial=self._trainable).save(self.folder / name)
         self._cost = time.perf_counter() - began

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from landscape import trees
 from landscape.curvature.operator import ShareOfLoss
 from landscape.data import Batch, read
+from landscape.devices import gpus
 from landscape.evaluation import values_at
 from landscape.losses import Loss, named
 from landscape.modules import unwrapped
@@ -222,7 +223,7 @@ def _outputs(model: nn.Module, parameters: Parameters, inputs: Tree) -> Tree:
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     args, options = trees.arguments(inputs)
     device = next(model.parameters()).device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.random.fork_rng(gpus([device])):
         tensors = {**buffers, **parameters}
         outputs: Tree = torch.func.functional_call(model, tensors, args, options)
         return outputs

@@ -1,12 +1,12 @@
 """Choose the fastest plan that agrees with the reference: timed and checked on this machine."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from landscape.devices import computes_in, is_gpu
 from landscape.errors import LandscapeError
 from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
@@ -30,6 +30,9 @@ _ACTIVATIONS = 0.25
 
 # If one point takes longer than this, it uses the whole device alone.
 _SECONDS_OF_A_LARGE_POINT = 0.05
+
+# Launching kernels is a noticeable part of a step that takes no longer than this.
+_SECONDS_WORTH_A_GRAPH = 0.02
 
 # A scan of this time is worth a trial of torch.compile, which takes up to half a minute.
 _SECONDS_WORTH_COMPILING = 600
@@ -74,8 +77,8 @@ def autotune(
         plane: The plane.
         probes: Points where losses are compared, the center first.
         num_points: Number of points to be evaluated.
-        precision: Precision of the forward pass. ``auto`` takes bfloat16 or tf32 if it is
-            faster than float32 and deviates by at most
+        precision: Precision of the forward pass. ``auto`` takes the fastest that deviates from
+            float32 by at most
             :data:`landscape.evaluation.trials.DEVIATION_ALLOWED`.
         images_per_batch: The only batch size to try, if given.
         note: Receives a message for every plan rejected for its values.
@@ -93,11 +96,13 @@ def autotune(
         if number > 2 and trials.part.num_images < plan.images_per_batch < objective.num_images:
             continue
         trials.run(plan)
-        if trials.measured and number >= 2 and time.perf_counter() > trials.deadline:
+        if trials.measured and number >= 2 and trials.exhausted:
             break
     best = trials.best
-    if best is not None and objective.device.type == "cuda":
-        trials.run(replace(best, cuda_graph=True))
+    if best is not None and is_gpu(objective.device):
+        seconds = trials.measured[best].seconds * objective.num_images
+        if seconds * best.points_per_batch < _SECONDS_WORTH_A_GRAPH:
+            trials.run(replace(best, cuda_graph=True))
     if (best := trials.best) is not None and best.network.compiles:
         left = trials.measured[best].seconds * objective.num_images * num_points
         if left > _SECONDS_WORTH_COMPILING:
@@ -109,6 +114,8 @@ def autotune(
         )
     trial = trials.measured[best]
     seconds = trial.seconds * objective.num_images
+    if best is not trials.reference:
+        best = replace(best, reference=trials.reference)
     return Tuned(best, seconds, trial.deviation, trial.strategy)
 
 
@@ -125,9 +132,8 @@ def _candidates(
     guess = _BYTES_PER_BATCH[device] / trials.activations
     precisions: list[Precision] = [trials.precision]
     if trials.precision == "auto":
-        precisions = (
-            ["bfloat16", "tf32", "float32"] if device == "cuda" else ["bfloat16", "float32"]
-        )
+        order: list[Precision] = ["float16", "bfloat16", "tf32", "float32"]
+        precisions = [kind for kind in order if computes_in(kind, objective.device)]
     if is_streamed(plane):
         yield from _streamed(objective, plane, trials, precisions, images_per_batch)
         return
@@ -186,7 +192,7 @@ def _networks(
     own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
     found = [with_cache(objective, plane, dtype)] if objective.selects else []
     found += [folded(objective, plane, dtype)]
-    if objective.device.type == "cuda" and found[-1] is not None:
+    if is_gpu(objective.device) and found[-1] is not None:
         found.append(folded(objective, plane, dtype, cudnn=True))
     if found[-1] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))

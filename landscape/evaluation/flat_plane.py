@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.brief import brief
 from landscape.plane import Plane
+
+# Every tensor starts at a multiple of this many numbers: at 128 bytes in half precision. The
+# kernels of cuDNN need 16 bytes, and some fail with less.
+_ALIGNMENT = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +39,7 @@ class FlatPlane:
         places, start = {}, 0
         for name, tensor in plane.center.items():
             places[name] = (start, tensor.shape)
-            start += tensor.numel()
+            start += -(-tensor.numel() // _ALIGNMENT) * _ALIGNMENT
         center, delta, eta = (
             torch.cat([_line(tensors[name], name in channels_last) for name in places])
             for tensors in (plane.center, plane.delta, plane.eta)
@@ -75,4 +80,5 @@ class FlatPlane:
 
 
 def _line(tensor: Tensor, channels_last: bool) -> Tensor:
-    return (tensor.permute(0, 2, 3, 1) if channels_last else tensor).reshape(-1)
+    line = (tensor.permute(0, 2, 3, 1) if channels_last else tensor).reshape(-1)
+    return F.pad(line, (0, -len(line) % _ALIGNMENT))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from landscape.devices import release
+from landscape.errors import first_line
 from landscape.evaluation.cuda_graph import CudaGraph
 from landscape.evaluation.precision import DTYPES, Precision, own_precision, torch_settings
 from landscape.evaluation.profiling import Timer, untimed
@@ -31,6 +33,7 @@ class Plan:
         points_per_batch: Points in one forward pass; more than one are vectorized.
         compiled: Whether ``torch.compile`` fuses it.
         cuda_graph: Whether one step is captured as a CUDA graph and replayed.
+        reference: The plan that is taken where this one fails; None for a reference plan.
     """
 
     network: Network
@@ -39,6 +42,7 @@ class Plan:
     points_per_batch: int = 1
     compiled: bool = False
     cuda_graph: bool = False
+    reference: "Plan | None" = None
 
     def on(self, objective: Objective, timer: Timer = untimed) -> Strategy:
         """Return the strategy for an objective's data."""
@@ -147,7 +151,10 @@ def run(
     *,
     strategy: Strategy | None = None,
 ) -> Generator[Values]:
-    """Yield the values of each point, in order; halve the batches where memory runs out.
+    """Yield the values of each point, in order, whatever becomes of an optimization.
+
+    Batches are halved where memory runs out. A plan that fails is given up for its reference, and
+    a value that is not finite is computed again by the reference.
 
     Close the generator if it is not exhausted: torch's settings are changed meanwhile.
 
@@ -155,7 +162,7 @@ def run(
         plan: The plan.
         objective: The objective.
         points: (α, β) of each point.
-        note: Receives a message for every halving.
+        note: Receives a message for every change of the plan.
         timer: Measures the parts of the work.
         strategy: The plan's strategy, where making it again would take long.
 
@@ -164,25 +171,55 @@ def run(
         RuntimeError: The model fails for another reason.
     """
     done = 0
-    with torch_settings(plan.precision):
-        while done < len(points):
+    while done < len(points):
+        with torch_settings(plan.precision):
             try:
                 strategy = strategy or plan.on(objective, timer)
                 strategy.timer = timer
+                exact = _Exact(plan, objective)
                 for values in strategy(points[done:]):
+                    value = values if math.isfinite(values.loss) else exact(points[done], values)
                     done += 1
-                    yield values
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                smaller = plan.halved()
-                if smaller is None:
-                    raise MemoryError(str(error)) from error
-                plan, strategy = smaller, None
-                note(f"out of memory; continuing with {plan}")
+                    yield value
+            except Exception as error:  # whatever a model or a kernel raises
+                plan, reason = _after(plan, error)
+                strategy = None
+                note(f"{reason}; continuing with {plan}")
             else:
                 return
-            release_cached_memory(objective)
+        release(objective.device)
+
+
+def _after(plan: Plan, error: Exception) -> tuple[Plan, str]:
+    """Return the plan to go on with after an error, and what to say of the error.
+
+    Raises:
+        MemoryError: The smallest batch does not fit.
+    """
+    if not is_out_of_memory(error):
+        if plan.reference is None:
+            raise error
+        return plan.reference, f"{plan} failed ({first_line(error)})"
+    smaller = plan.halved() or plan.reference
+    if smaller is None:
+        raise MemoryError(str(error)) from error
+    return smaller, "out of memory"
+
+
+class _Exact:
+    """Computes values again by the reference of a plan, which is made when it is needed."""
+
+    def __init__(self, plan: Plan, objective: Objective) -> None:
+        self._plan, self._objective = plan.reference, objective
+        self._strategy: Strategy | None = None
+
+    def __call__(self, point: Point, values: Values) -> Values:
+        """Return the values of a point; those that are given if there is no other plan."""
+        if self._plan is None:
+            return values
+        with torch_settings(self._plan.precision):
+            self._strategy = self._strategy or self._plan.on(self._objective)
+            return next(iter(self._strategy([point])))
 
 
 def even_batch_size(num: int, size: float) -> int:
@@ -192,12 +229,6 @@ def even_batch_size(num: int, size: float) -> int:
     while num % even == 1 and even < num:  # one example has no batch statistics
         even += 1
     return even
-
-
-def release_cached_memory(objective: Objective) -> None:
-    """Return torch's cached blocks to the GPU after an out-of-memory error."""
-    if objective.device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def single_point(center: Parameters) -> Plane:

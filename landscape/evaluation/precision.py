@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from landscape.behavior import fast_path
+from landscape.devices import computes_in, is_gpu
 
 Precision = Literal["float64", "float32", "tf32", "bfloat16", "float16", "auto"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
@@ -50,8 +51,10 @@ def check_precision(precision: str, device: torch.device, *, recomputes: bool) -
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if precision == "tf32" and device.type != "cuda":
+    if precision == "tf32" and not is_gpu(device):
         raise ValueError("tf32 is a precision of GPUs: use float32 or bfloat16 on a CPU")
+    if precision in ("tf32", "bfloat16") and is_gpu(device) and not computes_in(precision, device):
+        raise ValueError(f"{device} has no arithmetic in {precision}: use float16 or float32")
     if recomputes and precision in ("bfloat16", "float16", "tf32"):
         raise ValueError(f"BatchNorm is not recomputed in {precision}: use float32")
 
@@ -63,7 +66,7 @@ def torch_settings(precision: str) -> Iterator[None]:
     TF32 for products and convolutions in float32 on GPUs (by default torch enables it for
     convolutions); the fastest of cuDNN's algorithms for convolutions; not the fast path of torch's
     transformer layers, which for padded sequences returns other values than the layers
-    themselves, and has no derivative.
+    themselves, and has no derivative; sums of products in float32 whatever the factors' type.
 
     Args:
         precision: ``tf32`` enables it; every other precision disables it.
@@ -81,6 +84,9 @@ def torch_settings(precision: str) -> Iterator[None]:
     else:
         switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
     switches.append((convolutions, "benchmark", True))
+    # By default torch may round partial sums of long products to the type of the factors.
+    for kind in ("fp16", "bf16"):
+        switches.append((products, f"allow_{kind}_reduced_precision_reduction", False))
     before = [getattr(owner, name) for owner, name, _ in switches]
     for owner, name, value in switches:
         setattr(owner, name, value)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from landscape.behavior import fast_path
+from landscape.devices import is_recording, wait
 from landscape.evaluation.precision import DTYPES, torch_settings
 from landscape.evaluation.rewrites import onednn
 from landscape.objective import Objective
@@ -38,14 +39,12 @@ class Clock:
 
     def __init__(self, device: torch.device) -> None:
         self.seconds: dict[str, float] = {}
-        self._on_gpu = device.type == "cuda"
+        self._device = device
         self._inner = 0.0
 
     def __call__(self, part: str) -> AbstractContextManager[None]:
         """Return a context whose time belongs to a part of the work."""
-        if torch.compiler.is_compiling() or (
-            self._on_gpu and torch.cuda.is_current_stream_capturing()
-        ):
+        if torch.compiler.is_compiling() or is_recording(self._device):
             return nullcontext()
         return self._timed(part)
 
@@ -61,14 +60,15 @@ class Clock:
             self._inner = outer + elapsed
 
     def _now(self) -> float:
-        if self._on_gpu:
-            torch.cuda.synchronize()
+        wait(self._device)
         return time.perf_counter()
 
 
 _SAMPLE = 2
 
-_PEAK_SIZE = 4096
+_PEAK_SIZE = {"cpu": 4096, "cuda": 8192}
+
+_PRODUCTS = {"cpu": 1, "cuda": 10}  # that are timed at once: a GPU's launches take their time
 
 
 def operations_per_image(objective: Objective) -> float:
@@ -89,7 +89,8 @@ def peak(device: torch.device, precision: str) -> float:
 
     The better of torch's product and oneDNN's: on some CPUs one is twice as fast.
     """
-    a = torch.randn(_PEAK_SIZE, _PEAK_SIZE, device=device).to(DTYPES[precision])
+    size, num = _PEAK_SIZE[device.type], _PRODUCTS[device.type]
+    a = torch.randn(size, size, device=device).to(DTYPES[precision])
     products: list[Callable[[], Tensor]] = [lambda: a @ a]
     if device.type == "cpu" and a.dtype in onednn.TYPES and onednn.available("_linear_pointwise"):
         products.append(lambda: onednn.linear(a, a, None))
@@ -98,9 +99,11 @@ def peak(device: torch.device, precision: str) -> float:
         for product in products:
             for _ in range(4):
                 began = time.perf_counter()
-                float(product()[0, 0])  # waits for the device
-                times.append(time.perf_counter() - began)
-    return 2 * _PEAK_SIZE**3 / min(times)
+                for _ in range(num):
+                    product()
+                wait(device)
+                times.append((time.perf_counter() - began) / num)
+    return 2 * size**3 / min(times)
 
 
 def report(
@@ -128,6 +131,6 @@ def report(
         rate, most = operations / forward, peak(device, precision)
         lines.append(
             f"  forward at {rate / 1e9:.4g} GFLOP/s: {100 * rate / most:.0f} % of the "
-            f"{most / 1e9:.4g} GFLOP/s of a {_PEAK_SIZE}² product in {precision} here"
+            f"{most / 1e9:.4g} GFLOP/s of a {_PEAK_SIZE[device.type]}² product in {precision} here"
         )
     return "\n".join(lines)

@@ -3,12 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from landscape import trees
+from landscape.devices import Download, entered, is_gpu
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
@@ -62,13 +62,14 @@ class Strategy(ABC):
             return
         with self.timer("transfer"):
             coordinates = torch.tensor(points, dtype=self.dtype).to(self.device)
-        under_way: _Copy | None = None
+        under_way: Download | None = None
         for part in torch.split(coordinates, self.points_per_batch):
             missing = self.points_per_batch - len(part) if self.fixed_shape else 0
             padded = torch.cat([part, part[-1:].expand(missing, 2)]) if missing else part
-            values = self.step(padded)[: len(part)]
-            if self.device.type == "cuda":
-                done, under_way = under_way, _Copy(values)
+            with entered(self.device):
+                values = self.step(padded)[: len(part)]
+            if is_gpu(self.device):
+                done, under_way = under_way, Download(values)
                 if done is not None:
                     yield from self._read(done.arrived())
             else:
@@ -79,21 +80,6 @@ class Strategy(ABC):
     def _read(self, values: Tensor) -> list[Values]:
         with self.timer("transfer"):
             return [Values(*each) for each in values.tolist()]
-
-
-class _Copy:
-    """Asynchronous device-to-host copy; only the reader synchronizes."""
-
-    def __init__(self, values: Tensor) -> None:
-        self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-        self._host.copy_(values, non_blocking=True)
-        self._event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        self._event.record()
-
-    def arrived(self) -> Tensor:
-        """Return them, having waited for the device."""
-        self._event.synchronize()
-        return self._host
 
 
 class BatchedStrategy(Strategy):
@@ -153,27 +139,40 @@ class BatchedStrategy(Strategy):
             return summary(*parts, per_example=self._objective.loss.per_example)
 
     def _measure(self, num: int) -> Measure:
-        """Return the measurement of a batch of ``num`` examples."""
+        """Return the measurement of a batch of ``num`` examples.
+
+        It has no reference to the strategy: one that is dropped frees its data at once.
+        """
+        of_batch = partial(_of_batch, self._network, self._objective, self.timer, num)
+        if not self._compiled:
+            return self._vectorized(of_batch)
         if num not in self._measures:
-            measure = self._vectorized(partial(self._of_batch, num=num))
-            if self._compiled:
-                measure = torch.compile(measure, dynamic=False)
-            self._measures[num] = measure
+            self._measures[num] = torch.compile(self._vectorized(of_batch), dynamic=False)
         return self._measures[num]
 
     @abstractmethod
     def _weights(self, coordinates: Tensor) -> Parameters:
         """Return the parameters of some points."""
 
+    @staticmethod
     @abstractmethod
-    def _vectorized(self, measure: Measure) -> Measure:
+    def _vectorized(measure: Measure) -> Measure:
         """Return the measurement of a batch of images for the points of a step."""
 
-    def _of_batch(self, parameters: Parameters, x: Tree, y: Tree, num: int) -> tuple[Tensor, ...]:
-        with self.timer("forward"):
-            outputs = self._network.forward(parameters, x)
-        with self.timer("loss"):
-            return self._objective.measure(outputs, y, num)
+
+def _of_batch(
+    network: Network,
+    objective: Objective,
+    timer: Timer,
+    num: int,
+    parameters: Parameters,
+    x: Tree,
+    y: Tree,
+) -> tuple[Tensor, ...]:
+    with timer("forward"):
+        outputs = network.forward(parameters, x)
+    with timer("loss"):
+        return objective.measure(outputs, y, num)
 
 
 def _joined(batches: tuple[Tensor, ...]) -> Tensor:
@@ -200,7 +199,8 @@ class Looped(BatchedStrategy):
     def _weights(self, coordinates: Tensor) -> Parameters:
         return self._point(coordinates[0])
 
-    def _vectorized(self, measure: Measure) -> Measure:
+    @staticmethod
+    def _vectorized(measure: Measure) -> Measure:
         def of_one(parameters: Parameters, x: Tree, y: Tree) -> tuple[Tensor, ...]:
             return tuple(each.unsqueeze(0) for each in measure(parameters, x, y))
 
@@ -217,6 +217,7 @@ class Vmapped(BatchedStrategy):
     def _weights(self, coordinates: Tensor) -> Parameters:
         return self._flat.at_many(coordinates, self._forward_dtype)
 
-    def _vectorized(self, measure: Measure) -> Measure:
+    @staticmethod
+    def _vectorized(measure: Measure) -> Measure:
         vectorized: Measure = torch.vmap(measure, in_dims=(0, None, None))
         return vectorized

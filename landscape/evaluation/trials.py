@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from landscape.brief import brief
 from landscape.checks import is_same_loss
+from landscape.devices import is_gpu, release
 from landscape.errors import LandscapeError
 from landscape.evaluation.activation_memory import bytes_per_image
-from landscape.evaluation.plan import Plan, reference_plan, release_cached_memory
+from landscape.evaluation.plan import Plan, reference_plan
 from landscape.evaluation.precision import Precision, torch_settings
 from landscape.evaluation.strategy import Strategy
 from landscape.memory import free_bytes, is_out_of_memory
@@ -21,13 +22,22 @@ from landscape.values import Point, Values
 DEVIATION_ALLOWED = 0.01
 """Largest relative deviation from float32 that precision ``auto`` accepts."""
 
-# Shares of the time that the reference plan would need for all points: of one trial, of all.
+# Shares of the time that the reference plan would need for all points, and the best plan so far:
+# of one trial, of all.
 _TRIAL, _TRIALS = 0.001, 0.03
+
+# Of one trial: enough to reach the speed of all.
+_IMAGES = {"cpu": math.inf, "cuda": 8192}
+
+_SECONDS = {"cpu": 0.0, "cuda": 2.0}  # that all trials may take in any case
 
 _SHORT = 0.01  # seconds
 
 # Larger relative deviations are not rounding.
 _ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3, "float16": 0.3}
+
+# Largest share of the probes at which float16 may overflow: they are computed again in float32.
+_LOST = 0.5
 
 # Share of the free memory that a plan may take.
 _MEMORY = 0.7
@@ -52,7 +62,6 @@ class Trials:
         reference_seconds: The time that it takes for one point.
         part: A part of the data, for plans that do not need all of it.
         activations: Bytes of one image's activations in float32.
-        deadline: When no further candidates should be tried (``time.perf_counter``).
     """
 
     objective: Objective
@@ -75,13 +84,13 @@ class Trials:
             reference = fitting or replace(reference, images_per_batch=1)
         self.reference = reference
         self.reference_seconds = reference_seconds(objective, reference, self.probes[0])
-        share = int(objective.num_images * min(1.0, _TRIAL * num_points))
-        self.part = objective.part(0, max(64, share))
+        share = objective.num_images * min(1.0, _TRIAL * num_points)
+        self.part = objective.part(0, int(max(64, min(share, _IMAGES[objective.device.type]))))
         self._expected: dict[bool, list[Values]] = {}
         if self.precision in ("auto", reference.precision):
             seconds = _time(reference.on(self.part), self.part, self.probes)
             self.measured[reference] = Trial(seconds, 0.0)
-        self.deadline = time.perf_counter() + _TRIALS * self.reference_seconds * num_points
+        self._began = time.perf_counter()
 
     def run(self, candidate: Plan) -> None:
         """Try a plan, with smaller batches if it does not fit into memory."""
@@ -91,7 +100,7 @@ class Trials:
         data = self.objective if plan.takes_all_data else self.part
         if plan.takes_all_data not in self._expected:
             self._expected[plan.takes_all_data] = list(self.reference.on(data)(self.probes))
-        trial = _try(plan, data, self._expected[plan.takes_all_data], self.probes)
+        trial = self._try(plan, data)
         if trial is not None and trial.deviation <= _ROUNDING[plan.precision]:
             self.measured[plan] = trial
         elif trial is not None:
@@ -99,6 +108,41 @@ class Trials:
                 f"Rejected plan {plan}: relative deviation {trial.deviation:.2g} from the "
                 "reference."
             )
+
+    def _try(self, plan: Plan, data: Objective) -> Trial | None:
+        """Return the measurements of a plan; None if it raises.
+
+        The time is the shorter of two: other work may slow the machine for a while. It includes
+        that of points which overflow in half precision, and are computed again.
+        """
+        try:
+            with warnings.catch_warnings(), torch_settings(plan.precision):
+                # torch warns where it falls back to a loop over the points.
+                vectorized = plan.points_per_batch > 1 and not plan.compiled
+                warnings.simplefilter("error" if vectorized else "ignore")
+                strategy = plan.on(data)
+                found = list(strategy(self.probes))
+                deviation, lost = _deviation(found, self._expected[plan.takes_all_data])
+                if (plan.precision != "float16" and lost) or lost > _LOST:
+                    deviation = math.inf
+                seconds = min(_time(strategy, data, self.probes) for _ in range(2))
+                seconds += lost * self.reference_seconds / self.objective.num_images
+                keeps = plan.compiled or plan.cuda_graph
+                return Trial(seconds, deviation, strategy if keeps else None)
+        except Exception as error:  # whatever a user's model raises when it is rewritten
+            if is_out_of_memory(error):
+                release(data.device)
+            return None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether further trials would take more than a small part of the scan's time."""
+        seconds = self.reference_seconds
+        if is_gpu(self.objective.device) and (best := self.best) is not None:
+            seconds = self.measured[best].seconds * self.objective.num_images
+        allowed = _TRIALS * seconds * self.num_points
+        least = _SECONDS[self.objective.device.type]
+        return time.perf_counter() - self._began > max(least, allowed)
 
     @property
     def best(self) -> Plan | None:
@@ -147,38 +191,18 @@ def _time(strategy: Strategy, part: Objective, probes: Sequence[Point]) -> float
     return min(times) / len(points) / part.num_images
 
 
-def _try(
-    plan: Plan, data: Objective, expected: Sequence[Values], probes: Sequence[Point]
-) -> Trial | None:
-    """Return the time of a plan and its deviation from the reference; None if it raises.
+def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> tuple[float, float]:
+    """Return the largest relative deviation of the losses, and the share that are not finite.
 
-    The time is the shorter of two: other work may slow the machine for a while.
+    The share of those that should be. The deviation is infinite where one is finite and should
+    not be.
     """
-    try:
-        with warnings.catch_warnings(), torch_settings(plan.precision):
-            # torch warns where it falls back to a loop over the points.
-            vectorized = plan.points_per_batch > 1 and not plan.compiled
-            warnings.simplefilter("error" if vectorized else "ignore")
-            strategy = plan.on(data)
-            deviation = _deviation(list(strategy(probes)), expected)
-            seconds = min(_time(strategy, data, probes), _time(strategy, data, probes))
-            keeps = plan.compiled or plan.cuda_graph
-            return Trial(seconds, deviation, strategy if keeps else None)
-    except Exception as error:  # whatever a user's model raises when it is rewritten
-        if is_out_of_memory(error):
-            release_cached_memory(data)
-        return None
-
-
-def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> float:
-    """Return the largest relative deviation of the losses.
-
-    Infinite where one is finite and the other is not.
-    """
-    largest = 0.0
+    largest, lost = 0.0, 0
     for a, b in zip(values, expected, strict=True):
         if math.isfinite(a.loss) and math.isfinite(b.loss):
             largest = max(largest, abs(a.loss - b.loss) / max(abs(b.loss), 1e-6))
-        elif math.isfinite(a.loss) or math.isfinite(b.loss):
-            return math.inf
-    return largest
+        elif math.isfinite(a.loss):
+            return math.inf, 0.0
+        elif math.isfinite(b.loss):
+            lost += 1
+    return largest, lost / len(expected)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from landscape.checkpoints import Checkpoint, load
+from landscape.devices import gpus
 from landscape.errors import CheckpointError
 from landscape.losses import mean
 from landscape.memory import keep_freed_memory
@@ -123,7 +124,7 @@ class _Curve:
             The loss of every step, as an iterator.
         """
         objective, numbers = self.objective, itertools.count()
-        devices = [objective.device] if objective.device.type == "cuda" else []
+        devices = gpus([objective.device])
 
         def loss_of(batch: Tensor, generator: torch.Generator) -> Tensor:
             t = float(torch.rand((), generator=generator))

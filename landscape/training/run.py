@@ -14,6 +14,7 @@ from torch import Tensor
 from landscape.checkpoints import Checkpoint
 from landscape.datasets.dataset import Dataset
 from landscape.datasets.preprocessing import NO_PREPROCESSING, Preprocessing
+from landscape.devices import computes_in, gpus, is_gpu
 from landscape.errors import CheckpointError, DataError
 from landscape.evaluation import values_at
 from landscape.memory import keep_freed_memory
@@ -92,14 +93,14 @@ class TrainingRun:
         self.model.train()
         self._losses: list[Tensor] = []
         self._hits: list[Tensor] = []
-        gpus, numbers = [self.device] if self.device.type == "cuda" else [], itertools.count()
+        numbers = itertools.count()
 
         def loss_of(batch: Tensor, generator: torch.Generator) -> Tensor:
             x, y = self.x[batch], self.y[batch]
             if self.recipe.augment:
                 x = augment(x, self.black, generator)
             with (
-                torch.random.fork_rng(gpus),
+                torch.random.fork_rng(gpus([self.device])),
                 torch.autocast(
                     self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
                 ),
@@ -211,5 +212,5 @@ def _precision(wanted: TrainingPrecision, device: torch.device) -> str:
     if wanted != "auto":
         return wanted
     # Emulated bfloat16 (before Ampere) is slower than float32.
-    fast = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+    fast = is_gpu(device) and computes_in("bfloat16", device)
     return "bfloat16" if fast else "float32"

@@ -1,0 +1,221 @@
+"""What evaluation on a GPU needs: with stand-ins for torch's functions where none is at hand."""
+
+import gc
+import math
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landscape import devices
+from landscape.evaluation import reference_plan, run
+from landscape.evaluation.flat_plane import FlatPlane
+from landscape.evaluation.plan import Plan
+from landscape.evaluation.precision import Precision
+from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.strategy import Strategy
+from landscape.evaluation.trials import Trials
+from landscape.memory import is_out_of_memory
+from landscape.models import Architecture
+from landscape.objective import Objective
+from landscape.parameters import Parameters
+from landscape.plane import Plane
+
+POINTS = [(0.0, 0.0), (0.3, -0.2), (1.0, 1.0)]
+
+
+@pytest.fixture
+def resnet() -> Objective:
+    model = Architecture("resnet8").build()
+    model.train()(torch.randn(20, 3, 32, 32))
+    data = (torch.randn(12, 3, 32, 32), torch.randint(10, (12,)))
+    return Objective(model, F.cross_entropy, data, images_per_batch=5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("name", ["resnet20", "plain8"])
+def test_every_weight_starts_at_128_bytes(name: str, dtype: torch.dtype) -> None:
+    model = Architecture(name).build()
+    data = (torch.randn(2, 3, 32, 32), torch.tensor([1, 2]))
+    objective = Objective(model, F.cross_entropy, data)
+    plane = Plane.random(objective.center, 0)
+    network = folded(objective, plane, dtype)
+    assert network is not None
+    flat = FlatPlane.of(network.plane, network.channels_last)
+    several = flat.at_many(torch.tensor([[0.1, 0.2], [0.3, 0.4]]), dtype)
+    for views in (flat.at(torch.tensor([0.1, 0.2]), dtype), {k: v[1] for k, v in several.items()}):
+        for key, view in views.items():
+            assert view.storage_offset() * view.element_size() % 128 == 0, key
+            expected = network.plane.center[key] + 0.1 * network.plane.delta[key]
+            assert view.shape == expected.shape
+
+
+def test_values_are_waited_for_on_their_own_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[Any] = []
+    entered: list[torch.device] = []
+
+    @contextmanager
+    def device(which: torch.device) -> Iterator[None]:
+        entered.append(which)
+        yield
+
+    class Event:
+        def record(self, stream: Any) -> None:
+            recorded.append(stream)
+
+        def synchronize(self) -> None:
+            recorded.append("waited")
+
+    host: Any = SimpleNamespace(copy_=lambda _, non_blocking: recorded.append(non_blocking))
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda which=None: ("stream of", which))
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: host)
+    second = torch.device("cuda", 1)
+    values: Any = SimpleNamespace(shape=(3,), dtype=torch.float64, device=second)
+    download = devices.Download(values)
+    assert entered == [second]
+    assert recorded == [True, ("stream of", second)]
+    assert download.arrived() is host
+    assert recorded[-1] == "waited"
+
+
+def test_a_dropped_strategy_frees_its_data_at_once(resnet: Objective) -> None:
+    plane = Plane.random(resnet.center, 0)
+    base = reference_plan(resnet, plane)
+    network = folded(resnet, plane)
+    assert network is not None
+    kinds = [base, replace(base, points_per_batch=2), replace(base, network=network)]
+    gc.collect()
+    gc.disable()
+    try:
+        for plan in kinds:
+            strategy: Strategy | None = plan.on(resnet)
+            assert strategy is not None
+            list(strategy(POINTS))
+            seen = weakref.ref(strategy)
+            strategy = None
+            assert seen() is None, str(plan)
+    finally:
+        gc.enable()
+
+
+class Failing(nn.Module):
+    """A network that fails, or gives no finite number, at its ``at``-th forward pass."""
+
+    def __init__(self, error: Exception | None, at: int) -> None:
+        super().__init__()
+        self.linear, self.error, self.at, self.calls = nn.Linear(4, 3), error, at, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls == self.at and self.error is not None:
+            raise self.error
+        y: Tensor = self.linear(x)
+        return y * math.inf if self.calls == self.at else y
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError("CUDA error: an illegal instruction"), ["failed (CUDA error: an illegal"]),
+        (RuntimeError("CUDA error: out of memory"), ["out of memory; continuing"]),
+        (None, []),
+    ],
+)
+def test_an_optimized_plan_cannot_end_a_scan(error: Exception | None, said: list[str]) -> None:
+    torch.manual_seed(0)
+    good, bad = Failing(None, -1), Failing(error, 3)
+    bad.load_state_dict(good.state_dict())
+    data = (torch.randn(6, 4), torch.randint(3, (6,)))
+    objective = Objective(good, F.cross_entropy, data)
+    plane = Plane.random(objective.center, 0)
+    reference = reference_plan(objective, plane)
+
+    def forward(parameters: Parameters, inputs: Any) -> Tensor:
+        outputs: Tensor = torch.func.functional_call(bad, dict(parameters), (inputs,))
+        return outputs
+
+    optimized = replace(reference.network, name="optimized", forward=forward)
+    plan = replace(reference, network=optimized, reference=reference)
+    notes: list[str] = []
+    found = list(run(plan, objective, POINTS * 2, notes.append))
+    expected = list(run(reference, objective, POINTS * 2))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert len(notes) == len(said)
+    assert all(text in note for text, note in zip(said, notes, strict=True))
+    alone = replace(plan, reference=None)
+    bad.calls = 0
+    if error is not None and not is_out_of_memory(error):
+        with pytest.raises(RuntimeError, match="illegal instruction"):
+            list(run(alone, objective, POINTS * 2))
+
+
+def test_out_of_memory_is_recognized_in_all_its_forms() -> None:
+    for text in ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling"):
+        assert is_out_of_memory(RuntimeError(text))
+    assert is_out_of_memory(torch.cuda.OutOfMemoryError())
+    assert not is_out_of_memory(RuntimeError("CUDA error: misaligned address"))
+
+
+@pytest.mark.parametrize(
+    ("precision", "largest", "is_used"),
+    [("float16", 0.05, True), ("float16", 0.001, False), ("float32", 0.05, False)],
+)
+def test_float16_may_overflow_at_a_few_probes(
+    resnet: Objective, precision: Precision, largest: float, is_used: bool
+) -> None:
+    plane = Plane.random(resnet.center, 0)
+    trials = Trials(resnet, plane, POINTS, "auto", 100, print)
+    reference = trials.reference.network
+
+    def forward(parameters: Parameters, inputs: Any) -> Tensor:
+        exact = {name: tensor.float() for name, tensor in parameters.items()}
+        moved = exact["linear.weight"] - plane.center["linear.weight"]
+        outputs: Tensor = reference.forward(exact, inputs.float())
+        return outputs * (math.inf if moved.norm() / moved.numel() ** 0.5 > largest else 1.0)
+
+    network = replace(reference, forward=forward, name="overflows")
+    plan = Plan(network, precision, 12)
+    trials.run(plan)
+    assert (plan in trials.measured) == is_used
+
+
+class Waits(nn.Module):
+    """A network that reads a value from the device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear(x)
+        return y * (1.0 if y.sum().item() > math.inf else 2.0)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_network_that_waits_is_not_recorded_and_leaves_torch_as_it_was() -> None:
+    device = torch.device("cuda")
+    data = (torch.randn(6, 4), torch.randint(3, (6,)))
+    objective = Objective(Waits(), F.cross_entropy, data, device=device)
+    plan = reference_plan(objective, Plane.random(objective.center, 0))
+    before = torch.cuda.current_stream()
+    with pytest.raises(RuntimeError):
+        replace(plan, cuda_graph=True).on(objective)
+    assert torch.cuda.current_stream() == before
+    assert torch.cuda.get_sync_debug_mode() == 0
+    assert torch.rand(3, device=device).sum().item() > 0
+    expected = list(run(plan, objective, POINTS))
+    falls_back = replace(plan, cuda_graph=True, reference=plan)
+    notes: list[str] = []
+    np.testing.assert_allclose(list(run(falls_back, objective, POINTS, notes.append)), expected)
+    assert len(notes) == 1
