@@ -85,6 +85,15 @@ def test_ripples_differ_in_every_measure_of_roughness() -> None:
     assert "rippled is rougher than smooth by all 5" in str(other_order)
 
 
+def test_the_published_pair_differs_in_every_measure_of_roughness() -> None:
+    folder = Path(__file__).parents[1] / "results" / "li2018"
+    nets = [landscape.load(folder / f"{net}-seeds.h5") for net in ("plain56", "resnet56")]
+    comparison = compare(*nets)
+    assert roughness(comparison) <= differing(comparison)
+    assert "rougher than" in str(comparison)
+    assert str(comparison).index("plain56") < str(comparison).index("rougher than")
+
+
 def test_ripples_of_a_line_differ_as_well() -> None:
     line = Grid.regular((101, 1))
     comparison = compare(
