@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from landscape import Compute, Objective, Plane, Silent, scan
+from landscape import Compute, Objective, Plane, Silent, models, scan
 from landscape.devices import choose_device, hardware
 from landscape.evaluation import reference_plan, torch_settings
 from landscape.evaluation.plan import Plan, run
@@ -267,6 +267,40 @@ def whole(device: torch.device, num: int, points: int, precision: str) -> dict[s
     }
 
 
+def large(device: torch.device, depth: int, width: int, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the memory and time of a scan of a language model on 4 sequences of 64 tokens."""
+    torch.manual_seed(0)
+    options = {"width": width, "heads": max(1, width // 64), "vocabulary": 50257}
+    with torch.device(device):
+        model = models.create(f"gpt{depth}", context=64, **options).to(dtype)
+        tokens = torch.randint(50257, (4, 65))
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    gpu = device.type == "cuda"
+    before = torch.cuda.memory_allocated(device) if gpu else 0
+    if gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+    began = time.perf_counter()
+    objective = Objective(model, _token_loss, (tokens[:, :-1], tokens[:, 1:]), device=device)
+    plane = Plane.random(objective.center)
+    drawn = time.perf_counter()
+    surface = scan(objective, plane, 5)
+    ended = time.perf_counter()
+    peak = torch.cuda.max_memory_allocated(device) - before if gpu else 0
+    return {
+        "parameters": numbers,
+        "type": str(dtype),
+        "plan": surface.provenance["plan"],
+        "peak bytes for each parameter": peak / numbers,
+        "seconds for the directions": drawn - began,
+        "seconds for 25 points": ended - drawn,
+        "finite": bool(surface.is_complete),
+    }
+
+
+def _token_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(outputs.transpose(1, 2), targets, reduction="none").mean(1)
+
+
 def tests() -> dict[str, Any]:
     """Return what the tests for CUDA say."""
     command = [sys.executable, "-m", "pytest", "-m", "cuda", "-q", "--no-header", "--tb=short"]
@@ -285,6 +319,10 @@ def parts(device: torch.device) -> dict[str, Callable[[], Any]]:
         "accuracy": lambda: accuracy(device),
         "layers": lambda: layers(device, 4096),
         "table": lambda: table(device, num, sizes),
+        "large": lambda: large(device, 23 if gpu else 2, 1280 if gpu else 64, torch.float32),
+        "large, bfloat16": lambda: large(
+            device, 23 if gpu else 2, 1280 if gpu else 64, torch.bfloat16
+        ),
         "tests": tests,
         "whole": lambda: whole(device, num, 11 if gpu else 3, "auto"),
         "goal": lambda: whole(device, 50_000 if gpu else 64, 51 if gpu else 3, "auto"),

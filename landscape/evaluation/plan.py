@@ -191,7 +191,7 @@ def run(
 
 
 def _after(plan: Plan, error: Exception) -> tuple[Plan, str]:
-    """Return the plan to go on with after an error, and what to say of the error.
+    """Return the plan that follows after an error, and a text about the error.
 
     Raises:
         MemoryError: The smallest batch does not fit.
@@ -214,7 +214,7 @@ class _Exact:
         self._strategy: Strategy | None = None
 
     def __call__(self, point: Point, values: Values) -> Values:
-        """Return the values of a point; those that are given if there is no other plan."""
+        """Return the values of a point; those that are given if the plan has no reference."""
         if self._plan is None:
             return values
         with torch_settings(self._plan.precision):

@@ -185,7 +185,7 @@ def test_re_estimated_statistics_do_not_hang_on_a_small_rest(
     )
     np.testing.assert_allclose(parts.losses, whole.losses, rtol=0.05)
     assert parts.settings["images_per_batch"] == images_per_batch
-    with pytest.raises(ValueError, match="BatchNorm that is not recomputed"):
+    with pytest.raises(ValueError, match="do not recompute BatchNorm"):
         scan(conv_net, F.cross_entropy, images, batchnorm="recomputed", tolerance=0.1)
 
 
