@@ -77,7 +77,6 @@ def _tile(
     number: tl.tensor,
     has_other: tl.constexpr,
     relu: tl.constexpr,
-    arithmetic: tl.constexpr,
     c_in: tl.constexpr,
     c_out: tl.constexpr,
     height: tl.constexpr,
@@ -115,6 +114,16 @@ def _tile(
             pixel = tl.load(x + (start * c_in)[:, None] + (piece * c_in + k), mask=mask, other=0.0)
             pixels = pixels + (pixel,)  # noqa: RUF005
 
+    added = ()
+    if has_other:  # loaded before the products, which it would wait for
+        for row in tl.static_range(rows):
+            y = band * rows + row
+            start = (image * out_height + y) * out_width + column * wide
+            mask = ((image < images) & (y < out_height))[:, None]
+            mask = mask & (column[:, None] * wide + n // c_out < out_width)
+            summand = tl.load(other + (start * c_out)[:, None] + n, mask=mask, other=0.0)
+            added = added + (summand,)  # noqa: RUF005
+
     shift = tl.load(bias + n % c_out).to(tl.float32)
     for row in tl.static_range(rows):
         total = tl.zeros((block_m, wide * c_out), dtype=tl.float32)
@@ -124,7 +133,6 @@ def _tile(
                     pixels[(row * stride + tap) * pieces + piece],
                     matrices[tap * pieces + piece],
                     total,
-                    input_precision=arithmetic,
                 )
         y = band * rows + row
         start = (image * out_height + y) * out_width + column * wide
@@ -133,7 +141,7 @@ def _tile(
         mask = mask & (column[:, None] * wide + n // c_out < out_width)
         total = total + shift
         if has_other:
-            total += tl.load(other + places, mask=mask, other=0.0).to(tl.float32)
+            total += added[row].to(tl.float32)
         if relu:
             total = tl.where(total < 0.0, 0.0, total)  # NaN stays NaN
         tl.store(out + places, total.to(out.dtype.element_ty), mask=mask)
@@ -150,7 +158,6 @@ def _layer(
     tiles: tl.tensor,
     has_other: tl.constexpr,
     relu: tl.constexpr,
-    arithmetic: tl.constexpr,
     c_in: tl.constexpr,
     c_out: tl.constexpr,
     height: tl.constexpr,
@@ -177,7 +184,6 @@ def _layer(
             number,
             has_other,
             relu,
-            arithmetic,
             c_in,
             c_out,
             height,
@@ -190,96 +196,6 @@ def _layer(
             block_k,
             block_m,
         )
-
-
-@triton.jit(do_not_specialize=["images", "groups"])
-def _two_layers(
-    x: tl.tensor,
-    w1: tl.tensor,
-    bias1: tl.tensor,
-    w2: tl.tensor,
-    bias2: tl.tensor,
-    scratch: tl.tensor,
-    out: tl.tensor,
-    images: tl.tensor,
-    groups: tl.tensor,
-    arithmetic: tl.constexpr,
-    channels: tl.constexpr,
-    height: tl.constexpr,
-    width: tl.constexpr,
-    rows: tl.constexpr,
-    wide: tl.constexpr,
-    pieces: tl.constexpr,
-    window: tl.constexpr,
-    block_k: tl.constexpr,
-    block_m: tl.constexpr,
-    together: tl.constexpr,
-) -> None:
-    """Compute a residual block, ``together`` images at a time.
-
-    What is between the layers is in a part of ``scratch`` of the program's own, which stays in
-    the cache.
-    """
-    columns: tl.constexpr = (width + wide - 1) // wide
-    bands: tl.constexpr = (height + rows - 1) // rows
-    tiles: tl.constexpr = (together * columns * bands + block_m - 1) // block_m
-    size: tl.constexpr = height * width * channels
-    first = _all_banded(w1, channels, channels, 1, wide, pieces, window, block_k)
-    second = _all_banded(w2, channels, channels, 1, wide, pieces, window, block_k)
-    between = scratch + tl.program_id(0) * (together * size)
-    for group in range(tl.program_id(0), groups, tl.num_programs(0)):
-        here = group * (together * size)
-        num = tl.minimum(images - group * together, together)
-        for number in range(tiles):
-            _tile(
-                x + here,
-                first,
-                bias1,
-                x,
-                between,
-                num,
-                number,
-                False,
-                True,
-                arithmetic,
-                channels,
-                channels,
-                height,
-                width,
-                1,
-                rows,
-                wide,
-                pieces,
-                window,
-                block_k,
-                block_m,
-            )
-        tl.debug_barrier()
-        for number in range(tiles):
-            _tile(
-                between,
-                second,
-                bias2,
-                x + here,
-                out + here,
-                num,
-                number,
-                True,
-                True,
-                arithmetic,
-                channels,
-                channels,
-                height,
-                width,
-                1,
-                rows,
-                wide,
-                pieces,
-                window,
-                block_k,
-                block_m,
-            )
-        tl.debug_barrier()
 
 
 @dataclass(frozen=True)
@@ -306,14 +222,15 @@ class Tiling:
     programs: int
 
 
-# By channels before and after, and the stride.
+# By channels before and after, and the stride: the fastest of some ten each on an H200, with 8192
+# images of CIFAR-10's sizes in float16.
 TILINGS: Mapping[tuple[int, int, int], Tiling] = {
-    (3, 16, 1): Tiling(2, 2, 1, 128, 4, 1, 4),
-    (16, 16, 1): Tiling(2, 2, 1, 128, 4, 1, 4),
-    (16, 32, 2): Tiling(2, 1, 1, 128, 4, 1, 4),
+    (3, 16, 1): Tiling(8, 2, 1, 64, 4, 1, 8),
+    (16, 16, 1): Tiling(2, 2, 1, 64, 2, 2, 4),
+    (16, 32, 2): Tiling(1, 1, 1, 64, 4, 3, 2),
     (32, 32, 1): Tiling(2, 2, 1, 64, 4, 1, 2),
-    (32, 64, 2): Tiling(1, 1, 1, 64, 4, 1, 2),
-    (64, 64, 1): Tiling(1, 1, 3, 64, 4, 1, 2),
+    (32, 64, 2): Tiling(1, 1, 3, 128, 8, 1, 2),
+    (64, 64, 1): Tiling(1, 1, 3, 128, 8, 1, 2),
 }
 
 
@@ -337,7 +254,7 @@ def layer(
 ) -> Tensor:
     """Return a convolution of 3×3 pixels with padding 1, plus ``other``, rectified.
 
-    Sums are in float32; products of float32 are TF32's.
+    Sums are in float32.
 
     Args:
         x: Shape (images, channels, h, w), channels-last.
@@ -373,7 +290,6 @@ def layer(
             tiles,
             has_other=other is not None,
             relu=relu,
-            arithmetic="tf32",
             c_in=c_in,
             c_out=c_out,
             height=height,
@@ -386,59 +302,6 @@ def layer(
             block_k=max(16, _power_of_two(window * c_in)),
             block_m=tiling.block_m,
             stages=tiling.stages,
-            num_warps=tiling.warps,
-        )
-    return out
-
-
-def block(
-    x: Tensor,
-    weight1: Tensor,
-    bias1: Tensor,
-    weight2: Tensor,
-    bias2: Tensor,
-    tiling: Tiling,
-    together: int = 1,
-) -> Tensor:
-    """Return a residual block: two layers with stride 1, ``x`` added before the last ReLU.
-
-    Args:
-        x: Shape (images, channels, h, w), channels-last.
-        weight1: Shape (channels, channels, 3, 3), channels-last.
-        bias1: Shape (channels,).
-        weight2: As the first.
-        bias2: Likewise.
-        tiling: How the work is divided.
-        together: Images of a program at a time.
-    """
-    images, channels, height, width = x.shape
-    out = torch.empty_like(x)
-    window = _window(tiling, 1)
-    groups = -(-images // together)
-    programs = min(groups, tiling.programs * num_multiprocessors(x.device))
-    scratch = x.new_empty(programs * together * channels * height * width)
-    with entered(x.device):
-        _two_layers[(programs,)](
-            x,
-            weight1,
-            bias1,
-            weight2,
-            bias2,
-            scratch,
-            out,
-            images,
-            groups,
-            arithmetic="tf32",
-            channels=channels,
-            height=height,
-            width=width,
-            rows=tiling.rows,
-            wide=tiling.wide,
-            pieces=tiling.pieces,
-            window=window,
-            block_k=max(16, _power_of_two(window * channels)),
-            block_m=tiling.block_m,
-            together=together,
             num_warps=tiling.warps,
         )
     return out
