@@ -126,7 +126,7 @@ def _tile(
 
     shift = tl.load(bias + n % c_out).to(tl.float32)
     for row in tl.static_range(rows):
-        total = tl.zeros((block_m, wide * c_out), dtype=tl.float32)
+        total = tl.full((block_m, wide * c_out), 0.0, dtype=tl.float32)
         for tap in tl.static_range(3):
             for piece in tl.static_range(pieces):
                 total = tl.dot(
@@ -254,7 +254,8 @@ def layer(
 ) -> Tensor:
     """Return a convolution of 3×3 pixels with padding 1, plus ``other``, rectified.
 
-    Sums are in float32.
+    Sums are in float32. A pixel that is not finite makes NaN of results up to one pixel beyond its
+    taps, where it is multiplied by a zero of the banded matrix: such a value is never hidden.
 
     Args:
         x: Shape (images, channels, h, w), channels-last.
