@@ -30,6 +30,7 @@ from landscape.evaluation.precision import DTYPES
 from landscape.evaluation.profiling import operations_per_image, peak
 from landscape.evaluation.rewrites.batchnorm_folding import folded
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
+from landscape.evaluation.rewrites.fastest_convolution import convolve_by_fastest, has_triton
 from landscape.evaluation.rewrites.network import unmodified
 from landscape.models import Architecture
 
@@ -104,7 +105,9 @@ def plans(objective: Objective, plane: Plane, sizes: tuple[int, ...]) -> Iterato
         dtype = DTYPES[precision]
         networks = [unmodified(objective, plane, dtype), folded(objective, plane, dtype)]
         if gpu:
-            networks.append(folded(objective, plane, dtype, cudnn=True))
+            networks.append(folded(objective, plane, dtype, kernels="cudnn"))
+            if has_triton(objective.device) and precision in ("bfloat16", "float16"):
+                networks.append(folded(objective, plane, dtype, kernels="triton"))
         for network in networks:
             for size in sizes:
                 if network is not None:
@@ -179,7 +182,7 @@ def layers(device: torch.device, images: int) -> list[dict[str, Any]]:
     for inside, outside, side, stride in [*shapes, (64, 64, 8, 1)]:
         for precision in ("tf32", "float16"):
             for last in (False, True):
-                for kernel in (convolve, convolve_by_cudnn):
+                for kernel in (convolve, convolve_by_cudnn, convolve_by_fastest):
                     row: dict[str, Any] = {
                         "layer": f"{inside}-{outside}, {side}x{side}, stride {stride}",
                         "precision": precision,

@@ -169,6 +169,15 @@ def computes_in(precision: str, device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) >= least
 
 
+def num_multiprocessors(device: torch.device) -> int:
+    """Return the number of a GPU's multiprocessors, or 1.
+
+    Args:
+        device: The device.
+    """
+    return torch.cuda.get_device_properties(device).multi_processor_count if is_gpu(device) else 1
+
+
 def is_recording(device: torch.device) -> bool:
     """Return whether a device records a graph at the moment.
 

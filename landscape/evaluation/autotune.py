@@ -12,6 +12,7 @@ from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
 from landscape.evaluation.rewrites.batchnorm_folding import folded
 from landscape.evaluation.rewrites.cached_modules import with_cache
+from landscape.evaluation.rewrites.fastest_convolution import has_triton
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.rewrites.onednn import with_onednn
@@ -33,6 +34,9 @@ _SECONDS_OF_A_LARGE_POINT = 0.05
 
 # Launching kernels is a noticeable part of a step that takes no longer than this.
 _SECONDS_WORTH_A_GRAPH = 0.02
+
+# A scan of this time is worth compiling the kernels in Triton, which takes some 20 seconds.
+_SECONDS_WORTH_TRITON = 60
 
 # A scan of this time is worth a trial of torch.compile, which takes up to half a minute.
 _SECONDS_WORTH_COMPILING = 600
@@ -98,6 +102,7 @@ def autotune(
         trials.run(plan)
         if trials.measured and number >= 2 and trials.exhausted:
             break
+    _try_triton(objective, plane, trials)
     best = trials.best
     if best is not None and is_gpu(objective.device):
         seconds = trials.measured[best].seconds * objective.num_images
@@ -117,6 +122,20 @@ def autotune(
     if best is not trials.reference:
         best = replace(best, reference=trials.reference)
     return Tuned(best, seconds, trial.deviation, trial.strategy)
+
+
+def _try_triton(objective: Objective, plane: Plane, trials: Trials) -> None:
+    """Try the best plan with kernels in Triton, if compiling them is worth the time."""
+    best = trials.best
+    if best is None or best.points_per_batch > 1 or is_streamed(plane):
+        return
+    is_half = best.precision in ("float16", "bfloat16")
+    left = trials.measured[best].seconds * objective.num_images * trials.num_points
+    if not is_half or left < _SECONDS_WORTH_TRITON or not has_triton(objective.device):
+        return
+    network = folded(objective, plane, DTYPES[best.precision], kernels="triton")
+    if network is not None:
+        trials.run(replace(best, network=network))
 
 
 def _candidates(
@@ -193,7 +212,7 @@ def _networks(
     found = [with_cache(objective, plane, dtype)] if objective.selects else []
     found += [folded(objective, plane, dtype)]
     if is_gpu(objective.device) and found[-1] is not None:
-        found.append(folded(objective, plane, dtype, cudnn=True))
+        found.append(folded(objective, plane, dtype, kernels="cudnn"))
     if found[-1] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))
     return [network for network in found if network is not None] or [own]

@@ -89,7 +89,7 @@ def plans(objective: Objective, plane: Plane, precision: Precision) -> Iterator[
         if dtype == objective.dtype:
             yield replace(base, network=rewritten, points_per_batch=4)
         if on_gpu and precision != "float64":
-            fused = folded(objective, plane, dtype, cudnn=True)
+            fused = folded(objective, plane, dtype, kernels="cudnn")
             assert fused is not None
             yield replace(base, network=fused)
             yield replace(base, network=rewritten, cuda_graph=True)

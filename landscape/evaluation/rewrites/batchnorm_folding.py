@@ -14,7 +14,7 @@ import operator
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,11 +24,21 @@ from torch.fx.passes.shape_prop import ShapeProp
 from landscape.brief import brief
 from landscape.checks import has_batchnorm
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
+from landscape.evaluation.rewrites.fastest_convolution import convolve_by_fastest
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters, own_tensors
 from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
+
+Kernels = Literal["plain", "cudnn", "triton"]
+"""Of the convolutions: torch's (oneDNN's); cuDNN's; or the fastest of all with Triton's."""
+
+_NAMES = {
+    "plain": "BatchNorm folded",
+    "cudnn": "BatchNorm folded, fused by cuDNN",
+    "triton": "BatchNorm folded, fused by Triton",
+}
 
 
 def folded(
@@ -36,7 +46,7 @@ def folded(
     plane: Plane,
     dtype: torch.dtype | None = None,
     *,
-    cudnn: bool = False,
+    kernels: Kernels = "plain",
 ) -> Network | None:
     """Return the network with folded convolutions, or None if nothing can be folded.
 
@@ -47,7 +57,7 @@ def folded(
         objective: The objective.
         plane: The plane.
         dtype: Floating-point type of the forward pass; by default the objective's.
-        cudnn: Whether to use cuDNN's fused kernels, on a GPU.
+        kernels: What computes the convolutions; on a CPU ``plain``.
     """
     if not moves_only_parameters(objective, plane):
         return None
@@ -61,7 +71,7 @@ def folded(
             ShapeProp(traced).propagate(inputs)
     except Exception:  # whatever a user's forward pass raises on being traced
         return None
-    folds = _fuse(traced, plane, cudnn)
+    folds = _fuse(traced, plane, kernels)
     if not folds:
         return None
     own = {name for name, _ in traced.named_parameters()}
@@ -77,11 +87,12 @@ def folded(
         return outputs
 
     return Network(
-        "BatchNorm folded, fused by cuDNN" if cudnn else "BatchNorm folded",
+        _NAMES[kernels],
         moved,
         forward,
         channels_last=frozenset(f"{fold.conv}.weight" for fold in folds),
-        compiles=objective.device.type == "cuda",  # on CPUs all is fused already
+        # On CPUs all is fused already; the choice of kernels cannot be compiled.
+        compiles=objective.device.type == "cuda" and kernels != "triton",
     )
 
 
@@ -96,7 +107,7 @@ class _Fold:
     __repr__ = brief
 
 
-def _fuse(traced: fx.GraphModule, plane: Plane, cudnn: bool) -> list[_Fold]:
+def _fuse(traced: fx.GraphModule, plane: Plane, kernels: Kernels) -> list[_Fold]:
     """Return the folds of a traced net, having rewritten it in place."""
     graph, modules = traced.graph, dict(traced.named_modules())
     called = Counter(node.target for node in graph.nodes if node.op == "call_module")
@@ -126,8 +137,13 @@ def _fuse(traced: fx.GraphModule, plane: Plane, cudnn: bool) -> list[_Fold]:
                 for kind in ("weight", "bias")
             )
             settings = (module.stride, module.padding, module.dilation, module.groups)
+            function = {
+                "plain": convolve,
+                "cudnn": convolve_by_cudnn if relu else convolve,
+                "triton": convolve_by_fastest,
+            }[kernels]
             fused = graph.call_function(
-                convolve_by_cudnn if cudnn and relu else convolve,
+                function,
                 (conv.args[0], weight, bias, other, relu, *settings),
             )
         fused.meta = chain[-1].meta
