@@ -159,4 +159,4 @@ def _function(reference: str) -> Any:
     function = user() if isinstance(user.call, type) else user.call
     if not callable(function):
         raise UserCodeError(f"{reference} made a {type(function).__name__}, which cannot be called")
-    return function
+    return function  # type: ignore[no-any-return]
