@@ -20,7 +20,7 @@ def unfinished(surface: Surface) -> list[str]:
 
 
 def center(surface: Surface) -> list[str]:
-    """Return loss, accuracy and metrics at (0, 0) in one entry; empty if it is not an evaluated point.
+    """Return the values at (0, 0) in one entry; empty if it is not an evaluated point.
 
     All seeds have the same center; the medians differ only by rounding.
 

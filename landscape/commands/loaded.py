@@ -131,7 +131,8 @@ def load_loss(reference: str) -> Loss:
         raise click.UsageError(
             f"--loss must be {', '.join(LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
         )
-    return _function(reference)
+    loss: Loss = _function(reference)
+    return loss
 
 
 def load_metrics(references: Sequence[str]) -> dict[str, Metric]:
@@ -159,4 +160,4 @@ def _function(reference: str) -> Any:
     function = user() if isinstance(user.call, type) else user.call
     if not callable(function):
         raise UserCodeError(f"{reference} made a {type(function).__name__}, which cannot be called")
-    return function  # type: ignore[no-any-return]
+    return function

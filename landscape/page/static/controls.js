@@ -83,7 +83,7 @@ export function showState(view, choose) {
  * @param {View} view
  */
 function addMetrics(view) {
-  /** @type {HTMLInputElement[]} */
+  /** @type {any[]} */
   const buttons = [...form.querySelectorAll("input[name=quantity]")];
   const known = new Set(buttons.map(({ value }) => value));
   for (const metric of view.quantities.filter(isMetric)) {
