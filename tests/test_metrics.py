@@ -457,12 +457,12 @@ def test_the_command_line_takes_metrics_from_a_folder_of_the_users(
     other = run(*command, *metrics[:2], cwd=tmp_path)
     assert other.returncode == 1
     assert "different scan (metrics" in other.stderr
-    told = json.loads(run("info", "a.h5", "--json", cwd=tmp_path).stdout)
-    assert told["size_at_the_center"] == pytest.approx(
+    facts = json.loads(run("info", "a.h5", "--json", cwd=tmp_path).stdout)
+    assert facts["size_at_the_center"] == pytest.approx(
         float(model.weight.detach().norm()), rel=1e-5
     )
-    assert told["metrics"] == "confidence, size"
-    assert told["metric_sources"] == "mine.py:confidence, mine.py:size"
+    assert facts["metrics"] == "confidence, size"
+    assert facts["metric_sources"] == "mine.py:confidence, mine.py:size"
     drawn = run("plot", "a.h5", "--quantity", "size", "--out", "a.png", cwd=tmp_path)
     assert drawn.returncode == 0
     assert (tmp_path / "a.png").stat().st_size > 1000
