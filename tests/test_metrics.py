@@ -514,3 +514,14 @@ def test_tables_have_a_column_for_each_metric(mlp: nn.Module, vectors: Any) -> N
     assert list(rows.columns)[-2:] == ["standard_error", "margin"]
     np.testing.assert_array_equal(rows["margin"], surface.metrics["margin"].ravel())
     np.testing.assert_array_equal(surface.to_xarray()["margin"][0], surface.metrics["margin"])
+
+
+@pytest.mark.slow
+def test_processes_compute_metrics(
+    mlp: nn.Module, vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("landscape.scan_loop._SECONDS_WORTH_PROCESSES", 0.0)
+    alone = scan(mlp, vectors)
+    together = scan(mlp, vectors, compute=landscape.Compute(devices=("cpu", "cpu")))
+    for name, values in alone.metrics.items():
+        np.testing.assert_allclose(together.metrics[name], values, rtol=1e-12)
