@@ -44,7 +44,6 @@ _GROUPS = {
 _ESSENTIAL = (
     "model_reference",
     "loss_reference",
-    "metric_references",
     "data_name",
     "images",
     "kind",
