@@ -24,6 +24,7 @@ from landscape.evaluation import Precision, autotune, reference_plan
 from landscape.evaluation import run as values_at
 from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
 from landscape.grid import Grid
+from landscape.hf import causal_lm_loss
 from landscape.metrics import Metric
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -33,6 +34,7 @@ from landscape.values import Values
 from tests import oracles
 from tests.conftest import Run
 from tests.evaluation.test_evaluation import GRID, NETS, POINTS, make, plans
+from tests.huggingface import library
 
 CPU = torch.device("cpu")
 
@@ -525,3 +527,29 @@ def test_processes_compute_metrics(
     together = scan(mlp, vectors, compute=landscape.Compute(devices=("cpu", "cpu")))
     for name, values in alone.metrics.items():
         np.testing.assert_allclose(together.metrics[name], values, rtol=1e-12)
+
+
+def test_generations_are_those_of_the_weights_of_a_point() -> None:
+    transformers = library()
+    config = transformers.GPT2Config(
+        vocab_size=20, n_positions=12, n_embd=8, n_layer=1, n_head=2, initializer_range=0.5,
+        bos_token_id=0, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    model = transformers.GPT2LMHeadModel(config).eval()
+    tokens = torch.randint(2, 20, (6, 12))
+
+    def rate(network: Any) -> Any:
+        made = network.generate(tokens[:, :3], max_new_tokens=6, do_sample=True)
+        return (made[:, 3:] < 10).double().mean()
+
+    batch = {"input_ids": tokens, "labels": tokens}
+    objective = Objective(model, causal_lm_loss, batch, metrics={"rate": rate}, device="cpu")
+    plane = Plane.random(objective.center)
+    surface = landscape.scan(objective, plane, 3)
+    assert len(np.unique(surface.metrics["rate"])) > 3
+    for alpha, beta, values in surface:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(plane.at(alpha, beta)[name])
+        torch.manual_seed(0)
+        assert values.metrics["rate"] == pytest.approx(float(rate(model)))
