@@ -20,7 +20,7 @@ def unfinished(surface: Surface) -> list[str]:
 
 
 def center(surface: Surface) -> list[str]:
-    """Return loss and accuracy at (0, 0) in one entry; empty if it is not an evaluated point.
+    """Return the values at (0, 0) in one entry; empty if it is not an evaluated point.
 
     All seeds have the same center; the medians differ only by rounding.
 
@@ -33,6 +33,8 @@ def center(surface: Surface) -> list[str]:
     text = f"loss {Scale.label(middle.center_loss)}"
     if middle.center_accuracy is not None:
         text += f", accuracy {percent(middle.center_accuracy)}"
+    for name, value in middle.center_metrics.items():
+        text += f", {name} {value:.4g}"
     text += " at the center"
     images = max(each.center_images or 0 for each in surface.seeds)
     return [f"{text}, {images} images" if images else text]

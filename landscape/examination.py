@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from landscape.checks import MANY, probe
 from landscape.data import Batch, Data
 from landscape.loss_checks import Examples, example_loss
 from landscape.losses import ExampleLoss, Loss
+from landscape.metrics import example_metrics
 from landscape.trees import Tree
 
 
@@ -32,6 +34,7 @@ class Examination:
         examples: Some of them.
         outputs: The outputs for these.
         loss: The loss per example, or its mean.
+        metrics: The metrics of examples in the same form, by name.
         changing_buffers: Buffers that a forward pass changes, with their values before it.
         detached: Names of parameters that the loss depends on without having a derivative.
         remarks: What a user should know.
@@ -41,6 +44,7 @@ class Examination:
     examples: Batch
     outputs: Tree
     loss: ExampleLoss
+    metrics: Mapping[str, ExampleLoss]
     changing_buffers: Mapping[str, Tensor]
     detached: frozenset[str]
     remarks: Sequence[str]
@@ -50,7 +54,14 @@ class Examination:
 
 @torch.no_grad()
 def examine(
-    model: nn.Module, loss: Loss, data: Data, *, size: int, given: int | None, full_batch: bool
+    model: nn.Module,
+    loss: Loss,
+    metrics: Mapping[str, Loss],
+    data: Data,
+    *,
+    size: int,
+    given: int | None,
+    full_batch: bool,
 ) -> Examination:
     """Run a model and its loss on some examples, and check that its loss is well defined.
 
@@ -59,6 +70,7 @@ def examine(
     Args:
         model: The model, in evaluation mode.
         loss: The user's loss.
+        metrics: The user's metrics of examples, by name.
         data: All examples.
         size: Number of examples in one forward pass.
         given: The same, if the user gave it.
@@ -68,8 +80,8 @@ def examine(
         What they have shown.
 
     Raises:
-        DataError: The model or the loss rejects the data.
-        ValueError: The loss is not well defined, or no mean over examples.
+        DataError: The model, the loss or a metric rejects the data.
+        ValueError: The loss or a metric is not well defined, or no mean over examples.
     """
     state = State(model)
     parameters = dict(model.named_parameters())
@@ -83,12 +95,13 @@ def examine(
             tensors = moved(parameters, parameters) if moves else {}
             return _single(call(model, trees.taken(some.inputs, part), tensors))
 
-        found = example_loss(
-            loss,
-            Examples(outputs, some.targets, some.num, outputs_of if data.can_split else None),
-            all_targets=[batch.targets for batch in data.batches],
-            full_batch=full_batch,
-        )
+        examples = Examples(outputs, some.targets, some.num, outputs_of if data.can_split else None)
+        checks: Any = {
+            "all_targets": [batch.targets for batch in data.batches],
+            "full_batch": full_batch,
+        }
+        found = example_loss(loss, examples, **checks)
+        others = example_metrics(metrics, examples, **checks)
 
         def losses(tensors: Mapping[str, Tensor]) -> Tensor:
             state.restore()
@@ -125,7 +138,7 @@ def examine(
             "return (mean, weight of the batch)"
         )
     detached = frozenset(unreached if depends else ())
-    return Examination(data, some, outputs, found, state.changed_buffers, detached, remarks)
+    return Examination(data, some, outputs, found, others, state.changed_buffers, detached, remarks)
 
 
 def _single(outputs: Tree) -> Tree:

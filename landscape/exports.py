@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from landscape.surface import Surface
 
-_ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
+_ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")  # of all surfaces
 _VALUES = ("loss", "accuracy", "standard_error")
 
 
@@ -57,8 +57,8 @@ def to_xarray(surface: "Surface") -> "xarray.Dataset":
     dimensions = ("seed", "alpha", "beta")
     return xarray.Dataset(
         {
-            name: (dimensions, np.stack([getattr(each, name) for each in surface.seeds]))
-            for name in _ARRAYS
+            name: (dimensions, np.stack([each.array(name) for each in surface.seeds]))
+            for name in (*_ARRAYS, *surface.metrics)
         },
         {
             "seed": [int(s.settings.get("seed", k)) for k, s in enumerate(surface.seeds)],
@@ -85,9 +85,11 @@ def to_dataframe(surface: "Surface") -> "pandas.DataFrame":
             "seed": int(each.settings.get("seed", number)),
             "alpha": alpha,
             "beta": beta,
-            **values._asdict(),
+            **dict(zip(_VALUES, values, strict=False)),
+            **values.metrics,
         }
         for number, each in enumerate(surface.seeds)
         for alpha, beta, values in each
     ]
-    return pandas.DataFrame(rows, columns=["seed", "alpha", "beta", *_VALUES])
+    columns = ["seed", "alpha", "beta", *_VALUES, *surface.metrics]
+    return pandas.DataFrame(rows, columns=columns)

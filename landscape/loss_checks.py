@@ -20,9 +20,9 @@ None if the examples cannot be regrouped.
 """
 
 _NO_MEAN = (
-    "the loss is not a mean over examples (values that depend on the rest of the batch?): give a "
+    "is not a mean over examples (values that depend on the rest of the batch?): give a "
     "function that returns one value per example, or (values, weights); or pass full_batch=True "
-    "for the loss of one fixed batch"
+    "for one fixed batch"
 )
 
 
@@ -35,12 +35,14 @@ class Examples:
         targets: Targets.
         num: Number of examples.
         outputs_of: Runs the model on a part of them, see :data:`OutputsOf`.
+        subject: What is checked, for messages.
     """
 
     outputs: Tree
     targets: Tree
     num: int
     outputs_of: OutputsOf
+    subject: str = "the loss"
 
 
 def example_loss(
@@ -74,11 +76,11 @@ def example_loss(
         raise
     except Exception as error:
         raise DataError(
-            f"the loss does not take outputs of shape {trees.shapes(some.outputs)} with targets "
-            f"of shape {trees.shapes(adapter.targets(some.targets))}: {type(error).__name__}: "
-            f"{first_line(error)}{_hint(error, some.outputs)}"
+            f"{some.subject} does not take outputs of shape {trees.shapes(some.outputs)} with "
+            f"targets of shape {trees.shapes(adapter.targets(some.targets))}: "
+            f"{type(error).__name__}: {first_line(error)}{_hint(error, some)}"
         ) from error
-    raise ValueError(_NO_MEAN)
+    raise ValueError(f"{some.subject} {_NO_MEAN}")
 
 
 def _recognized(loss: Loss, some: Examples, full_batch: bool) -> ExampleLoss | None:
@@ -139,16 +141,16 @@ def _check_shape(values: Any, some: Examples) -> None:
     if not isinstance(values, Tensor) or (values.dim() and len(values) != some.num):
         came = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise ValueError(
-            f"the loss must return one value per example, shape ({some.num}, …), their mean, or "
-            f"(values, weights); it returned {came}"
+            f"{some.subject} must return one value per example, shape ({some.num}, …), their mean, "
+            f"or (values, weights); it returned {came}"
         )
     if values.is_complex():
-        raise ValueError("the loss must be real, got complex values")
+        raise ValueError(f"{some.subject} must be real, got complex values")
     tensors = trees.tensors((some.outputs, some.targets))
     most = max((t.numel() for t in tensors), default=values.numel())
     if values.numel() > most:
         raise DataError(
-            f"the loss compares every example with every other: outputs have shape "
+            f"{some.subject} compares every example with every other: outputs have shape "
             f"{trees.shapes(some.outputs)}, targets {trees.shapes(some.targets)}"
         )
 
@@ -183,11 +185,11 @@ def _check_own_loss(found: ExampleLoss, some: Examples) -> None:
         )
 
 
-def _hint(error: Exception, outputs: Tree) -> str:
+def _hint(error: Exception, some: Examples) -> str:
     text = str(error)
-    types = {str(t.dtype).removeprefix("torch.") for t in trees.tensors(outputs)}
+    types = {str(t.dtype).removeprefix("torch.") for t in trees.tensors(some.outputs)}
     if isinstance(error, TypeError):
-        return ": give a function loss(outputs, targets)"
+        return f": give {some.subject} as a function of (outputs, targets)"
     if "scalar type" in text or "same dtype" in text:
         return (
             f" (outputs are {', '.join(sorted(types))}: convert other tensors, weight.to(outputs))"

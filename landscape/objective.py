@@ -22,7 +22,15 @@ from landscape.directions import normalization_parameters
 from landscape.examination import examine, some_of
 from landscape.facts import Facts
 from landscape.labels import Labels
-from landscape.losses import Loss, name_of, named
+from landscape.losses import ExampleLoss, Loss, name_of, named
+from landscape.metrics import (
+    Metric,
+    ModelMetric,
+    checked_names,
+    is_of_model,
+    provenance_of,
+    settings_of,
+)
 from landscape.modules import cast, copied, shared_type, unwrapped
 from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type
 from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
@@ -59,6 +67,11 @@ class Objective:
         data: ``(x, y)``, arrays with one entry per example, or nestings of such arrays; a
             dictionary of arrays, which model and loss both receive; a ``Dataset``, a
             ``DataLoader``, or an iterable of batches. Read once, in a fixed order.
+        metrics: Further heights by name. ``metric(outputs, targets)`` returns what a loss does:
+            values per example, shape (examples,), or (values, weights), of which the (weighted)
+            mean is taken. ``metric(model)``, a function whose only positional parameter is the
+            model, returns one number for the whole data set, as a success rate of generations;
+            it is called once at every point, with the weights of the point in the model.
         full_batch: The examples belong together, as the nodes of a graph or the collocation
             points of a physics loss: they are never split, and the loss may be any number.
         only: Patterns of the names of parameters that random directions and eigenvectors move, as
@@ -80,6 +93,8 @@ class Objective:
     Attributes:
         model: The copy, in evaluation mode, on the device.
         loss: The loss per example, or its mean.
+        metrics: The metrics of examples by name, in the form of the loss.
+        model_metrics: The metrics of the model by name.
         data: All examples.
         changing_buffers: Buffers that a forward pass changes, with their values before it.
         detached: Names of parameters that the loss depends on without having a derivative.
@@ -112,6 +127,7 @@ class Objective:
         loss: Loss | str = "cross_entropy",
         data: Any = None,
         *,
+        metrics: Mapping[str, Metric | str] | None = None,
         full_batch: bool = False,
         only: str | Sequence[str] | None = None,
         parametrized: Parametrized = "effective",
@@ -126,6 +142,7 @@ class Objective:
             raise TypeError("Objective needs data: Objective(model, loss, (x, y))")
         place = choose_device(device)
         loss = named(loss)
+        wanted = checked_names(metrics or {})
         _check_options(dtype, batchnorm, images_per_batch)
         given = _read(data, full_batch)
         _check_parametrized(parametrized)
@@ -147,10 +164,21 @@ class Objective:
         examples = _accepted(own, given).to(place, dtype)
         usual = _FEW if large else 256 if place.type == "cpu" else 2048
         size = min(images_per_batch or usual, examples.num)
-        if isinstance(loss, nn.Module):
-            loss = cast(copy.deepcopy(loss), place, single_type(dtype)).eval()
+        loss, *others = (
+            cast(copy.deepcopy(each), place, single_type(dtype)).eval()
+            if isinstance(each, nn.Module)
+            else each
+            for each in (loss, *wanted.values())
+        )
+        wanted = dict(zip(wanted, others, strict=True))
         found = examine(
-            own, loss, examples, size=size, given=images_per_batch, full_batch=full_batch
+            own,
+            loss,
+            {name: each for name, each in wanted.items() if not is_of_model(each)},
+            examples,
+            size=size,
+            given=images_per_batch,
+            full_batch=full_batch,
         )
         if not found.data.can_split:
             size = max(batch.num for batch in found.data.batches)
@@ -162,18 +190,22 @@ class Objective:
                 "(only='trainable' leaves them where they are)"
             )
         self.model = own
-        self.loss = found.loss
+        self.loss, self.metrics = found.loss, found.metrics
+        self.model_metrics: Mapping[str, ModelMetric] = {
+            name: ModelMetric(name, each) for name, each in wanted.items() if is_of_model(each)
+        }
         self.data = found.data
         self.changing_buffers, self.detached = found.changing_buffers, found.detached
         self.remarks = tuple(remarks)
         self._labels = Labels.of(loss, found.outputs, found.examples.targets, found.data)
         self.images_per_batch, self.dtype, self.batchnorm = size, dtype, batchnorm
         self.name = name or type(model).__name__
-        self.provenance: Facts = {}
+        self.provenance: Facts = provenance_of(wanted)
         self._given, self._loss_name = given, name_of(loss)
         self._unselected = fixed
         patterns = [only] if isinstance(only, str) else list(only or ())
-        self._further_settings: Facts = {"moved": ", ".join(patterns)} if patterns else {}
+        moved: Facts = {"moved": ", ".join(patterns)} if patterns else {}
+        self._further_settings = {**moved, **settings_of(wanted)}
 
     def described(
         self,
@@ -296,8 +328,10 @@ class Objective:
             inputs: Inputs of some examples.
             parameters: Parameters and buffers in place of the model's own.
         """
-        buffers = {name: tensor.clone() for name, tensor in self.changing_buffers.items()}
-        return call(self.model, inputs, {**buffers, **(parameters or {})})
+        return call(self.model, inputs, {**self._first_buffers(), **(parameters or {})})
+
+    def _first_buffers(self) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self.changing_buffers.items()}
 
     @property
     def num_classes(self) -> int | None:
@@ -311,8 +345,29 @@ class Objective:
 
     @property
     def can_subsample(self) -> bool:
-        """Whether the loss may be estimated on a part of the examples."""
-        return self.loss.per_example and not self.loss.is_weighted and self.data.can_split
+        """Whether loss and metrics may be estimated on a part of the examples."""
+        every = (self.loss, *self.metrics.values())
+        is_plain = all(each.per_example and not each.is_weighted for each in every)
+        return is_plain and self.data.can_split
+
+    @property
+    def metric_names(self) -> list[str]:
+        """Names of all metrics, in alphabetical order."""
+        return sorted((*self.metrics, *self.model_metrics))
+
+    def metrics_of_model(self, parameters: Parameters) -> dict[str, float]:
+        """Return the metrics of the model at a point, by name.
+
+        Args:
+            parameters: Parameters and buffers in place of the model's own.
+
+        Raises:
+            UserCodeError: One fails, or returns no number.
+        """
+        return {
+            name: metric(self.model, {**self._first_buffers(), **parameters}, self.device)
+            for name, metric in self.model_metrics.items()
+        }
 
     @cached_property
     def settings(self) -> Facts:
@@ -363,12 +418,16 @@ class Objective:
         Args:
             device: The device.
         """
-        loss = self.loss
-        if isinstance(loss.call, nn.Module):
-            loss = replace(loss, call=copy.deepcopy(loss.call).to(device))
+
+        def moved(loss: ExampleLoss) -> ExampleLoss:
+            if not isinstance(loss.call, nn.Module):
+                return loss
+            return replace(loss, call=copy.deepcopy(loss.call).to(device))
+
         return self.replaced(
             model=copied(self.model).to(device),
-            loss=loss,
+            loss=moved(self.loss),
+            metrics={name: moved(each) for name, each in self.metrics.items()},
             data=self.data.to(device),
             changing_buffers={n: t.to(device) for n, t in self.changing_buffers.items()},
         )
@@ -383,7 +442,7 @@ class Objective:
         return self.replaced(data=self.data.part(first, last))
 
     def measure(self, outputs: Tree, targets: Tree, num: int) -> tuple[Tensor, ...]:
-        """Return the losses of some examples, and whether they are classified correctly.
+        """Return the losses and metrics of examples, and whether they are classified correctly.
 
         Args:
             outputs: The model's outputs, of any floating-point type.
@@ -394,7 +453,7 @@ class Objective:
             Tensors of shape (num,): the losses in float64, and the fraction of an example's labels
             that is the largest output; nan without classes. If examples have weights: the losses
             times weights, the weights, the number of labels that are the largest output, and
-            the number of labels.
+            the number of labels. Then for each metric its values times weights, and the weights.
         """
         dtype = single_type(self.dtype)
         outputs = trees.changed(lambda t: t.to(dtype) if t.is_floating_point() else t, outputs)
@@ -404,10 +463,14 @@ class Objective:
             correct: tuple[Tensor, ...] = (unknown, torch.ones_like(unknown))
         else:
             correct = self._labels.correct(outputs, targets)
+        metrics = [
+            part.to(losses[0].device)
+            for metric in self.metrics.values()
+            for part in _with_weights(metric(outputs, targets, num))
+        ]
         if not self.is_weighted:
-            return losses[0], correct[0]
-        weights = losses[1] if len(losses) > 1 else torch.ones_like(losses[0])
-        return losses[0], weights, *correct
+            return losses[0], correct[0], *metrics
+        return *_with_weights(losses), *correct, *metrics
 
     @property
     def is_weighted(self) -> bool:
@@ -425,6 +488,11 @@ class Objective:
             f"Objective({self.name!r}, {self._loss_name}, {self.num_images} images, "
             f"{self.device}, {dtype})"
         )
+
+
+def _with_weights(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return what an :class:`ExampleLoss` returns as values times weights, and weights."""
+    return parts if len(parts) > 1 else (*parts, torch.ones_like(parts[0]))
 
 
 def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from landscape.checks import is_same_loss
 from landscape.errors import SurfaceFileError
-from landscape.evaluation import reference_plan, torch_settings
+from landscape.evaluation import reference_plan, run, torch_settings
 from landscape.facts import Facts
 from landscape.hdf5 import SurfaceFile
 from landscape.plane import Plane
@@ -85,12 +85,13 @@ def _with_tolerance(
             tolerance = 0.0
         else:
             stage = next_stage(wanted, planes[0], job)
-            if stage is None or len(planes) * stage.seconds <= _LONG:
+            seconds = 0.0 if stage is None else len(planes) * stage.seconds_of_examples
+            if seconds <= _LONG:
                 return job, stage
             tolerance = _TOLERANCE
             job.progress.note(
                 f"{wanted.name}: all {objective.num_images} images would take about "
-                f"{duration(len(planes) * stage.seconds)}: subsampling them for a relative "
+                f"{duration(seconds)}: subsampling them for a relative "
                 f"standard error of {_TOLERANCE:.0%} (tolerance 0 uses all)"
             )
     if tolerance == 0:
@@ -98,7 +99,7 @@ def _with_tolerance(
     if not is_known:
         raise ValueError(
             "a tolerance needs the plain mean of one value per example, over examples that can be "
-            "regrouped: use such a loss and data, and do not recompute BatchNorm"
+            "regrouped: use such a loss, metrics and data, and do not recompute BatchNorm"
         )
     return replace(job, objective=in_random_order(objective), tolerance=tolerance), None
 
@@ -143,15 +144,19 @@ def _check_same_loss(
     for index in done[-1:]:
         alpha, beta = surface.grid.point(index)
         objective = job.objective.part(0, int(surface.examples.flat[index]))
-        loss = float(surface.losses.flat[index])
         with torch_settings("float32"):
-            strategy = reference_plan(objective, planes[0]).on(objective)
-            again = next(iter(strategy([(alpha, beta)]))).loss
-        deviation = float(surface.provenance.get("deviation", 0.0))
-        if not is_same_loss(loss, again, tolerance=1e-3 + 5 * deviation):
-            raise SurfaceFileError(
-                f"{output.path} was computed with a different model or loss: at (α, β) = "
-                f"({alpha:.3g}, {beta:.3g}) the file has {loss:.6g}, recomputing gives "
-                f"{again:.6g}. Pass overwrite=True or another path.",
-                path=output.path,
-            )
+            (again,) = run(reference_plan(objective, planes[0]), objective, [(alpha, beta)])
+        before, tolerance = (
+            surface.values(index),
+            1e-3 + 5 * float(surface.provenance.get("deviation", 0.0)),
+        )
+        pairs = {"model or loss": (before.loss, again.loss)}
+        pairs |= {f"metric {n!r}": (v, again.metrics[n]) for n, v in before.metrics.items()}
+        for what, (there, now) in pairs.items():
+            if not is_same_loss(there, now, tolerance):
+                raise SurfaceFileError(
+                    f"{output.path} was computed with a different {what}: at (α, β) = "
+                    f"({alpha:.3g}, {beta:.3g}) the file has {there:.6g}, recomputing gives "
+                    f"{now:.6g}. Pass overwrite=True or another path.",
+                    path=output.path,
+                )

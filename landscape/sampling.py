@@ -35,6 +35,7 @@ class Job:
         devices: Devices, the objective's own first.
         profile: Whether to report where the time went; then one process does all.
         progress: Receives progress and messages.
+        metric_seconds: Time that the metrics of the model take for one point.
     """
 
     objective: Objective
@@ -44,6 +45,7 @@ class Job:
     devices: Sequence[torch.device]
     profile: bool
     progress: Progress
+    metric_seconds: float = 0.0
 
     __repr__ = brief
 
@@ -65,18 +67,30 @@ class Stage:
         images: Number of examples behind every point afterwards.
         missing: Flat indices of the points, in the order in which they are visited.
         tuned: The plan.
+        metric_seconds: Time that the metrics of the model take for one point.
     """
 
     objective: Objective
     images: int
     missing: list[int]
     tuned: Tuned
+    metric_seconds: float
 
     __repr__ = brief
 
     @property
+    def seconds_per_point(self) -> float:
+        """Expected time for one point."""
+        return self.tuned.seconds_per_point + self.metric_seconds
+
+    @property
     def seconds(self) -> float:
         """Expected time."""
+        return self.seconds_per_point * len(self.missing)
+
+    @property
+    def seconds_of_examples(self) -> float:
+        """The part of the expected time that grows with the number of examples."""
         return self.tuned.seconds_per_point * len(self.missing)
 
 
@@ -97,6 +111,8 @@ def next_stage(surface: Surface, plane: Plane, job: Job) -> Stage | None:
         return None
     seen = int(surface.examples.flat[missing[0]])  # the same for all of these
     objective = job.objective.part(seen, images)
+    if seen:  # the metrics of the model are known already
+        objective = objective.replaced(model_metrics={})
     tuned = autotune(
         objective,
         plane,
@@ -106,7 +122,7 @@ def next_stage(surface: Surface, plane: Plane, job: Job) -> Stage | None:
         images_per_batch=job.images_per_batch,
         note=job.progress.note,
     )
-    return Stage(objective, images, missing, tuned)
+    return Stage(objective, images, missing, tuned, 0.0 if seen else job.metric_seconds)
 
 
 def probes(surface: Surface) -> Sequence[Point]:
@@ -144,10 +160,16 @@ def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:
         num_a: Its number of examples.
         b: Values over the second set.
         num_b: Its number of examples.
+
+    Returns:
+        The values; of metrics that only the first set has, as those of the model, the same.
     """
     num = num_a + num_b
-    loss = (num_a * a.loss + num_b * b.loss) / num
-    accuracy = (num_a * a.accuracy + num_b * b.accuracy) / num
+
+    def mean(x: float, y: float) -> float:
+        return (num_a * x + num_b * y) / num
+
+    metrics = {name: mean(a.metrics[name], value) for name, value in b.metrics.items()}
     # Sums of squared deviations add up with the distance of the means (Chan et al. 1979).
     apart = a.loss - b.loss
     squares = num_a * num_b / num * (apart * apart)
@@ -155,7 +177,9 @@ def combined(a: Values, num_a: int, b: Values, num_b: int) -> Values:
         if size > 1:  # of one example the error is unknown, and its deviation is 0
             squares += each.standard_error * each.standard_error * size * (size - 1)
     error = math.sqrt(squares / (num * (num - 1))) if squares >= 0 else math.nan
-    return Values(loss, accuracy, error)
+    return Values(
+        mean(a.loss, b.loss), mean(a.accuracy, b.accuracy), error, {**a.metrics, **metrics}
+    )
 
 
 def allowed_errors(losses: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:

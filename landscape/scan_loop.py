@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from landscape.evaluation import NotSpreadError, run, spread
 from landscape.evaluation.profiling import Clock, Timer, operations_per_image, report, untimed
-from landscape.hdf5 import SurfaceFile
+from landscape.hdf5 import SurfaceFile, metric_array
 from landscape.plane import Plane
 from landscape.progress import duration
 from landscape.sampling import Job, Stage, combined, probes
@@ -72,6 +72,10 @@ def evaluate_stage(
                             "accuracies": values.accuracy,
                             "standard_errors": values.standard_error,
                             "examples": stage.images,
+                            **{
+                                metric_array(number): values.metrics[name]
+                                for number, name in enumerate(surface.metrics)
+                            },
                         }
                         seconds = surface.seconds + now - began
                         output.put("loss", index, arrays, seconds=seconds, seed=seed)
@@ -119,6 +123,8 @@ def _enter(surface: Surface, index: int, values: Values, examples: int) -> None:
     surface.losses.flat[index] = values.loss
     surface.accuracies.flat[index] = values.accuracy
     surface.standard_errors.flat[index] = values.standard_error
+    for name, value in values.metrics.items():
+        surface.metrics[name].flat[index] = value
     surface.evaluated.flat[index] = True
     surface.examples.flat[index] = examples
 
@@ -132,11 +138,7 @@ def _totals(
     with closing(_of_new_examples(surface, plane, stage, job, timer)) as evaluated:
         for number, values in evaluated:
             index = stage.missing[number]
-            before = Values(
-                float(surface.losses.flat[index]),
-                float(surface.accuracies.flat[index]),
-                float(surface.standard_errors.flat[index]),
-            )
+            before = surface.values(index)
             yield index, combined(before, seen, values, new) if seen else values
 
 
@@ -155,7 +157,7 @@ def _of_new_examples(
             probes=probes(surface),
             precision=plan.precision,
             images_per_batch=job.images_per_batch,
-            seconds_per_point=stage.tuned.seconds_per_point,
+            seconds_per_point=stage.seconds_per_point,
             note=note,
         )
         try:

@@ -16,7 +16,7 @@ from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import hardware
 from landscape.directions import RECIPES
-from landscape.evaluation import autotune, run, torch_settings
+from landscape.evaluation import autotune, check_metrics, run, torch_settings
 from landscape.facts import Facts
 from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile, output_file
@@ -82,7 +82,9 @@ def scan(
         ParameterMismatchError: The plane is not one of the objective's parameters.
         DifferentScanError: The file holds another scan.
         SurfaceFileError: The file cannot be read, or is written by another process.
-        LandscapeError: The loss is stochastic, or not available in the precision.
+        LandscapeError: The loss or a metric is stochastic, a metric is not finite at the center,
+            or the loss is not available in the precision.
+        UserCodeError: A metric of the model fails, or returns no number.
         OSError: The file cannot be written.
 
     Example:
@@ -112,6 +114,7 @@ def scan(
             devices,
             compute.profile,
             progress,
+            check_metrics(objective, planes[0]),
         )
         threads = _fastest_num_threads(objective)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
@@ -265,7 +268,7 @@ def _empty(
         **objective.provenance,
     }
     return replace(
-        Surface.empty(grid, settings, provenance),
+        Surface.empty(grid, settings, provenance, objective.metric_names),
         marks=tuple(planes[0].marks),
         trajectories=tuple(planes[0].trajectories),
         curvature=Curvature.empty(grid) if "curvature" in quantities else None,

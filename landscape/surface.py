@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 _CROSS_ENTROPIES = ("cross_entropy", "CrossEntropyLoss()")
 
 ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
-"""Names of the arrays of losses that every surface has."""
+"""Names of the arrays that every surface has, those of metrics not among them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Mean loss, accuracy and standard error of a model on the grid of a plane.
+    """Mean loss, accuracy, standard error and metrics of a model on the grid of a plane.
 
     All arrays have shape ``(len(grid.alphas), len(grid.betas))``; element ``[i, j]``
     belongs to ``(grid.alphas[i], grid.betas[j])``. A loss may be inf or nan: only ``evaluated``
@@ -54,6 +54,7 @@ class Surface:
         marks: Labeled checkpoints projected onto the plane.
         trajectories: Sequences of checkpoints projected onto the plane.
         curvature: Extreme Hessian eigenvalues on the grid, if requested.
+        metrics: Further quantities by name, float64; nan where not evaluated.
     """
 
     grid: Grid
@@ -69,22 +70,26 @@ class Surface:
     marks: tuple[Mark, ...] = ()
     trajectories: tuple[Trajectory, ...] = ()
     curvature: Curvature | None = None
+    metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ARRAYS:
-            if getattr(self, name).shape != self.grid.shape:
+        for name in (*ARRAYS, *self.metrics):
+            if self.array(name).shape != self.grid.shape:
                 raise ValueError(
-                    f"{name} has shape {getattr(self, name).shape}, the grid {self.grid.shape}"
+                    f"{name} has shape {self.array(name).shape}, the grid {self.grid.shape}"
                 )
 
     @classmethod
-    def empty(cls, grid: Grid, settings: Facts, provenance: Facts) -> "Surface":
+    def empty(
+        cls, grid: Grid, settings: Facts, provenance: Facts, metrics: Iterable[str] = ()
+    ) -> "Surface":
         """Return a surface with no point evaluated.
 
         Args:
             grid: Coordinates of the points.
             settings: Facts that the values depend on.
             provenance: Further facts.
+            metrics: Names of the metrics.
         """
 
         def unknown() -> NDArray[np.float64]:
@@ -92,12 +97,23 @@ class Surface:
 
         evaluated = np.zeros(grid.shape, dtype=bool)
         examples = np.zeros(grid.shape, dtype=np.int64)
-        return cls(grid, unknown(), unknown(), unknown(), evaluated, examples, settings, provenance)
+        return cls(
+            grid,
+            unknown(),
+            unknown(),
+            unknown(),
+            evaluated,
+            examples,
+            settings,
+            provenance,
+            metrics={name: unknown() for name in metrics},
+        )
 
     def copy(self) -> "Surface":
         """Return a copy with its own arrays; repeats and curvature are shared."""
         arrays = {name: getattr(self, name).copy() for name in ARRAYS}
-        return replace(self, **arrays)
+        metrics = {name: values.copy() for name, values in self.metrics.items()}
+        return replace(self, **arrays, metrics=metrics)
 
     def with_overlays(
         self, *, marks: Sequence[Mark] = (), trajectories: Sequence[Trajectory] = ()
@@ -122,9 +138,38 @@ class Surface:
 
     def __iter__(self) -> Iterator[tuple[float, float, Values]]:
         """Yield (alpha, beta, values) of the evaluated points of this seed, in row order."""
-        for index in np.flatnonzero(self.evaluated):
-            values = (a.flat[index] for a in (self.losses, self.accuracies, self.standard_errors))
-            yield *self.grid.point(int(index)), Values(*map(float, values))
+        for index in map(int, np.flatnonzero(self.evaluated)):
+            yield *self.grid.point(index), self.values(index)
+
+    def values(self, index: int) -> Values:
+        """Return the values of a point.
+
+        Args:
+            index: Flat index into arrays over the grid.
+        """
+        return Values(
+            float(self.losses.flat[index]),
+            float(self.accuracies.flat[index]),
+            float(self.standard_errors.flat[index]),
+            {name: float(values.flat[index]) for name, values in self.metrics.items()},
+        )
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array over the grid.
+
+        Args:
+            name: ``losses`` and so on, or the name of a metric.
+
+        Example:
+            >>> import landscape
+            >>> grid = landscape.Grid.regular((3, 2))
+            >>> Surface.empty(grid, {}, {}, metrics=["error"]).array("error").shape
+            (3, 2)
+        """
+        if name in self.metrics:
+            return self.metrics[name]
+        values: NDArray[Any] = getattr(self, name)
+        return values
 
     @property
     def name(self) -> str:
@@ -183,9 +228,9 @@ class Surface:
         """Return values of all seeds, shape (seeds, alphas, betas), nan where not evaluated.
 
         Args:
-            name: ``losses``, ``accuracies`` or ``standard_errors``.
+            name: ``losses``, ``accuracies``, ``standard_errors``, or the name of a metric.
         """
-        return np.stack([np.where(s.evaluated, getattr(s, name), np.nan) for s in self.seeds])
+        return np.stack([np.where(s.evaluated, s.array(name), np.nan) for s in self.seeds])
 
     @property
     def median(self) -> "Surface":
@@ -197,6 +242,9 @@ class Surface:
             arrays: dict[str, Any] = {
                 name: np.nanmedian(self.stacked(name), axis=0)
                 for name in ("accuracies", "standard_errors")
+            }
+            arrays["metrics"] = {
+                name: np.nanmedian(self.stacked(name), axis=0) for name in self.metrics
             }
             # A loss that is not a number has diverged.
             losses = [np.where(np.isnan(s.losses), np.inf, s.losses) for s in self.seeds]
@@ -231,6 +279,14 @@ class Surface:
         known = center is not None and self.evaluated[center]
         accuracy = float(self.accuracies[center]) if known else math.nan
         return accuracy if math.isfinite(accuracy) else None
+
+    @property
+    def center_metrics(self) -> Mapping[str, float]:
+        """The metrics at (0, 0) by name; empty if that is not an evaluated point of the grid."""
+        center = self.center
+        if center is None or not self.evaluated[center]:
+            return {}
+        return {name: float(values[center]) for name, values in self.metrics.items()}
 
     @property
     def center_images(self) -> int | None:

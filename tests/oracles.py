@@ -28,6 +28,21 @@ def filter_normalized(direction: Parameters, model: nn.Module) -> dict[str, Tens
     return result
 
 
+def moved(
+    model: nn.Module,
+    delta: Mapping[str, Tensor],
+    eta: Mapping[str, Tensor],
+    alpha: float,
+    beta: float,
+) -> nn.Module:
+    """A fresh float64 copy of the model with the weights of a point."""
+    result = copy.deepcopy(model).double().eval()
+    with torch.no_grad():
+        for name, parameter in result.named_parameters():
+            parameter.add_(alpha * delta[name] + beta * eta[name])
+    return result
+
+
 def naive_surface(
     model: nn.Module,
     loss: Callable[[Tensor, Tensor], Tensor],
@@ -43,11 +58,9 @@ def naive_surface(
     accuracies = np.empty((len(alphas), len(betas)))
     for i, alpha in enumerate(alphas):
         for j, beta in enumerate(betas):
-            moved = copy.deepcopy(model).double().eval()
             with torch.no_grad():
-                for name, parameter in moved.named_parameters():
-                    parameter.add_(alpha * delta[name] + beta * eta[name])
-                outputs = moved(x.double() if x.is_floating_point() else x)
+                point = moved(model, delta, eta, alpha, beta)
+                outputs = point(x.double() if x.is_floating_point() else x)
                 losses[i, j] = float(loss(outputs, y))
                 accuracies[i, j] = float((outputs.argmax(1) == y).double().mean())
     return losses, accuracies

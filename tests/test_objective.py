@@ -288,9 +288,10 @@ def test_the_first_look_at_a_net_takes_the_available_memory(
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return call(model, x)  # type: ignore[no-any-return]
 
-    expected = values(mlp, F.cross_entropy, vectors)
+    expected = values(mlp, F.cross_entropy, vectors)[:3]
     monkeypatch.setattr(nn.Sequential, "forward", of_five)
-    assert values(mlp, F.cross_entropy, vectors, images_per_batch=5) == pytest.approx(expected)
+    found = values(mlp, F.cross_entropy, vectors, images_per_batch=5)[:3]
+    assert found == pytest.approx(expected)
     of_one = nn.Sequential(nn.Linear(7, 3), nn.Flatten())
     monkeypatch.setattr(nn.Flatten, "forward", lambda *_: torch.empty(10**18))
     with pytest.raises(RuntimeError, match="can't allocate memory"):
@@ -428,7 +429,7 @@ def test_values_of_one_example_and_of_infinite_losses() -> None:
     many = values(torch.tensor([[1.0, math.inf], [0.0, math.nan], [1.0, 3.0]], dtype=torch.float64))
     assert many[0].loss == math.inf
     assert math.isnan(many[1].loss)
-    assert tuple(many[2]) == pytest.approx((2.0, 1.0, 1.0))
+    assert many[2][:3] == pytest.approx((2.0, 1.0, 1.0))
 
 
 def test_what_cannot_be_copied_is_no_model(mlp: nn.Module, vectors: Data) -> None:

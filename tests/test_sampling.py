@@ -51,7 +51,7 @@ def test_values_of_two_parts_are_those_of_the_whole() -> None:
         ]
         whole = combined(parts[0], size_a, parts[1], size_b)
         error = losses.std(ddof=1) / len(losses) ** 0.5
-        assert whole == pytest.approx((losses.mean(), (losses < 1).mean(), error), rel=1e-12)
+        assert whole[:3] == pytest.approx((losses.mean(), (losses < 1).mean(), error), rel=1e-12)
 
 
 def test_infinite_losses_stay_infinite() -> None:

@@ -77,6 +77,8 @@ def _additional(surface: Surface) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if surface.repeats:
         facts["seeds"] = ", ".join(str(each.settings["seed"]) for each in surface.seeds)
+    for name, value in surface.median.center_metrics.items():
+        facts[f"{name} at the center"] = value
     if surface.marks:
         facts["marks"] = {mark.name: f"loss {mark.loss:.6g}" for mark in surface.marks}
     if surface.trajectories:

@@ -21,6 +21,7 @@ from landscape.datasets import OwnData
 from landscape.errors import CheckpointError
 from landscape.facts import Facts
 from landscape.losses import Loss
+from landscape.metrics import Metric
 from landscape.objective import BatchNorm, Objective
 from landscape.progress import Progress
 
@@ -136,6 +137,7 @@ class Inputs:
         batchnorm: BatchNorm = "frozen",
         images_per_batch: int | None = None,
         only: Sequence[str] = (),
+        metrics: Mapping[str, Metric] | None = None,
     ) -> Objective:
         """Return the objective of a model on its examples.
 
@@ -148,6 +150,7 @@ class Inputs:
             images_per_batch: Images in one forward pass, or None.
             only: Patterns of the parameters that are moved; none for all, or for those that the
                 model comes with.
+            metrics: Further heights by name.
 
         Raises:
             LandscapeError: Model, loss and data do not fit together.
@@ -158,6 +161,7 @@ class Inputs:
             net.model,
             loss,
             examples.data,
+            metrics=metrics,
             only=only or net.only,
             device=device,
             dtype=dtype,

@@ -1,5 +1,6 @@
 """Models and examples as the command line loads them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from landscape.errors import UserCodeError
 from landscape.facts import Facts
 from landscape.libraries import LibraryModel
 from landscape.losses import LOSSES, Loss
+from landscape.metrics import Metric
 from landscape.models import Architecture
 from landscape.planes.states import Source
 from landscape.user_code import load_callable
@@ -129,8 +131,33 @@ def load_loss(reference: str) -> Loss:
         raise click.UsageError(
             f"--loss must be {', '.join(LOSSES)} or FILE.py:CALLABLE, not {reference!r}"
         )
-    user = load_callable(reference)
-    loss: Loss = user() if isinstance(user.call, type) else user.call
-    if not callable(loss):
-        raise UserCodeError(f"{reference} made a {type(loss).__name__}, which cannot be called")
+    loss: Loss = _function(reference)
     return loss
+
+
+def load_metrics(references: Sequence[str]) -> dict[str, Metric]:
+    """Return the metrics that ``--metric`` names, by the names of their callables.
+
+    Args:
+        references: FILE.py:CALLABLE of each.
+
+    Raises:
+        click.UsageError: Two have one name.
+        UserCodeError: One cannot be loaded.
+    """
+    metrics: dict[str, Metric] = {}
+    for reference in references:
+        name = reference.rpartition(":")[2]
+        if name in metrics:
+            raise click.UsageError(f"--metric {reference}: expected different names of callables")
+        metrics[name] = _function(reference)
+    return metrics
+
+
+def _function(reference: str) -> Any:
+    """Return a user-supplied function, or an instance of a user-supplied class."""
+    user = load_callable(reference)
+    function = user() if isinstance(user.call, type) else user.call
+    if not callable(function):
+        raise UserCodeError(f"{reference} made a {type(function).__name__}, which cannot be called")
+    return function

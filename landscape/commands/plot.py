@@ -43,8 +43,9 @@ _ESSENTIAL = (*_GROUPS["Picture"][:4], "names", "title", *_GROUPS["Camera"][:2],
 )
 @click.option(
     "--quantity",
-    type=click.Choice(figures.QUANTITIES),
-    help="Quantity to draw.  [default: loss; lines: both]",
+    metavar="loss|accuracy|METRIC",
+    help="Quantity to draw: also the name of a metric of scan --metric.  [default: loss; lines: "
+    "loss and accuracy]",
 )
 @scale_options
 @click.option(
@@ -124,6 +125,7 @@ def command(
     Example:
       landscape plot surfaces/plain56.h5 surfaces/resnet56.h5 --out pair.png
       landscape plot surfaces/resnet56.h5 --kind contour --levels 0.1:9.6:0.5 --out c.pdf
+      landscape plot surfaces/resnet56.h5 --quantity success_rate --out rate.png
       landscape plot surfaces/*.h5 --names "no skip,skip" --no-title --size 6.5x3 --out f.pdf
       landscape plot surfaces/plain56.h5 surfaces/resnet56.h5 --out turning.mp4
       landscape plot epochs --motion sequence --out training.gif

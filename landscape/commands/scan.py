@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from landscape.commands.info import as_one_line, facts_of
 from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
 from landscape.commands.live import watched
+from landscape.commands.loaded import load_metrics
 from landscape.commands.messages import usage_errors
 from landscape.commands.options import PATH
 from landscape.commands.output_options import OUTPUT_OPTIONS, OutputOptions, output_options
@@ -26,6 +28,7 @@ from landscape.commands.verb import Verb
 from landscape.diagnostics import warnings
 from landscape.figures import terminal
 from landscape.hdf5 import SurfaceFile
+from landscape.metrics import Metric
 from landscape.plane import Plane
 from landscape.progress import Progress
 from landscape.scanning import Quantity, scan
@@ -33,7 +36,7 @@ from landscape.surface import Surface
 from landscape.threads import use_free_cores
 
 _GROUPS = {
-    "Network and data": INPUT_OPTIONS,
+    "Network and data": (*INPUT_OPTIONS, "metric_references"),
     "Plane": (*PLANE_OPTIONS, *SELECTION_OPTIONS, "curvature"),
     "Precision and speed": COMPUTE_OPTIONS,
     "Output": OUTPUT_OPTIONS,
@@ -63,6 +66,15 @@ _ESSENTIAL = (
     help="Also compute the extreme Hessian eigenvalues at every point (relative accuracy 5 %, all "
     "images). Expensive: use few points and images.",
 )
+@click.option(
+    "--metric",
+    "metric_references",
+    multiple=True,
+    metavar="FILE.py:CALLABLE",
+    help="Further height, called as metric(outputs, targets) for one value per example, or as "
+    "metric(model) for a number of the whole data set; may be repeated. Draw it with plot "
+    "--quantity CALLABLE.",
+)
 @compute_options
 @output_options
 def command(
@@ -71,6 +83,7 @@ def command(
     plane: PlaneOptions,
     selection: Selection,
     curvature: bool,
+    metric_references: tuple[str, ...],
     computing: ComputeOptions,
     output: OutputOptions,
 ) -> None:
@@ -85,6 +98,7 @@ def command(
     Example:
       landscape scan runs/plain56/last.pt runs/resnet56/last.pt --points 51
       landscape scan mine.pt --model mine.py:make --loss mine.py:loss --data mine.py:data
+      landscape scan runs/resnet56/last.pt --metric mine.py:margin --metric mine.py:success_rate
       landscape scan runs/resnet56/last.pt --line --repeats 3
       landscape scan --plane through a.pt b.pt c.pt
       landscape scan --plane towards model.pt tuned.pt --normalize none --range=-0.02:0.02
@@ -94,6 +108,7 @@ def command(
     use_free_cores()
     report = progress.Silent() if output.as_json else progress.for_terminal()
     plane.check(selection)
+    metrics = load_metrics(metric_references)
     tasks = plane.tasks(paths, inputs)
     if output.is_file and len(tasks) > 1:
         raise click.UsageError("--out FILE.h5 is for one surface; give a folder")
@@ -104,7 +119,16 @@ def command(
         for task, target in zip(tasks, targets, strict=True):
             with usage_errors():
                 surface = _scan(
-                    task, target, inputs, plane, selection, curvature, computing, output, report
+                    task,
+                    target,
+                    inputs,
+                    plane,
+                    selection,
+                    curvature,
+                    metrics,
+                    computing,
+                    output,
+                    report,
                 )
             if output.as_json:
                 click.echo(as_one_line({"path": str(target), **facts_of(surface)}))
@@ -122,6 +146,7 @@ def _scan(
     options: PlaneOptions,
     selection: Selection,
     curvature: bool,
+    metrics: Mapping[str, Metric],
     computing: ComputeOptions,
     output: OutputOptions,
     report: Progress,
@@ -136,6 +161,7 @@ def _scan(
         batchnorm=options.batchnorm,
         images_per_batch=computing.images_per_batch,
         only=selection.patterns,
+        metrics=metrics,
     ).described(name=output.name(task.title))
     task.check(inputs, examples)
     quantities: tuple[Quantity, ...] = ("loss", "curvature") if curvature else ("loss",)

@@ -1,6 +1,7 @@
 """Evaluate the loss at many points: batching, vectorization, compilation, several devices."""
 
 from landscape.evaluation.autotune import Tuned, autotune
+from landscape.evaluation.metric_checks import check_metrics
 from landscape.evaluation.plan import Plan, reference_plan, run, values_at
 from landscape.evaluation.precision import (
     PRECISIONS,
@@ -18,6 +19,7 @@ __all__ = [
     "Precision",
     "Tuned",
     "autotune",
+    "check_metrics",
     "check_precision",
     "own_precision",
     "reference_plan",

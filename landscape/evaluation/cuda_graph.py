@@ -23,6 +23,7 @@ class CudaGraph(Strategy):
         self.points_per_batch = strategy.points_per_batch
         self.images_per_batch = strategy.images_per_batch
         self.device, self.dtype, self.timer = strategy.device, strategy.dtype, strategy.timer
+        self.metrics = strategy.metrics
         self._coordinates = coordinates = torch.zeros(
             self.points_per_batch, 2, dtype=self.dtype, device=self.device
         )

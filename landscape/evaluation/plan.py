@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +13,7 @@ from landscape.evaluation.cuda_graph import CudaGraph
 from landscape.evaluation.precision import DTYPES, Precision, own_precision, torch_settings
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network, unmodified
-from landscape.evaluation.strategy import Looped, Strategy, Vmapped
+from landscape.evaluation.strategy import BatchedStrategy, Looped, Strategy, Vmapped
 from landscape.evaluation.streamed_plane import is_streamed
 from landscape.memory import is_out_of_memory
 from landscape.modules import copied
@@ -154,7 +155,8 @@ def run(
     """Yield the values of each point, in order, whatever becomes of an optimization.
 
     Batches are halved where memory runs out. A plan that fails is given up for its reference, and
-    a value that is not finite is computed again by the reference.
+    a value that is not finite is computed again by the reference. The metrics of the model are
+    those of the reference's weights.
 
     Close the generator if it is not exhausted: torch's settings are changed meanwhile.
 
@@ -169,7 +171,26 @@ def run(
     Raises:
         MemoryError: The smallest batch does not fit.
         RuntimeError: The model fails for another reason.
+        UserCodeError: A metric of the model fails.
     """
+    of_model = MetricsOfModel(plan, objective)
+    with closing(_run(plan, objective, points, note, timer, strategy)) as evaluated:
+        for point, values in zip(points, evaluated, strict=True):
+            if objective.model_metrics:
+                yield values._replace(metrics={**values.metrics, **of_model(point)})
+            else:
+                yield values
+
+
+def _run(
+    plan: Plan,
+    objective: Objective,
+    points: Sequence[Point],
+    note: Callable[[str], None],
+    timer: Timer,
+    strategy: Strategy | None,
+) -> Generator[Values]:
+    """Yield the values of each point without the metrics of the model, see :func:`run`."""
     done = 0
     while done < len(points):
         with torch_settings(plan.precision):
@@ -178,7 +199,7 @@ def run(
                 strategy.timer = timer
                 exact = _Exact(plan, objective)
                 for values in strategy(points[done:]):
-                    value = values if math.isfinite(values.loss) else exact(points[done], values)
+                    value = values if values.is_finite else exact(points[done], values)
                     done += 1
                     yield value
             except Exception as error:  # whatever a model or a kernel raises
@@ -220,6 +241,34 @@ class _Exact:
         with torch_settings(self._plan.precision):
             self._strategy = self._strategy or self._plan.on(self._objective)
             return next(iter(self._strategy([point])))
+
+
+class MetricsOfModel:
+    """Evaluates the metrics of the model with the weights of a plan's reference.
+
+    Args:
+        plan: The plan.
+        objective: The objective.
+    """
+
+    def __init__(self, plan: Plan, objective: Objective) -> None:
+        self._plan, self._objective = plan.reference or plan, objective
+        self._strategy: Strategy | None = None
+
+    def __call__(self, point: Point) -> dict[str, float]:
+        """Return the metrics at a point, by name.
+
+        Args:
+            point: (α, β).
+
+        Raises:
+            UserCodeError: One fails, or returns no number.
+        """
+        with torch.no_grad(), torch_settings(self._plan.precision):
+            self._strategy = strategy = self._strategy or self._plan.on(self._objective)
+            assert isinstance(strategy, BatchedStrategy)  # noqa: S101  # a reference plan's
+            coordinates = torch.tensor([point], dtype=strategy.dtype).to(strategy.device)
+            return self._objective.metrics_of_model(strategy.parameters(coordinates))
 
 
 def even_batch_size(num: int, size: float) -> int:

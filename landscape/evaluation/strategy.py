@@ -13,7 +13,7 @@ from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
 from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
-from landscape.evaluation.values import summary
+from landscape.evaluation.values import ratios, summary
 from landscape.memory import release_freed_memory
 from landscape.objective import Objective
 from landscape.parameters import Parameters, single_type
@@ -33,6 +33,7 @@ class Strategy(ABC):
         fixed_shape: Whether a step takes no fewer points than that.
         device: Where the coordinates of points are wanted.
         dtype: In which floating-point type.
+        metrics: Names of the metrics of examples.
         timer: Measures the parts of the work.
     """
 
@@ -41,11 +42,12 @@ class Strategy(ABC):
     fixed_shape: bool
     device: torch.device
     dtype: torch.dtype
+    metrics: Sequence[str]
     timer: Timer
 
     @abstractmethod
     def step(self, coordinates: Tensor) -> Tensor:
-        """Return the values of some points, float64, on the device, shape (points, 3).
+        """Return the values of some points, float64, on the device, shape (points, 3 + metrics).
 
         Args:
             coordinates: α and β of each, shape (points, 2); at most ``points_per_batch``.
@@ -79,7 +81,10 @@ class Strategy(ABC):
 
     def _read(self, values: Tensor) -> list[Values]:
         with self.timer("transfer"):
-            return [Values(*each) for each in values.tolist()]
+            return [
+                Values(loss, accuracy, error, dict(zip(self.metrics, metrics, strict=True)))
+                for loss, accuracy, error, *metrics in values.tolist()
+            ]
 
 
 class BatchedStrategy(Strategy):
@@ -113,6 +118,7 @@ class BatchedStrategy(Strategy):
         self.fixed_shape, self.timer = compiled, timer
         self._objective, self._network, self._forward_dtype = objective, network, dtype
         self.device, self.dtype = objective.device, single_type(objective.dtype)
+        self.metrics = list(objective.metrics)
 
         def prepared(tensor: Tensor) -> Tensor:
             tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
@@ -128,15 +134,26 @@ class BatchedStrategy(Strategy):
         self._compiled = compiled
 
     def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
+        parameters = self.parameters(coordinates)
+        measured = [self._measure(num)(parameters, x, y) for x, y, num in self._batches]
+        with self.timer("loss"):
+            parts = [_joined(each) for each in zip(*measured, strict=True)]
+            first = len(parts) - 2 * len(self.metrics)
+            values = summary(*parts[:first], per_example=self._objective.loss.per_example)
+            return torch.cat([values, ratios(*parts[first:])], 1) if self.metrics else values
+
+    def parameters(self, coordinates: Tensor) -> Parameters:
+        """Return what the forward pass takes at some points.
+
+        Args:
+            coordinates: α and β of each, shape (points, 2).
+        """
         with self.timer("weights"):
             parameters = self._weights(coordinates)
         if self._network.prepare is not None:
             with self.timer("forward"):
                 parameters = self._network.prepare(parameters, (x for x, _, _ in self._batches))
-        measured = [self._measure(num)(parameters, x, y) for x, y, num in self._batches]
-        with self.timer("loss"):
-            parts = [_joined(each) for each in zip(*measured, strict=True)]
-            return summary(*parts, per_example=self._objective.loss.per_example)
+        return parameters
 
     def _measure(self, num: int) -> Measure:
         """Return the measurement of a batch of ``num`` examples.

@@ -1,4 +1,4 @@
-"""Time plans and compare their losses with those of the reference plan."""
+"""Time plans and compare their values with those of the reference plan."""
 
 import math
 import time
@@ -54,7 +54,7 @@ class Trial:
 
 @dataclass(eq=False)
 class Trials:
-    """Times plans and compares their losses with the reference plan's.
+    """Times plans and compares their losses and metrics with the reference plan's.
 
     Attributes:
         measured: The plans that agree, with their measurements.
@@ -163,16 +163,19 @@ def reference_seconds(objective: Objective, reference: Plan, center: Point) -> f
     """Return the time of one point of the reference plan.
 
     Raises:
-        LandscapeError: The loss is stochastic.
+        LandscapeError: The loss or a metric is stochastic.
     """
     part = objective.part(0, reference.images_per_batch)
     strategy = reference.on(part)
     first, again = (next(iter(strategy([center]))) for _ in range(2))
-    if not is_same_loss(first.loss, again.loss):
-        raise LandscapeError(
-            f"Two evaluations at the center differ ({first.loss:.6g}, {again.loss:.6g}): the model "
-            "or loss is stochastic or stateful in eval mode."
-        )
+    pairs = {"model or loss": (first.loss, again.loss)}
+    pairs |= {f"metric {name!r}": (v, again.metrics[name]) for name, v in first.metrics.items()}
+    for subject, (one, other) in pairs.items():
+        if not is_same_loss(one, other):
+            raise LandscapeError(
+                f"Two evaluations at the center differ ({one:.6g}, {other:.6g}): the {subject} is "
+                "stochastic or stateful in eval mode."
+            )
     return _time(strategy, part, [center]) * objective.num_images
 
 
@@ -192,17 +195,24 @@ def _time(strategy: Strategy, part: Objective, probes: Sequence[Point]) -> float
 
 
 def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> tuple[float, float]:
-    """Return the largest relative deviation of the losses, and the share that are not finite.
+    """Return the largest relative deviation, and the share of points that are not finite.
 
     The share of those that should be. The deviation is infinite where one is finite and should
-    not be.
+    not be. That of a metric, which may be 0 at some points, is relative to its largest value.
     """
+    finite = [each for each in expected if each.is_finite]
+    sizes = {
+        name: max((abs(each.metrics[name]) for each in finite), default=0.0)
+        for name in expected[0].metrics
+    }
     largest, lost = 0.0, 0
     for a, b in zip(values, expected, strict=True):
-        if math.isfinite(a.loss) and math.isfinite(b.loss):
-            largest = max(largest, abs(a.loss - b.loss) / max(abs(b.loss), 1e-6))
-        elif math.isfinite(a.loss):
+        if a.is_finite and b.is_finite:
+            pairs = [(a.loss, b.loss, abs(b.loss))]
+            pairs += [(a.metrics[name], b.metrics[name], size) for name, size in sizes.items()]
+            largest = max(largest, *(abs(x - y) / max(size, 1e-6) for x, y, size in pairs))
+        elif a.is_finite:
             return math.inf, 0.0
-        elif math.isfinite(b.loss):
+        elif b.is_finite:
             lost += 1
     return largest, lost / len(expected)

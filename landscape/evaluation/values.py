@@ -30,6 +30,17 @@ def summary(losses: Tensor, *others: Tensor, per_example: bool) -> Tensor:
     return torch.stack([means, correct.sum(1, dtype=torch.float64) / num, errors], 1)
 
 
+def ratios(*parts: Tensor) -> Tensor:
+    """Return the weighted means of metrics, float64, shape (points, metrics).
+
+    Args:
+        *parts: For each metric, values times weights and weights of every example, shape (points,
+            examples).
+    """
+    sums = torch.stack([part.sum(1, dtype=torch.float64) for part in parts], 1)
+    return sums[:, ::2] / sums[:, 1::2]
+
+
 def _weighted(
     losses: Tensor, weights: Tensor, correct: Tensor, counted: Tensor, *, per_example: bool
 ) -> Tensor:

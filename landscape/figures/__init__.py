@@ -7,7 +7,7 @@ from landscape.figures.comparison import comparison
 from landscape.figures.figure import FORMATS, plot, save
 from landscape.figures.kinds import FigureKind, kind_named, reason_not_drawn, register, registered
 from landscape.figures.learning import learning_curves
-from landscape.figures.quantities import QUANTITIES, Quantity
+from landscape.figures.quantities import Quantity
 from landscape.figures.spectrum import spectrum
 from landscape.figures.summary import html_summary
 
@@ -15,7 +15,6 @@ __all__ = [
     "FORMATS",
     "MOTIONS",
     "MOVIES",
-    "QUANTITIES",
     "FigureKind",
     "Motion",
     "Quantity",

@@ -26,7 +26,7 @@ from landscape.figures.kinds import (
 from landscape.figures.panels import HEIGHT, WIDTH, shape_of
 from landscape.figures.picture import Camera
 from landscape.figures.pyplot import displayed_once, settings
-from landscape.figures.quantities import QUANTITIES, Quantity
+from landscape.figures.quantities import Quantity, quantities
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -74,8 +74,9 @@ def plot(
             ``line`` (loss and accuracy along α), ``path`` (contours with the paths of
             optimizers, and how far off the plane they are), ``curvature`` (|λ_min / λ_max|),
             or ``auto``: ``line`` where all are lines, else ``surface``.
-        quantity: ``loss`` or ``accuracy``; by default the loss, and of lines both. Accuracies
-            have a scale from 0 to 100 %; off-plane checkpoints are drawn at that of the plane.
+        quantity: ``loss``, ``accuracy``, or the name of a metric; by default the loss, and of
+            lines loss and accuracy. Accuracies have a scale from 0 to 100 %; off-plane checkpoints
+            are drawn at the value of the plane.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100; or the
             scale of other surfaces, to compare with them.
         maximum: Losses above are drawn at this value; the figure says so.
@@ -110,8 +111,9 @@ def plot(
         _check_axes(every, figure_kind, len(surfaces), size)
         if title and len(surfaces) > 1:
             raise ValueError("a title of several axes is their figure's: give none with ax")
-    if quantity not in (None, *QUANTITIES):
-        raise ValueError(f"expected a quantity of {', '.join(QUANTITIES)}, got {quantity!r}")
+    known = quantities(surfaces)
+    if quantity not in (None, *known):
+        raise ValueError(f"expected a quantity of {', '.join(known)}, got {quantity!r}")
     check_drawn(surfaces, figure_kind, quantity)
     shown = tuple(named(surfaces, names))
     request = Request(

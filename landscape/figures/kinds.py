@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from landscape.brief import brief
 from landscape.errors import LandscapeError
 from landscape.figures.picture import Camera, Picture
-from landscape.figures.quantities import Quantity, scale_of, shown_as
+from landscape.figures.quantities import Quantity, quantities, scale_of, shown_as
 from landscape.scale import COLOR_MAP, Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -32,7 +32,7 @@ class Request:
 
     Attributes:
         surfaces: The surfaces, under the names that figures show.
-        quantity: ``loss``, ``accuracy``, or None for the kind's own choice.
+        quantity: What is drawn, or None for the kind's own choice.
         scale: Type of scale, or a scale.
         maximum: Losses above are clipped.
         levels: Losses of the contour lines, or None.
@@ -150,7 +150,7 @@ def reason_not_drawn(
     Args:
         surface: The surface.
         kind: The kind.
-        quantity: ``loss``, ``accuracy``, or None.
+        quantity: What is drawn, or None for the kind's own choice.
     """
     reason = kind.unsuitable(surface)
     if kind.quantities and not any(each.evaluated.any() for each in surface.seeds):
@@ -158,6 +158,8 @@ def reason_not_drawn(
     elif reason is None and quantity == "accuracy":
         has_none = not np.isfinite(surface.stacked("accuracies")).any()
         reason = " has no accuracies: plot its loss" if has_none else None
+    elif reason is None and quantity not in (None, *quantities([surface])):
+        reason = f" has no {quantity}, only {', '.join(quantities([surface]))}"
     return None if reason is None else surface.name + reason
 
 
@@ -169,7 +171,7 @@ def check_drawn(
     Args:
         surfaces: The surfaces.
         kind: The kind.
-        quantity: ``loss``, ``accuracy``, or None.
+        quantity: What is drawn, or None for the kind's own choice.
 
     Raises:
         LandscapeError: One cannot.

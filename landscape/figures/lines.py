@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from landscape.captions import unfinished
 from landscape.figures.captions import below, break_labels, put_above
 from landscape.figures.kinds import CAMERA, FigureKind, Request, register
+from landscape.figures.quantities import Quantity, scale_of, shown_as
 from landscape.figures.style import (
     axis_labels,
     escape_mathtext,
@@ -27,7 +29,7 @@ def draw_lines(request: Request) -> Figure:
     """Draw loss and accuracy along α, all lines in one panel, with the range of seeds as a band.
 
     Args:
-        request: What is drawn; by default both quantities, if the surfaces have accuracies.
+        request: What is drawn; by default loss and accuracy, if the surfaces have accuracies.
 
     Returns:
         The figure.
@@ -39,11 +41,12 @@ def draw_lines(request: Request) -> Figure:
         figure, every = ax.figure, {request.quantity or "loss": ax}
     else:
         figure, every = _new_axes(request)
-    if "loss" in every:
-        _draw_losses(every["loss"], request)
-    if "accuracy" in every:
-        _draw_quantity(every["accuracy"], surfaces, "accuracies", 100.0)
-        every["accuracy"].set_ylabel("accuracy (%)")
+    for quantity, axes in every.items():
+        if quantity == "accuracy":
+            _draw_quantity(axes, surfaces, "accuracies", 100.0)
+            axes.set_ylabel("accuracy (%)")
+        else:
+            _draw_scaled(axes, request, quantity)
     if ax is not None:
         ax.legend(fontsize="small")
     else:
@@ -69,12 +72,16 @@ def _new_axes(request: Request) -> tuple[Any, dict[str, Any]]:
     return figure, dict(zip(wanted, row[0], strict=True))
 
 
-def _draw_losses(axes: Any, request: Request) -> None:
+def _draw_scaled(axes: Any, request: Request, quantity: Quantity) -> None:
+    """Draw losses or a metric on the scale that is requested."""
     scale = request.scale
     if not isinstance(scale, Scale):
-        every = [each for surface in request.surfaces for each in surface.seeds]
-        scale = Scale.covering(every, scale, request.maximum)
-    _draw_quantity(axes, request.surfaces, "losses", 1.0)
+        seeds = [
+            replace(each, repeats=()) for surface in request.surfaces for each in surface.seeds
+        ]
+        every = [shown_as(each, quantity) for each in seeds]
+        scale = scale_of(every, quantity, scale, request.maximum)
+    _draw_quantity(axes, request.surfaces, "losses" if quantity == "loss" else quantity, 1.0)
     if scale.log:
         logarithmic(axes)
     axes.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
@@ -147,7 +154,7 @@ def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: s
             notes.append(f"not all finite at {np.count_nonzero(~finite)} of {len(alphas)} points")
     notes += unfinished(surface)
     name = escape_mathtext(surface.name) + (f" ({', '.join(notes)})" if notes else "")
-    axes.plot(alphas, _gaps(unit * getattr(middle, quantity)[known, 0]), color=color, label=name)
+    axes.plot(alphas, _gaps(unit * middle.array(quantity)[known, 0]), color=color, label=name)
 
 
 def _gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,39 +1,53 @@
-"""The quantity that a figure shows: the loss, or the accuracy in its place."""
+"""The quantity that a figure shows: the loss, or accuracy or a metric in its place."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
+from landscape.figures.style import escape_mathtext
 from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
-Quantity = Literal["loss", "accuracy"]
-QUANTITIES: tuple[str, ...] = get_args(Quantity)
+Quantity = str
+"""``loss``, ``accuracy``, or the name of a metric."""
+
+_COMMON = ("loss", "accuracy")
+
+
+def quantities(surfaces: Sequence[Surface]) -> list[Quantity]:
+    """Return the quantities that some surface may have.
+
+    Args:
+        surfaces: The surfaces.
+    """
+    return list(dict.fromkeys((*_COMMON, *(name for each in surfaces for name in each.metrics))))
 
 
 def shown_as(surface: Surface, quantity: Quantity | None) -> Surface:
-    """Return the median surface; for ``accuracy`` with accuracies in percent in place of losses.
+    """Return the median surface with a quantity in place of losses; accuracies in percent.
 
-    Off-plane checkpoints have no accuracies of their own in a file: they get those of the plane.
+    Off-plane checkpoints have only a loss of their own in a file: they get the value of the plane.
 
     Args:
         surface: The surface.
-        quantity: ``loss``, ``accuracy``, or None.
+        quantity: The quantity; None is the loss.
     """
     surface = surface.median
-    if quantity != "accuracy":
+    if quantity in (None, "loss"):
         return surface
-    shown = replace(surface, losses=100 * surface.accuracies)
+    is_accuracy = quantity == "accuracy"
+    values = 100 * surface.accuracies if is_accuracy else surface.metrics[str(quantity)]
+    shown = replace(surface, losses=values)
 
     def on_plane(alphas: Any, betas: Any) -> Any:
         return np.array([shown.loss_at(*each) for each in zip(alphas, betas, strict=True)])
 
     paths = []
     for path in surface.trajectories:
-        accuracies = on_plane(path.alphas, path.betas)
-        paths.append(replace(path, losses=accuracies, plane_losses=accuracies))
+        there = on_plane(path.alphas, path.betas)
+        paths.append(replace(path, losses=there, plane_losses=there))
     marks = [
         replace(mark, loss=shown.loss_at(mark.alpha, mark.beta), distance=0.0)
         for mark in surface.marks
@@ -51,10 +65,13 @@ def scale_of(
 
     Args:
         shown: The surfaces, with the quantity in place of their losses.
-        quantity: ``loss``, ``accuracy``, or None.
+        quantity: The quantity; None is the loss.
         kind: Type of scale.
         maximum: Losses above are clipped.
     """
     if quantity == "accuracy":
         return Scale(0.0, 100.0, False, quantity="accuracy (%)")
-    return Scale.covering(shown, kind, maximum)
+    scale = Scale.covering(shown, kind, maximum)
+    if quantity in (None, "loss"):
+        return scale
+    return replace(scale, quantity=escape_mathtext(str(quantity)))

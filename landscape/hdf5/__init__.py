@@ -3,6 +3,7 @@
 The format is specified in docs/FORMAT.md.
 """
 
+from landscape.hdf5.layout import metric_array
 from landscape.hdf5.locks import is_being_written
 from landscape.hdf5.reading import load, load_directions
 from landscape.hdf5.saving import amend, output_file, save
@@ -14,6 +15,7 @@ __all__ = [
     "is_being_written",
     "load",
     "load_directions",
+    "metric_array",
     "output_file",
     "save",
 ]

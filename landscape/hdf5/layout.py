@@ -26,6 +26,8 @@ TRAJECTORY = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
 class LayerSpec:
     """A quantity over the grid: named arrays and the mask of evaluated points.
 
+    That of the loss also has an array for each metric, see :func:`metric_array`.
+
     Attributes:
         values: Names of its float64 arrays.
         counts: Names of its int64 arrays.
@@ -51,6 +53,28 @@ LAYERS: Mapping[str, LayerSpec] = {
     "curvature": LayerSpec(("lowest", "highest"), masks=("converged",)),
 }
 """The layers of a file, by name."""
+
+_METRIC = "metric_"
+
+
+def metric_array(number: int) -> str:
+    """Return the name of the array of a metric, whose attribute ``name`` is the metric's own.
+
+    Args:
+        number: Position of the metric.
+    """
+    # Numbered, since names may hold a slash, which HDF5 reads as a path.
+    return f"{_METRIC}{number:03d}"
+
+
+def metric_arrays(group: Any) -> dict[str, str]:
+    """Return the names of the arrays of metrics in a layer, by the names of the metrics.
+
+    Args:
+        group: The layer in an open file.
+    """
+    arrays = sorted(name for name in group if name.startswith(_METRIC))
+    return {str(group[name].attrs["name"]): name for name in arrays}
 
 
 def layers_of(surface: Surface) -> Mapping[str, list[Any]]:
@@ -89,6 +113,10 @@ def compose(
             file.create_group(group).attrs.update(facts)
         for name, parts in layers_of(surface).items():
             _write_layer(file.create_group(f"layers/{name}"), LAYERS[name], parts)
+        for number, name in enumerate(surface.metrics):
+            values = np.stack([each.metrics[name] for each in surface.seeds]).astype("<f8")
+            dataset = file["layers/loss"].create_dataset(metric_array(number), data=values)
+            dataset.attrs["name"] = name
         _write_overlays(file, surface.marks, surface.trajectories)
         if directions is not None:
             for name, direction in zip(("delta", "eta"), directions, strict=True):
@@ -119,7 +147,7 @@ def _write_overlays(
 
 
 def _write_direction(group: Any, direction: "Parameters") -> None:
-    # Numbered, since parameter names may hold a slash, which HDF5 reads as a path.
+    # Numbered, as metrics are.
     for number, (name, tensor) in enumerate(direction.items()):
         dataset = group.create_dataset(f"{number:05d}", data=tensor.cpu().numpy())
         dataset.attrs["name"] = name

@@ -9,7 +9,7 @@ import numpy as np
 from landscape.curvature_map import Curvature
 from landscape.errors import SurfaceFileError, first_line
 from landscape.grid import Grid
-from landscape.hdf5.layout import LAYERS
+from landscape.hdf5.layout import LAYERS, metric_arrays
 from landscape.hdf5.opening import check_surface, open_hdf5
 from landscape.hdf5.parts import facts_of, numbers, read_marks, read_trajectories
 from landscape.hdf5.version2 import read_v2
@@ -166,10 +166,18 @@ def _read_layer(group: Any, layer: str) -> list[dict[str, Any]]:
         nothing: Any = np.nan if name in spec.values else 0
         known = np.where(evaluated, numbers(group[name]), nothing)
         arrays[name] = known.astype(bool if dtype == np.dtype("u1") else dtype)
+    metrics = {
+        name: np.where(evaluated, numbers(group[array]), np.nan)
+        for name, array in metric_arrays(group).items()
+    }
     seconds = numbers(group["seconds"])
     if len(seconds) != len(evaluated) or not np.isfinite(seconds).all():
         raise ValueError(f"seconds is {seconds.tolist()}")
     return [
-        {**{name: array[k] for name, array in arrays.items()}, "seconds": float(seconds[k])}
+        {
+            **{name: array[k] for name, array in arrays.items()},
+            **({"metrics": {name: array[k] for name, array in metrics.items()}} if metrics else {}),
+            "seconds": float(seconds[k]),
+        }
         for k in range(len(evaluated))
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.errors import SurfaceFileError
-from landscape.hdf5.layout import LAYERS, VERSION
+from landscape.hdf5.layout import VERSION
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Writer:
         self._raw, self._path = raw, path
         self._size = size
         self._offsets: dict[tuple[str, str], int] = {}
+        self._types: dict[tuple[str, str], np.dtype[Any]] = {}
         self._has_values: dict[str, NDArray[np.bool_]] = {}
         self._grid_size = len(file["alphas"]) * len(file["betas"])
         for layer in file["layers"]:
@@ -61,6 +62,7 @@ class Writer:
                         path=path,
                     )
                 self._offsets[layer, name] = offset
+                self._types[layer, name] = group[name].dtype
             self._has_values[layer] = group["evaluated"][()].ravel() > 0
         self._pending: list[_Entry] = []
         self._seconds: dict[tuple[str, int], float] = {}
@@ -96,14 +98,9 @@ class Writer:
         if again:
             os.fsync(self._raw.fileno())
         for entry in self._pending:
-            types = LAYERS[entry.layer].types
             for name, value in entry.values.items():
-                self._write(
-                    entry.layer,
-                    name,
-                    types[name].itemsize * entry.index,
-                    np.array(value, dtype=types[name]).tobytes(),
-                )
+                data = np.array(value, dtype=self._types[entry.layer, name]).tobytes()
+                self._write(entry.layer, name, len(data) * entry.index, data)
         for (layer, seed), seconds in self._seconds.items():
             self._write(layer, "seconds", 8 * seed, np.array(seconds, dtype="<f8").tobytes())
         os.fsync(self._raw.fileno())

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
             for mark in surface.marks
         ],
         "paths": [_path(path) for path in surface.trajectories],
+        "metrics": {name: filled(values, "<f8") for name, values in middle.metrics.items()},
         "curvature": _curvature(surface),
         "seeds": _seeds(surface) if surface.is_line and surface.repeats else [],
         "facts": _facts(surface),
@@ -136,11 +137,17 @@ def _curvature(surface: Surface) -> Mapping[str, Any] | None:
     }
 
 
-def _seeds(surface: Surface) -> list[Mapping[str, str]]:
-    """Return losses and accuracies of every seed; nan where not evaluated or not finite."""
-    stacks = {name: surface.stacked(name) for name in ("losses", "accuracies")}
+def _seeds(surface: Surface) -> list[Mapping[str, Any]]:
+    """Return all values of every seed; nan where not evaluated or not finite."""
+
+    def texts(names: Iterable[str], number: int) -> dict[str, str]:
+        return {name: _base64(surface.stacked(name)[number], "<f8") for name in names}
+
     return [
-        {name: _base64(stack[number], "<f8") for name, stack in stacks.items()}
+        {
+            **texts(("losses", "accuracies"), number),
+            "metrics": texts(surface.metrics, number),
+        }
         for number in range(len(surface.seeds))
     ]
 

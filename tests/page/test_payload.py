@@ -70,6 +70,23 @@ def test_what_is_not_a_number_is_no_number_in_json(surface: Surface) -> None:
     assert (sent["marks"][0]["distance"], sent["marks"][0]["loss"]) == (None, None)
 
 
+def test_the_page_receives_metrics_interpolated_between_points(surface: Surface) -> None:
+    assert content(surface, "a", "v")["metrics"] == {}
+    evaluated = np.arange(6).reshape(3, 2) > 0
+    values = np.where(evaluated, np.arange(6.0).reshape(3, 2), np.nan)
+    part = replace(surface, evaluated=evaluated, metrics={"rate": values})
+    sent = array(content(part, "a", "v")["metrics"]["rate"], "<f8")
+    np.testing.assert_array_equal(sent[1:], values.ravel()[1:])
+    assert 1 <= sent[0] <= 3
+    line = replace(Surface.empty(Grid.regular((3, 1)), {}, {}, ["rate"]), repeats=())
+    line.evaluated[:] = True
+    seeds = [replace(line.copy(), metrics={"rate": np.full((3, 1), k)}) for k in (1.0, 5.0, 2.0)]
+    sent_line = content(replace(seeds[0], repeats=tuple(seeds[1:])), "a", "v")
+    assert array(sent_line["metrics"]["rate"], "<f8").tolist() == [2, 2, 2]
+    each = [array(seed["metrics"]["rate"], "<f8")[0] for seed in sent_line["seeds"]]
+    assert each == [1, 5, 2]
+
+
 def test_minima_are_inside_finite_and_lower_than_all_around() -> None:
     losses = np.full((6, 5), 9.0)
     losses[2, 2] = 1  # one

@@ -1,5 +1,7 @@
 /** The command that draws the present view with matplotlib. */
 
+import { isCurvature, isMetric } from "landscape/quantity.js";
+
 /** @typedef {import("landscape/state.js").Camera} Camera */
 /** @typedef {import("landscape/view.js").View} View */
 
@@ -41,7 +43,7 @@ function away({ eye, center }) {
 /** @param {View} view */
 function surfaceOptions(view) {
   const { kind, quantity } = view;
-  if (isCurvature(view)) return ["--kind curvature"];
+  if (isCurvature(quantity)) return ["--kind curvature"];
   const result = [`--kind ${kind}`, ...scaleOptions(view, view.scale)];
   if (kind === "surface") {
     const { elevation, azimuth, zoom } = angles(view.camera(0), view.nearest);
@@ -49,14 +51,20 @@ function surfaceOptions(view) {
     if (Math.abs(zoom - 1) > 0.005) result.push(`--zoom ${Number(zoom.toFixed(2))}`);
   }
   if (quantity === "accuracy") result.push("--quantity accuracy");
+  result.push(...metricOptions(view));
   return result;
 }
 
 /** @param {View} view */
 function lineOptions(view) {
-  return isCurvature(view)
+  return isCurvature(view.quantity)
     ? ["--kind curvature"]
-    : ["--kind line", ...scaleOptions(view, view.lineScale)];
+    : ["--kind line", ...scaleOptions(view, view.lineScale), ...metricOptions(view)];
+}
+
+/** @param {View} view */
+function metricOptions({ quantity }) {
+  return isMetric(quantity) ? [`--quantity ${quoted(quantity)}`, "--max none"] : [];
 }
 
 /**
@@ -83,11 +91,6 @@ function limits(view) {
     views ? "`plot` draws all surfaces from the camera of the first" : "",
     eigenvalue ? "`plot` draws |λ min / λ max|, not one eigenvalue" : "",
   ].filter(Boolean);
-}
-
-/** @param {View} view */
-function isCurvature({ quantity }) {
-  return quantity !== "loss" && quantity !== "accuracy";
 }
 
 /**

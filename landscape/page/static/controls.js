@@ -1,6 +1,7 @@
 /** The controls, the texts and the keys of the page. */
 
 import { fill } from "landscape/gallery.js";
+import { isMetric } from "landscape/quantity.js";
 import { byId } from "landscape/view.js";
 
 /** @typedef {import("landscape/view.js").View} View */
@@ -27,6 +28,7 @@ export function showState(view, choose) {
   const fields = form.elements;
   fields.view.value = view.kind;
   fields.view[0].disabled = view.noRelief() !== null;
+  addMetrics(view);
   fields.quantity.value = view.quantity;
   for (const field of fields.quantity) {
     field.disabled = !view.quantities.includes(field.value);
@@ -73,6 +75,25 @@ export function showState(view, choose) {
   message.textContent = texts.join(" ");
   message.hidden = !texts.length;
   fold();
+}
+
+/**
+ * Add a button for every metric that has none; they stay, and are hidden as the others are.
+ *
+ * @param {View} view
+ */
+function addMetrics(view) {
+  /** @type {any[]} */
+  const buttons = [...form.querySelectorAll("input[name=quantity]")];
+  const known = new Set(buttons.map(({ value }) => value));
+  for (const metric of view.quantities.filter(isMetric)) {
+    if (known.has(metric)) continue;
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    Object.assign(input, { type: "radio", name: "quantity", value: metric });
+    label.append(input, metric);
+    buttons[0].closest("fieldset")?.append(label);
+  }
 }
 
 /** Have the controls in one row: closer together where they need it, then folded. */

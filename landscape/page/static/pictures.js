@@ -6,6 +6,7 @@ import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
 import { coarse, fine } from "landscape/mesh.js";
 import { deepest } from "landscape/minima.js";
+import { isCurvature } from "landscape/quantity.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
 /** @typedef {import("landscape/scale.js").Scale} Scale */
@@ -240,7 +241,7 @@ export function flat(surface, shown, type) {
     });
   }
   if (shown.marks) {
-    if (surface.curvature && shown.quantity !== "loss" && shown.quantity !== "accuracy") {
+    if (isCurvature(shown.quantity)) {
       const loose = notConverged(surface);
       data.push({ ...marker(loose, "x-thin", 6, "#ffffff", "#ffffff"), hoverinfo: "none" });
     }

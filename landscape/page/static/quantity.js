@@ -1,8 +1,8 @@
-/** What is drawn over the plane: the loss, the accuracy, or eigenvalues of the Hessian. */
+/** What is drawn over the plane: loss, accuracy, eigenvalues of the Hessian, or a metric. */
 
 import { Scale } from "landscape/scale.js";
 
-/** @typedef {"loss" | "accuracy" | "ratio" | "lowest" | "highest"} Quantity */
+/** @typedef {string} Quantity one of LABELS, or the name of a metric */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
 /** @type {Record<Quantity, string>} */
@@ -14,8 +14,28 @@ const LABELS = {
   highest: "λ max of the Hessian",
 };
 
-/** @type {Quantity[]} */
-export const QUANTITIES = ["loss", "accuracy", "ratio", "lowest", "highest"];
+/**
+ * All that some surface has.
+ *
+ * @param {Surface[]} surfaces
+ * @returns {Quantity[]}
+ */
+export function quantitiesOf(surfaces) {
+  const metrics = surfaces.flatMap((surface) => [...surface.metrics.keys()]);
+  return [...new Set([...Object.keys(LABELS), ...metrics])].filter((quantity) =>
+    surfaces.some((surface) => surface.has(quantity))
+  );
+}
+
+/** @param {Quantity} quantity */
+export function isMetric(quantity) {
+  return !Object.hasOwn(LABELS, quantity);
+}
+
+/** @param {Quantity} quantity */
+export function isCurvature(quantity) {
+  return quantity === "ratio" || quantity === "lowest" || quantity === "highest";
+}
 
 /**
  * What the values are, with their unit where all have the same.
@@ -25,7 +45,7 @@ export const QUANTITIES = ["loss", "accuracy", "ratio", "lowest", "highest"];
  */
 export function label(quantity, surfaces) {
   const losses = new Set(surfaces.map((surface) => surface.quantity));
-  return quantity === "loss" && losses.size === 1 ? [...losses][0] : LABELS[quantity];
+  return quantity === "loss" && losses.size === 1 ? [...losses][0] : (LABELS[quantity] ?? quantity);
 }
 
 /**

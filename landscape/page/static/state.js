@@ -40,10 +40,10 @@ const DEFAULTS = {
   cameras: [],
 };
 
-/** @type {Record<string, string[]>} */
+/** @type {Record<string, string[] | null>} null: any text, of which the view takes what it has */
 const CHOICES = {
   view: ["surface", "contour", "heatmap"],
-  quantity: ["loss", "accuracy", "ratio", "lowest", "highest"],
+  quantity: null,
   scale: ["auto", "linear", "log"],
   heights: ["one", "own"],
   colors: ["one", "own"],
@@ -66,7 +66,7 @@ export function parse(hash, defaults) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   for (const [key, choices] of Object.entries(CHOICES)) {
     const value = given.get(key);
-    if (value !== null && choices.includes(value)) state[key] = value;
+    if (value !== null && (choices?.includes(value) ?? true)) state[key] = value;
   }
   for (const key of SWITCHES) {
     if (given.has(key)) state[key] = given.get(key) !== "0";

@@ -1,5 +1,7 @@
 /** A surface: arrays over a grid, with marks and trajectories. */
 
+import { isCurvature } from "landscape/quantity.js";
+
 /**
  * @typedef {import("landscape/quantity.js").Quantity} Quantity
  *
@@ -37,6 +39,8 @@
  * @property {{width: number, height: number, values: string} | null} thumbnail
  */
 
+/** @typedef {Map<string, Float64Array>} Metrics values by the name of the metric */
+
 /** A surface; element `i * betas.length + j` belongs to `(alphas[i], betas[j])`. */
 export class Surface {
   /** @param {any} data what landscape/page/payload.py makes */
@@ -64,10 +68,12 @@ export class Surface {
       highest: new Float64Array(bytes(curvature.highest)),
       state: new Uint8Array(bytes(curvature.state)),
     };
-    /** @type {{losses: Float64Array, accuracies: Float64Array}[]} */
+    this.metrics = read(data.metrics);
+    /** @type {{losses: Float64Array, accuracies: Float64Array, metrics: Metrics}[]} */
     this.seeds = data.seeds.map((/** @type {any} */ seed) => ({
       losses: new Float64Array(bytes(seed.losses)),
       accuracies: new Float64Array(bytes(seed.accuracies)),
+      metrics: read(seed.metrics),
     }));
   }
 
@@ -83,13 +89,15 @@ export class Surface {
   values(quantity) {
     if (quantity === "loss") return this.losses;
     if (quantity === "accuracy") return this.accuracies;
-    return this.curvature?.[quantity] ?? new Float64Array(this.losses.length).fill(NaN);
+    const found = isCurvature(quantity) ? this.curvature?.[quantity] : this.metrics.get(quantity);
+    return found ?? new Float64Array(this.losses.length).fill(NaN);
   }
 
   /** @param {Quantity} quantity */
   has(quantity) {
     if (quantity === "loss") return true;
-    return quantity === "accuracy" ? this.hasAccuracies : this.curvature !== null;
+    if (quantity === "accuracy") return this.hasAccuracies;
+    return isCurvature(quantity) ? this.curvature !== null : this.metrics.has(quantity);
   }
 
   /**
@@ -99,9 +107,7 @@ export class Surface {
    * @param {number} k
    */
   isKnown(quantity, k) {
-    const known = quantity === "loss" || quantity === "accuracy"
-      ? this.evaluated
-      : this.curvature?.state;
+    const known = isCurvature(quantity) ? this.curvature?.state : this.evaluated;
     return Boolean(known?.[k]);
   }
 
@@ -131,7 +137,8 @@ export class Surface {
    */
   seedsOf(quantity) {
     if (quantity === "loss") return this.seeds.map(({ losses }) => losses);
-    return quantity === "accuracy" ? this.seeds.map(({ accuracies }) => accuracies) : [];
+    if (quantity === "accuracy") return this.seeds.map(({ accuracies }) => accuracies);
+    return this.seeds.flatMap(({ metrics }) => metrics.get(quantity) ?? []);
   }
 
   /**
@@ -204,12 +211,13 @@ export class Surface {
       : "";
     const { lowest, highest, state } = this.curvature ?? {};
     const round = (/** @type {number} */ value) => Number(value.toPrecision(3));
+    const metrics = [...this.metrics].map(([name, values]) => `, ${name} ${round(values[k])}`);
     const eigenvalues = state?.[k]
       ? `, Hessian λ ${round(lowest[k])} to ${round(highest[k])}${
         state[k] === 2 ? " (not converged)" : ""
       }`
       : "";
-    return `${at}loss ${loss}${error}${accuracy}${eigenvalues}`;
+    return `${at}loss ${loss}${error}${accuracy}${metrics.join("")}${eigenvalues}`;
   }
 
   /**
@@ -277,4 +285,14 @@ export function bytes(base64) {
   const result = new Uint8Array(text.length);
   for (let k = 0; k < text.length; k++) result[k] = text.charCodeAt(k);
   return result.buffer;
+}
+
+/**
+ * @param {Record<string, string>} texts
+ * @returns {Metrics}
+ */
+function read(texts) {
+  return new Map(
+    Object.entries(texts).map(([name, text]) => [name, new Float64Array(bytes(text))]),
+  );
 }

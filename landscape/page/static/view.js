@@ -2,7 +2,7 @@
 
 import { bounded } from "landscape/cameras.js";
 import { boxHeight, fit, outline, spans } from "landscape/fit.js";
-import { label, QUANTITIES, scaleOf } from "landscape/quantity.js";
+import { label, quantitiesOf, scaleOf } from "landscape/quantity.js";
 import { Scale } from "landscape/scale.js";
 import { parse } from "landscape/state.js";
 
@@ -126,8 +126,7 @@ export class View {
 
   /** Names of the quantities. */
   get quantities() {
-    const { all } = this;
-    return QUANTITIES.filter((quantity) => all.some((surface) => surface.has(quantity)));
+    return quantitiesOf(this.all);
   }
 
   get quantity() {
