@@ -131,7 +131,7 @@ def _last(tensor: Tensor) -> Tensor:
 
 
 def _is_known(given: tuple[Any, ...]) -> bool:
-    """Return whether there is a kernel in Triton for some arguments."""
+    """Return whether a kernel in Triton takes some arguments."""
     x, weight, bias, _, _, stride, padding, dilation, groups = given
     kernels = _kernels()
     return (

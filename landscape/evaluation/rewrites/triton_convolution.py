@@ -209,7 +209,7 @@ class Tiling:
             each.
         block_m: Patches of a tile.
         warps: Warps of a program.
-        stages: Tiles under way at once in a program; 1 keeps the order of the source.
+        stages: Tiles in progress at once in a program; 1 keeps the order of the source.
         programs: Programs of a multiprocessor.
     """
 
