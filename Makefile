@@ -25,7 +25,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev $(VENV)/browser check
 	$(BIN)/pytest -n auto --dist worksteal
 
-# Without checks, browser, processes and compilers.
+# Without checks, the browser, and tests that take seconds.
 test-fast: $(VENV)/installed-dev
 	$(BIN)/pytest -n auto --dist worksteal -m "not browser and not slow"
 

@@ -28,7 +28,12 @@ from landscape.surface import Surface
 def dataclasses_of_the_package() -> Iterator[Any]:
     for found in pkgutil.walk_packages(landscape.__path__, "landscape."):
         if not found.name.endswith("__main__"):
-            module = importlib.import_module(found.name)
+            try:
+                module = importlib.import_module(found.name)
+            except ModuleNotFoundError as error:  # of an optional package
+                assert error.name is not None
+                assert not error.name.startswith("landscape")
+                continue
             for each in vars(module).values():
                 if dataclasses.is_dataclass(each) and each.__module__ == found.name:
                     yield each

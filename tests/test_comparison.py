@@ -85,6 +85,7 @@ def test_ripples_differ_in_every_measure_of_roughness() -> None:
     assert "rippled is rougher than smooth by all 5" in str(other_order)
 
 
+@pytest.mark.slow
 def test_the_published_pair_differs_in_every_measure_of_roughness() -> None:
     folder = Path(__file__).parents[1] / "results" / "li2018"
     nets = [landscape.load(folder / f"{net}-seeds.h5") for net in ("plain56", "resnet56")]
@@ -275,6 +276,7 @@ def test_holm_rejects_as_its_steps_do(p_values: list[float]) -> None:
         assert (adjusted[place] or 0) < alpha * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_dot_for_each_sample() -> None:
     comparison = compare(planes(rippled, "$rippled", range(4)), planes(smooth, "smooth", range(3)))
     figure = figures.comparison(comparison)
@@ -292,6 +294,7 @@ def test_the_figure_has_a_dot_for_each_sample() -> None:
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_the_figure_of_three_lines_with_infinite_losses() -> None:
     lines = [planes(smooth, name, range(2), Grid.regular((21, 1))) for name in "abc"]
     lines[0].losses[0] = np.inf
@@ -301,6 +304,7 @@ def test_the_figure_of_three_lines_with_infinite_losses() -> None:
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_losses_without_any_geometry() -> None:
     constant = planes(lambda a, b: 1 + 0 * a, "constant", range(1))
     constant.losses[:] = 0.0

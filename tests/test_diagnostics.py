@@ -190,6 +190,7 @@ def test_lines_show_them_in_the_legend() -> None:
     assert bad[1:] == [warnings(lines[1])[0].text]
 
 
+@pytest.mark.slow
 def test_a_scan_stores_what_guessing_gives(mlp: nn.Module, vectors: tuple[Tensor, Tensor]) -> None:
     x, y = vectors
     cross_entropy = nn.functional.cross_entropy

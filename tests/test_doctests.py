@@ -37,6 +37,7 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert result.failed == 0
 
 
+@pytest.mark.slow
 def test_the_description_of_the_interface(tmp_path: Path) -> None:
     result = doctest.testfile(
         str(API), module_relative=False, globs={"path": tmp_path / "a.h5"}, encoding="utf-8"
@@ -46,6 +47,7 @@ def test_the_description_of_the_interface(tmp_path: Path) -> None:
     assert result.failed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize(("title", "code"), EXAMPLES, ids=[title for title, _ in EXAMPLES])
 def test_the_examples_of_own_models(title: str, code: str) -> None:

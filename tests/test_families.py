@@ -141,6 +141,7 @@ def after_steps(model: nn.Module, x: Tensor, y: Tensor, num: int) -> list[float]
     return losses
 
 
+@pytest.mark.slow
 @ANY_NET
 def test_training_lowers_the_loss(net: Architecture) -> None:
     model, (x, y) = net.build(), data_for(net)
@@ -149,6 +150,7 @@ def test_training_lowers_the_loss(net: Architecture) -> None:
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.slow
 @ANY_NET
 def test_a_scan_agrees_with_the_oracle(net: Architecture) -> None:
     model, (x, y) = net.build(), data_for(net)

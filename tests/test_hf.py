@@ -20,7 +20,9 @@ from tests.conftest import Run
 
 SCAN = ("--points", "3", "--device", "cpu", "--precision", "float64", "--out", "a.h5")
 
-pytestmark = [  # of the libraries
+pytestmark = [
+    pytest.mark.slow,
+    # Of the libraries:
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]

@@ -53,6 +53,7 @@ def test_numbers_of_parameters_and_of_layers(depth: int) -> None:
     assert len(layers) == depth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", SIZES)
 def test_outputs_are_those_of_torchvision(depth: int) -> None:
     """With waves as weights, which need no file and no random numbers."""
@@ -86,6 +87,7 @@ def test_checkpoints_of_torchvision_fit(torchvision_models: Any, depth: int) -> 
     torch.testing.assert_close(net.eval()(images), theirs.eval()(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 32), (3, 70)])
 @pytest.mark.parametrize("depth", [18, 50])
 def test_any_image_size(depth: int, channels: int, size: int) -> None:

@@ -98,6 +98,7 @@ def assert_metrics(values: list[Values], expected: dict[str, list[float]], rtol:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_every_plan_agrees_with_the_definition(
     name: str, device: str, request: pytest.FixtureRequest
@@ -435,6 +436,7 @@ def broken(model):
 """
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_metrics_from_a_folder_of_the_users(
     run: Run, tmp_path: Path
 ) -> None:
@@ -480,6 +482,7 @@ def test_the_command_line_takes_metrics_from_a_folder_of_the_users(
     assert twice.returncode == 2
 
 
+@pytest.mark.slow
 def test_figures_draw_a_metric(mlp: nn.Module, vectors: Any) -> None:
     surface = scan(mlp, vectors, metrics={"margin": margin})
     (axes, bar) = surface.plot(kind="heatmap", quantity="margin").axes

@@ -321,6 +321,7 @@ def test_complex_buffers_stay_complex(vectors: Data) -> None:
     assert values(model, F.cross_entropy, vectors).loss == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own compiler
 def test_wrapped_models_are_unwrapped(mlp: nn.Module, vectors: Data) -> None:
     expected = values(mlp, F.cross_entropy, vectors)

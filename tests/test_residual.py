@@ -98,6 +98,7 @@ def test_the_default_nets_are_the_published_ones_to_the_bit(family: str) -> None
     assert torch.equal(*(net.eval()(images) for net in nets))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
 @pytest.mark.parametrize("family", ["resnet", "plain"])
 def test_every_variant_builds_and_learns_all_its_parameters(
@@ -247,6 +248,7 @@ def test_a_preactivation_block_has_its_evaluation_as_expectation() -> None:
     assert abs(float(kept.double().mean()) - 0.7) < 5 * (0.7 * 0.3 / 10_000) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"preactivation": True}, {"block": "bottleneck"}])
 def test_without_normalization_the_variance_does_not_grow_with_depth(
     options: dict[str, Any],
@@ -273,6 +275,7 @@ def test_a_residual_net_without_normalization_trains(tmp_path: Path) -> None:
     assert last.history["test_accuracy"][-1] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("preactivation", [False, True])
@@ -330,6 +333,7 @@ def test_wrong_options_are_refused(name: str, options: dict[str, Any], text: str
         Architecture(name, **options).build()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -111,6 +111,7 @@ def test_a_tolerance_out_of_reach_takes_all_images(mlp: nn.Module, many: Any) ->
     np.testing.assert_allclose(strict.standard_errors, exact.standard_errors, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("updates", [3, 12, 17, 30])
 def test_an_interrupted_stage_resumes(
     mlp: nn.Module, many: Any, tmp_path: Path, updates: int

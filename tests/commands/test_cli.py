@@ -101,6 +101,7 @@ def test_train_scan_plot_view_info(runs: Path, run: Run, tmp_path: Path) -> None
     assert "recipe" in run("info", checkpoints[1]).stdout
 
 
+@pytest.mark.slow
 def test_a_scan_is_resumed_and_another_refused(runs: Path, run: Run, tmp_path: Path) -> None:
     arguments = ("scan", runs / "plain8" / "last.pt", *SCAN, "--out", "a.h5")
     assert run(*arguments).returncode == 0
@@ -707,6 +708,7 @@ def test_wrong_views_are_reported_in_one_line(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["point.h5"]
 
 
+@pytest.mark.slow
 def test_plot_to_the_wishes_of_a_paper(run: Run, tmp_path: Path, surface: Surface) -> None:
     surface.save(tmp_path / "a.h5")
     (tmp_path / "paper.mplstyle").write_text("axes.linewidth: 3\n")

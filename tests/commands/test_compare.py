@@ -75,6 +75,7 @@ def test_infinite_losses_are_valid_json(files: Path) -> None:
     assert "inf" in facts["measures"][5]["values"]["diverged"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 def test_figure(files: Path, suffix: str) -> None:
     result = compare("rippled.h5", "smooth.h5", "--out", f"figures/a.{suffix}")

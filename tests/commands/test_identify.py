@@ -119,6 +119,7 @@ def test_the_named_kind_is_their_net(
         assert (assumed.argmax(1) == y).double().mean() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet20", "plain20"])
 def test_a_scan_under_the_wrong_kind_warns(name: str, file: Path, tmp_path: Path) -> None:
     surface = tmp_path / "wrong.h5"
@@ -137,6 +138,7 @@ def test_a_scan_under_the_wrong_kind_warns(name: str, file: Path, tmp_path: Path
     assert facts["accuracy_at_the_center"] < 0.5
 
 
+@pytest.mark.slow
 def test_a_scan_under_the_named_kind_does_not(file: Path, tmp_path: Path) -> None:
     surface = tmp_path / "right.h5"
     named = ("--net", "resnet20", "--shortcut", "A-centered")
@@ -216,6 +218,7 @@ def test_nets_of_other_kinds_are_not_mixed(tmp_path: Path) -> None:
         landscape_("scan", "--plane", "through", *files, *SCAN)
 
 
+@pytest.mark.slow
 def test_other_nets_of_a_plane_are_compared_too(file: Path, tmp_path: Path) -> None:
     state = Architecture("resnet20", in_channels=1).build().state_dict()
     torch.save(state, tmp_path / "first.pt")

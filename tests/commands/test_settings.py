@@ -130,6 +130,7 @@ def test_wrong_options_get_one_line_before_the_training(
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.slow
 def test_options_are_trained_recorded_and_scanned(folder: Path, run: Run) -> None:
     settings = ("--set", "norm=group", "--set", "preactivation=true", "--set", "drop_path=0.2")
     result = run("train", "resnet8", "plain8", *TRAIN, *settings, "--shortcut", "A-centered")
@@ -191,6 +192,7 @@ def test_a_bottleneck_net_is_scanned_under_its_name(folder: Path, run: Run) -> N
     assert "does not fit resnet20" in result.stderr
 
 
+@pytest.mark.slow
 def test_other_families_get_the_size_of_the_images(folder: Path, run: Run, flat: None) -> None:
     result = run("train", "flat", "imagenet-resnet18", *TRAIN)
     assert result.returncode == 0, result.stderr

@@ -94,6 +94,7 @@ def test_products_are_those_of_the_dense_matrix(net: nn.Module, data: Any) -> No
     np.testing.assert_allclose(found.matrix(), matrix, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images_per_batch", [60, 20, 16, 7])
 def test_outermost_eigenvalues_whatever_the_batches(
     net: nn.Module, data: Any, images_per_batch: int
@@ -229,6 +230,7 @@ def test_what_cannot_be_differentiated_twice_is_reported(data: Any) -> None:
         Hessian(objective_of(Net().double(), data)).ends()
 
 
+@pytest.mark.slow
 def test_a_transformer_has_a_hessian() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -49,6 +49,7 @@ def twice() -> tuple[nn.Module, Tensor]:
     return Twice(), torch.randn(7, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "only", "calls"),
     [(vit, "blocks.2.*", 4), (resnet, "*3.0.*", 4), (twice, "moved.*", 1), (twice, "head.*", 3)],
@@ -116,6 +117,7 @@ def test_nothing_is_kept_where_the_first_module_moves() -> None:
         assert with_cache(objective, Plane.random(objective.center, 0), torch.float32) is None
 
 
+@pytest.mark.slow
 def test_it_is_chosen_for_the_last_block_of_a_transformer() -> None:
     torch.manual_seed(0)
     model = models.create("vit6", width=64, heads=2)

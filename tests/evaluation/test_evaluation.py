@@ -168,6 +168,7 @@ def test_a_compiled_step_takes_new_weights_without_compiling_again(
         np.testing.assert_allclose(numbers(compiled(POINTS)), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet8 A", "resnet8 B", "plain8 A"])
 @pytest.mark.parametrize("seed", range(10))
 def test_folding_is_exact_over_seeds(name: str, seed: int, request: pytest.FixtureRequest) -> None:

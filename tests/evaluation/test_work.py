@@ -170,6 +170,7 @@ def test_memory_is_counted_while_it_is_held() -> None:
     assert held <= bytes_per_image(objective, network) <= 1.05 * held
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_into_memory_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert free_bytes(torch.device("cpu")) > 1e6
     objective = objective_of(Wide(), torch.randn(40, 3), torch.randint(3, (40,)))

@@ -29,6 +29,8 @@ from landscape.scale import Scale
 from landscape.surface import Surface
 from tests.reporters import Recorder
 
+pytestmark = pytest.mark.slow  # draws many figures
+
 FLAT = ("surface", "contour", "heatmap")
 
 
@@ -81,7 +83,6 @@ def relief_of(surface: Surface, monkeypatch: pytest.MonkeyPatch, **options: Any)
     return made[-1]
 
 
-@pytest.mark.slow
 def test_the_relief_has_every_sample_and_is_not_thinned(
     slope: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,7 +231,6 @@ def test_a_range_without_the_center_is_not_stretched_to_it(slope: Surface) -> No
     assert drawn(away.plot(kind="contour")).get_xlim() == (2, 3)
 
 
-@pytest.mark.slow
 def test_names_and_losses_of_all_kinds_are_drawn(slope: Surface) -> None:
     odd = Surface.empty(Grid.regular(3), {}, {"name": r"a$\x$b costs $5"})
     odd.losses[:], odd.evaluated[:] = np.arange(9.0).reshape(3, 3) + 1, True
@@ -242,7 +242,6 @@ def test_names_and_losses_of_all_kinds_are_drawn(slope: Surface) -> None:
         drawn(odd.plot(kind="heatmap"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", FLAT)
 def test_files_are_what_their_names_say(slope: Surface, tmp_path: Path, kind: str) -> None:
     for suffix, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
@@ -254,7 +253,6 @@ def test_files_are_what_their_names_say(slope: Surface, tmp_path: Path, kind: st
         figures.save(slope.plot(), tmp_path / "a.jpg")
 
 
-@pytest.mark.slow
 def test_vector_files_stay_small(tmp_path: Path) -> None:
     fine = Surface.empty(Grid.regular(101), {}, {})
     fine.losses[:], fine.evaluated[:] = np.random.default_rng(0).random((101, 101)), True
@@ -435,7 +433,6 @@ def test_accuracies_are_drawn_in_percent_on_the_whole_scale(walked: Surface) -> 
         walked.plot(quantity="accuracy")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["surface", "contour", "path", "curvature"])
 def test_names_and_titles_are_the_users(walked: Surface, kind: Any) -> None:
     curvature = Curvature.empty(walked.grid)
@@ -478,7 +475,6 @@ def test_the_camera_is_the_users(slope: Surface) -> None:
             slope.plot(**wrong)
 
 
-@pytest.mark.slow
 def test_axes_of_planes_have_names(walked: Surface) -> None:
     def labels(**settings: Any) -> tuple[str, str]:
         axes = drawn(replace(walked, settings=settings).plot(kind="heatmap"))
@@ -535,7 +531,6 @@ def overlap(first: NDArray[Any], second: NDArray[Any]) -> bool:
     return True
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("num", [1, 2])
 @pytest.mark.parametrize("kind", [*FLAT, "line", "path", "curvature"])
 def test_no_texts_overlap_in_a_column_of_a_paper(kind: Any, num: int) -> None:
@@ -587,7 +582,6 @@ def not_drawn(figure: Any) -> set[Any]:
     return result
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("style", ["dark_background", "ggplot", "grayscale", "fivethirtyeight"])
 def test_styles_keep_marks_visible(walked: Surface, style: str) -> None:
     with plt.style.context(style):
@@ -633,7 +627,6 @@ def test_lines_of_contours_are_smooth_and_are_seen_on_any_color() -> None:
     assert bright.tolist() == [0, 0, 0]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pdf", "svg"])
 def test_meshes_have_600_dots_per_inch_in_vector_files(
     slope: Surface, tmp_path: Path, suffix: str
@@ -661,7 +654,6 @@ def test_missing_quantities_are_not_drawn(slope: Surface) -> None:
             slope.plot(kind=kind)
 
 
-@pytest.mark.slow
 def test_contour_labels_do_not_run_into_each_other_or_out_of_the_picture() -> None:
     crowded = Surface.empty(Grid.regular(41), {}, {})
     a, b = np.meshgrid(crowded.grid.alphas, crowded.grid.betas, indexing="ij")
@@ -727,7 +719,6 @@ def test_text_shrinks_with_the_figure_unless_the_style_says_so(slope: Surface) -
         assert font_size(size=(2.6, 2.3)) == 9
 
 
-@pytest.mark.slow
 def test_a_style_that_crops_its_figures_can_make_animations(slope: Surface, tmp_path: Path) -> None:
     with plt.rc_context({"savefig.bbox": "tight"}):
         figures.animate([slope], tmp_path / "a.gif", seconds=0.2, dpi=30)
@@ -766,7 +757,6 @@ def test_an_animation_turns_once_around(slope: Surface, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.gif"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", FLAT)
 def test_an_animation_shows_one_after_the_other_on_one_scale(
     slope: Surface, tmp_path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch
@@ -798,7 +788,6 @@ def test_an_animation_shows_one_after_the_other_on_one_scale(
     assert len(pictures) >= 3
 
 
-@pytest.mark.slow
 def test_an_animation_as_mp4_has_its_frames(slope: Surface, tmp_path: Path) -> None:
     ffmpeg = pytest.importorskip("imageio_ffmpeg")
     path = tmp_path / "new" / "a.mp4"

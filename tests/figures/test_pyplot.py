@@ -3,6 +3,7 @@
 import pickle
 
 import matplotlib
+import pytest
 from matplotlib import pyplot as plt
 
 from landscape.figures.pyplot import settings
@@ -26,6 +27,7 @@ def test_figures_stay_pyplots_where_nothing_is_displayed(surface: Surface) -> No
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_the_summary_leaves_pyplot_alone(surface: Surface) -> None:
     before = plt.get_fignums()
     assert "data:image/png" in surface._repr_html_()

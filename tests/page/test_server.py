@@ -78,6 +78,7 @@ def test_it_answers_this_machine_alone(server: Server) -> None:
             assert "losses" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

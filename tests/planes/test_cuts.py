@@ -168,6 +168,7 @@ def test_cuts_stand_in_one_figure_on_one_scale() -> None:
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_cuts_on_the_command_line(run: Callable[..., Any], tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(7, 6), nn.Tanh(), nn.Linear(6, 3))
     others = {"model": model, "tuned": shifted(model, 0.1), "worse": shifted(model, 0.2, 1)}

@@ -28,6 +28,7 @@ def same(a: Checkpoint, b: Checkpoint) -> bool:
     return a.history == b.history and all(torch.equal(a.state[k], b.state[k]) for k in a.state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 @pytest.mark.parametrize("augmented", [False, True])
 def test_an_interrupted_run_ends_with_the_same_bits(
@@ -47,6 +48,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert not checkpoints.load(tmp_path / "b" / "last.pt").resume
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_training_is_reproducible(digits: Dataset, tmp_path: Path) -> None:
     net = NET.replaced(dropout=0.2, drop_path=0.2, drop_connect=0.1, noise=0.5)
     recipe = replace(RECIPE, epochs=2)
@@ -64,6 +66,7 @@ def test_the_noise_of_a_training_is_reproducible(digits: Dataset, tmp_path: Path
     assert whole.history["train_loss"] != quiet.history["train_loss"]
 
 
+@pytest.mark.slow
 def test_a_net_learns(tmp_path: Path) -> None:
     whole = datasets.load("digits")
     recipe = Recipe(epochs=6, images_per_batch=64)
