@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from landscape import trees
 from landscape.behavior import (
@@ -132,6 +133,11 @@ def examine(
         remarks.append(
             "labels of -100 count in the mean, with the loss 0: return (values, labels != -100)"
         )
+    if _weights_classes(found, outputs, some.targets):
+        remarks.append(
+            "class weights multiply the losses, but the mean is over examples, not over weights as "
+            "that of torch: give nn.CrossEntropyLoss(weight), or return (values, weights)"
+        )
     if len(data.batches) > 1 and found.form == "values" and not found.per_example:
         remarks.append(
             "the loss of a batch is taken as the mean over its examples; where it is another mean, "
@@ -153,6 +159,34 @@ def _counts_ignored(loss: ExampleLoss, outputs: Tree, targets: Tree) -> bool:
         return False
     ignored, values = targets == -100, loss.call(outputs, targets)
     return bool(values.shape == ignored.shape and ignored.any() and not values[ignored].any())
+
+
+def _weights_classes(loss: ExampleLoss, outputs: Tree, targets: Tree) -> bool:
+    """Return whether a loss is torch's of labels, per example, with the weights of classes."""
+    if loss.form != "values" or not loss.per_example:
+        return False
+    seen = _ClassWeights()
+    with seen:
+        loss.call(outputs, targets)
+    return seen.found
+
+
+class _ClassWeights(TorchFunctionMode):
+    """Looks for losses of torch that divide their mean, but not their values, by class weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        """Return what a function of torch returns, having looked at its arguments."""
+        given = {**dict(zip(("input", "target", "weight"), args, strict=False)), **(kwargs or {})}
+        is_of_labels = func in (nn.functional.cross_entropy, nn.functional.nll_loss)
+        if is_of_labels and given.get("weight") is not None:
+            self.found = True
+        return func(*args, **(kwargs or {}))
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """What an objective finds out about a model: state, its fast path, parameters without effect."""
 
 import copy
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -283,3 +284,23 @@ def test_labels_of_every_integer_type(mlp: nn.Module, dtype: torch.dtype) -> Non
     x, y = torch.randn(9, 7), torch.randint(3, (9,))
     data = {"input": x, "labels": y.to(dtype)}
     check(mlp, "cross_entropy", data, lambda net: F.cross_entropy(net(x.double()), y))
+
+
+@pytest.mark.parametrize(
+    ("make", "is_said"),
+    [
+        (lambda w: lambda o, y: F.cross_entropy(o, y, weight=w, reduction="none"), True),
+        (lambda w: lambda o, y: nn.CrossEntropyLoss(w, reduction="none")(o, y), True),
+        (lambda w: lambda o, y: F.nll_loss(o.log_softmax(1), y, w, reduction="none"), True),
+        (lambda w: lambda o, y: (F.cross_entropy(o, y, reduction="none"), w[y]), False),
+        (lambda w: lambda o, y: F.cross_entropy(o, y, reduction="none"), False),
+        (lambda w: nn.CrossEntropyLoss(weight=w), False),
+    ],
+)
+def test_weights_of_classes_that_do_not_divide_the_mean_are_said(
+    make: Callable[[Tensor], Any], is_said: bool
+) -> None:
+    loss = make(torch.tensor([1.0, 9.0, 2.0]))
+    data = (torch.randn(30, 5), torch.randint(3, (30,)))
+    remarks = Objective(nn.Linear(5, 3), loss, data, device="cpu").remarks
+    assert any("class weights multiply" in remark for remark in remarks) == is_said
