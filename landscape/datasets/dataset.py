@@ -118,7 +118,7 @@ class OwnData:
     __repr__ = brief
 
 
-def load(name: str, split: Split = "train", data_dir: Path | None = None) -> Dataset:
+def load(name: str, split: Split = "train", data_dir: str | Path | None = None) -> Dataset:
     """Return a data set.
 
     Args:
@@ -139,7 +139,9 @@ def load(name: str, split: Split = "train", data_dir: Path | None = None) -> Dat
     return found
 
 
-def load_any(name: str, split: Split = "train", data_dir: Path | None = None) -> Dataset | OwnData:
+def load_any(
+    name: str, split: Split = "train", data_dir: str | Path | None = None
+) -> Dataset | OwnData:
     """Return a data set, or what else a user's function returns.
 
     Args:
@@ -152,10 +154,9 @@ def load_any(name: str, split: Split = "train", data_dir: Path | None = None) ->
         UserCodeError: The user's file could not be run.
     """
     if name in READERS:
-        if data_dir is None and os.environ.get(DATA_DIR_VARIABLE):
-            data_dir = Path(os.environ[DATA_DIR_VARIABLE])
+        given = data_dir or os.environ.get(DATA_DIR_VARIABLE)
         parts = [
-            READERS[name](part, data_dir)
+            READERS[name](part, Path(given) if given else None)
             for part in (["train", "test"] if split == "all" else [split])
         ]
         x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

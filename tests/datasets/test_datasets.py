@@ -253,6 +253,10 @@ def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(datasets.DATA_DIR_VARIABLE, str(tmp_path))
     with pytest.raises(DataError, match=f"{tmp_path} holds no cifar-10-python.tar.gz"):
         datasets.load("cifar10")
+    monkeypatch.delenv(datasets.DATA_DIR_VARIABLE)
+    for given in (tmp_path, str(tmp_path)):
+        with pytest.raises(DataError, match="holds no cifar-10"):
+            datasets.load("cifar10", data_dir=given)
 
 
 # The user's own.
