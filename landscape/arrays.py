@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from landscape.errors import DataError
+from landscape.trees import as_tensor
 
 
 def as_tensors(x: Any, y: Any, what: str) -> tuple[Tensor, Tensor]:
@@ -21,10 +20,7 @@ def as_tensors(x: Any, y: Any, what: str) -> tuple[Tensor, Tensor]:
         DataError: They are not arrays of numbers, empty, or of different length.
     """
     try:
-        x, y = (
-            t if isinstance(t, Tensor) else torch.from_numpy(np.ascontiguousarray(t))
-            for t in (x, y)
-        )
+        x, y = (t if isinstance(t, Tensor) else as_tensor(t) for t in (x, y))
     except (TypeError, ValueError) as error:
         raise DataError(f"{what}: x and y must be arrays of numbers: {error}") from error
     if not x.dim() or not y.dim() or len(x) != len(y) or len(x) == 0:

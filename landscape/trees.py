@@ -1,5 +1,6 @@
 """Nestings of dictionaries, lists and tuples of tensors (pytrees)."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,21 @@ def changed(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     return tree_map(lambda leaf: function(leaf) if isinstance(leaf, Tensor) else leaf, tree)
 
 
+def as_tensor(array: Any) -> Tensor:
+    """Return an array as a tensor of the same memory: one mapped to a file stays there.
+
+    Args:
+        array: What numpy takes as an array of numbers.
+
+    Raises:
+        TypeError: It holds no numbers.
+    """
+    with warnings.catch_warnings():
+        # Of arrays that are only read: so are the tensors.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
+        return torch.from_numpy(np.ascontiguousarray(array))
+
+
 def as_tree(value: Any) -> Tree:
     """Return a user's nesting with plain dictionaries, and tensors in place of numpy arrays.
 
@@ -35,7 +51,7 @@ def as_tree(value: Any) -> Tree:
             dictionaries; other objects are unchanged.
     """
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return torch.from_numpy(np.ascontiguousarray(value))
+        return as_tensor(value)
     if isinstance(value, Mapping):
         return {key: as_tree(entry) for key, entry in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

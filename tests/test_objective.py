@@ -2,8 +2,10 @@ import copy
 import math
 import threading
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,7 @@ from landscape.checks import is_same_loss
 from landscape.errors import DataError
 from landscape.evaluation import reference_plan
 from landscape.evaluation.plan import single_point
+from landscape.evaluation.strategy import BatchedStrategy
 from landscape.evaluation.values import summary
 from landscape.losses import Loss
 from landscape.objective import Objective
@@ -440,3 +443,17 @@ def test_what_cannot_be_copied_is_no_model(mlp: nn.Module, vectors: Data) -> Non
     mlp.lock = threading.Lock()  # type: ignore[assignment]
     with pytest.raises(ValueError, match="cannot be copied: cannot pickle"):
         values(mlp, F.cross_entropy, vectors)
+
+
+@pytest.mark.parametrize("mode", ["r", "c"])
+def test_an_array_mapped_to_a_file_is_not_copied(tmp_path: Path, mode: Any) -> None:
+    written = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=(40, 5))
+    written[:] = np.random.default_rng(0).normal(size=(40, 5))
+    written.flush()
+    x = np.memmap(tmp_path / "x", dtype=np.float32, mode=mode, shape=(40, 5))
+    objective = Objective(nn.Linear(5, 3), data=(x, np.arange(40) % 3), device="cpu")
+    assert isinstance(objective.inputs, Tensor)
+    assert objective.inputs.data_ptr() == x.ctypes.data
+    strategy = reference_plan(objective, Plane.random(objective.center)).on(objective)
+    assert isinstance(strategy, BatchedStrategy)
+    assert strategy._batches[0][0].data_ptr() == x.ctypes.data
