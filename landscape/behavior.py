@@ -55,6 +55,45 @@ def fast_path(enabled: bool) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(was)
 
 
+@contextmanager
+def torch_settings(precision: str) -> Iterator[None]:
+    """Set what decides how torch computes, and restore it afterwards.
+
+    TF32 for products and convolutions in float32 on GPUs (by default torch enables it for
+    convolutions); the fastest of cuDNN's algorithms for convolutions; not the fast path of torch's
+    transformer layers, which for padded sequences returns other values than the layers
+    themselves, and has no derivative; sums of products in float32 whatever the factors' type.
+
+    Args:
+        precision: ``tf32`` enables it; every other precision disables it.
+    """
+    tf32 = precision == "tf32"
+    convolutions: Any = torch.backends.cudnn
+    products = torch.backends.cuda.matmul
+    name = "fp32_precision"
+    switches: list[tuple[Any, str, Any]]
+    if hasattr(products, name):  # torch 2.9 and later warns of the old ones
+        value = "tf32" if tf32 else "ieee"
+        switches = [
+            (owner, name, value) for owner in (convolutions.conv, convolutions.rnn, products)
+        ]
+    else:
+        switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
+    switches.append((convolutions, "benchmark", True))
+    # By default torch may round partial sums of long products to the type of the factors.
+    for kind in ("fp16", "bf16"):
+        switches.append((products, f"allow_{kind}_reduced_precision_reduction", False))
+    before = [getattr(owner, name) for owner, name, _ in switches]
+    for owner, name, value in switches:
+        setattr(owner, name, value)
+    try:
+        with fast_path(False):
+            yield
+    finally:
+        for (owner, name, _), value in zip(switches, before, strict=True):
+            setattr(owner, name, value)
+
+
 def has_same_fast_path(model: nn.Module, inputs: Tree, outputs: Tree) -> bool:
     """Return whether the fast path of torch's transformer layers has the same outputs.
 

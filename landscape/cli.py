@@ -88,11 +88,19 @@ def main() -> NoReturn:
     except Exception as error:
         if failure := user_code.failure(error):
             _fail(f"your code failed: {failure}{_how_to_resume()}", 1)
-        if isinstance(error, MemoryError):
+        if _is_out_of_memory(error):
             _fail("out of memory: take fewer points, images or images per batch", 1)
         if isinstance(error, OSError):
             _fail(f"{error.filename or 'a file'}: {error.strerror or first_line(error)}", 1)
         raise  # a bug: a report of it needs the traceback
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, RuntimeError) and "torch" in sys.modules:
+        from landscape.memory import is_out_of_memory
+
+        return is_out_of_memory(error)
+    return isinstance(error, MemoryError)
 
 
 class _Terminated(BaseException):

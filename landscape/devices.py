@@ -8,11 +8,14 @@ import platform
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from landscape.errors import first_line
 
 # The first compute capability with tensor cores for each precision.
 _CAPABILITIES = {"float16": (7, 0), "bfloat16": (8, 0), "tf32": (8, 0)}
@@ -22,11 +25,13 @@ _OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_A
 
 _WARM_UP = 3
 
+_LEAST_MEMORY = 1e9  # bytes that must be free on a GPU
+
 
 def choose_devices(
     names: str | torch.device | Sequence[str | torch.device],
 ) -> list[torch.device]:
-    """Return devices by their names; ``auto`` is all GPUs, or the CPU without GPUs.
+    """Return devices by their names; ``auto`` is all GPUs that can be used, or the CPU.
 
     Args:
         names: One name or device, several separated by commas, or a sequence.
@@ -34,8 +39,8 @@ def choose_devices(
     Raises:
         ValueError: A device does not exist.
     """
-    if names == "auto" and torch.cuda.device_count() > 1:
-        return [torch.device("cuda", k) for k in range(torch.cuda.device_count())]
+    if names == "auto":
+        return usable_gpus()[0] or [torch.device("cpu")]
     if isinstance(names, str):
         names = names.split(",")
     elif isinstance(names, torch.device):
@@ -46,7 +51,7 @@ def choose_devices(
 
 
 def choose_device(name: str | torch.device) -> torch.device:
-    """Return a device by its name; ``auto`` is a GPU if available, else the CPU.
+    """Return a device by its name; ``auto`` is the first GPU that can be used, or the CPU.
 
     Args:
         name: ``auto``, or as torch names it.
@@ -55,7 +60,7 @@ def choose_device(name: str | torch.device) -> torch.device:
         ValueError: The device does not exist.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return next(iter(usable_gpus()[0]), torch.device("cpu"))
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -67,6 +72,34 @@ def choose_device(name: str | torch.device) -> torch.device:
         if (device.index or 0) >= count:
             raise ValueError(f"device {name} does not exist: torch finds {count} CUDA devices")
     return device
+
+
+def usable_gpus() -> tuple[list[torch.device], list[str]]:
+    """Return the GPUs that can be used, and for each other one a sentence with the reason."""
+    usable, reasons = [], []
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        device = torch.device("cuda", number)
+        trouble = _trouble(device)
+        if trouble is None:
+            usable.append(device)
+        else:
+            reasons.append(f"{device} is not used: {trouble}")
+    return usable, reasons
+
+
+@cache
+def _trouble(device: torch.device) -> str | None:
+    """Return why a GPU cannot be used, or None: asked once, before this process fills it."""
+    try:
+        with entered(device):
+            ones = torch.ones(1, 1, 3, 3, device=device)
+            float(torch.nn.functional.conv2d(ones, ones))
+        free = free_gpu_bytes(device)
+    except RuntimeError as error:  # no kernels for it, broken, or without memory for a context
+        return first_line(error)
+    if free < _LEAST_MEMORY:
+        return f"{free / 1e9:.1f} GB of its memory are free, {_LEAST_MEMORY / 1e9:.0f} are needed"
+    return None
 
 
 def hardware(device: torch.device) -> str:

@@ -12,9 +12,9 @@ from landscape import trees
 from landscape.behavior import (
     State,
     call,
-    fast_path,
     has_same_fast_path,
     moved,
+    torch_settings,
     without_effect,
 )
 from landscape.brief import brief
@@ -86,7 +86,7 @@ def examine(
     """
     state = State(model)
     parameters = dict(model.named_parameters())
-    with fast_path(False):
+    with torch_settings("float32"):  # TF32 would depend on the size of the batch
         outputs, some, data = probe(model, data, min(size, MANY), state, size=given)
         has_same = has_same_fast_path(model, some.inputs, outputs)
         outputs = _single(outputs)

@@ -17,12 +17,14 @@ from landscape.behavior import call
 from landscape.checks import check_model, has_batchnorm
 from landscape.data import Batch, Data, read
 from landscape.datasets import Dataset
-from landscape.devices import choose_device
+from landscape.devices import choose_device, usable_gpus
 from landscape.directions import normalization_parameters
+from landscape.errors import DataError
 from landscape.examination import examine, some_of
 from landscape.facts import Facts
 from landscape.labels import Labels
 from landscape.losses import ExampleLoss, Loss, name_of, named
+from landscape.memory import is_out_of_memory
 from landscape.metrics import (
     Metric,
     ModelMetric,
@@ -161,7 +163,7 @@ class Objective:
         fixed = unselected(names, trained, only)
         if batchnorm != "frozen" and not has_batchnorm(own):
             raise ValueError(f"batchnorm={batchnorm!r}: the model has no BatchNorm statistics")
-        examples = _accepted(own, given).to(place, dtype)
+        examples = _on(place, _accepted(own, given), dtype)
         usual = _FEW if large else 256 if place.type == "cpu" else 2048
         size = min(images_per_batch or usual, examples.num)
         loss, *others = (
@@ -182,7 +184,7 @@ class Objective:
         )
         if not found.data.can_split:
             size = max(batch.num for batch in found.data.batches)
-        remarks = list(found.remarks)
+        remarks = [*found.remarks, *(usable_gpus()[1] if device == "auto" else ())]
         if not fixed and 0 < len(trained) < len(names):
             frozen = some_of([name for name in names if name not in trained])
             remarks.append(
@@ -493,6 +495,25 @@ class Objective:
 def _with_weights(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Return what an :class:`ExampleLoss` returns as values times weights, and weights."""
     return parts if len(parts) > 1 else (*parts, torch.ones_like(parts[0]))
+
+
+def _on(device: torch.device, examples: Data, dtype: torch.dtype) -> Data:
+    """Return the data on a device.
+
+    Raises:
+        DataError: They do not fit into its memory.
+        RuntimeError: The device fails for another reason.
+    """
+    try:
+        return examples.to(device, dtype)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        size = sum(t.numel() * t.element_size() for t in examples.named.values())
+        raise DataError(
+            f"the data ({size / 1e9:.3g} GB) do not fit into the memory of {device}: take fewer "
+            "examples, or device cpu"
+        ) from error
 
 
 def _check_options(dtype: torch.dtype, batchnorm: str, images_per_batch: int | None) -> None:

@@ -5,8 +5,11 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
+
 from landscape.evaluation import NotSpreadError, run, spread
 from landscape.evaluation.profiling import Clock, Timer, operations_per_image, report, untimed
+from landscape.evaluation.trials import DEVIATION_ALLOWED, deviation_of
 from landscape.hdf5 import SurfaceFile, metric_array
 from landscape.plane import Plane
 from landscape.progress import duration
@@ -14,9 +17,15 @@ from landscape.sampling import Job, Stage, combined, probes
 from landscape.surface import Surface
 from landscape.values import Values
 
+CHECKED = "deviation_checked"
+"""Provenance: largest relative deviation of some finished points from the reference plan."""
+
 _SECONDS_PER_COMMIT = 1.0
 # Starting a process takes about ten seconds.
 _SECONDS_WORTH_PROCESSES = 60.0
+
+# After a stage so many of its points are computed again; fewer where it has few points.
+_POINTS_CHECKED, _POINTS_PER_CHECK = 3, 30
 
 
 def label(surface: Surface) -> str:
@@ -59,8 +68,9 @@ def evaluate_stage(
     timer: Timer = clock or untimed
     began = committed = time.monotonic()
     progress.start(label(surface), total, done)
+    sample = _Sample(stage)
     try:
-        with closing(_totals(surface, plane, stage, job, timer)) as evaluated:
+        with closing(_totals(surface, plane, stage, job, timer, sample)) as evaluated:
             for index, values in evaluated:
                 _enter(result, index, values, stage.images)
                 done += 1
@@ -90,7 +100,44 @@ def evaluate_stage(
     taken = time.monotonic() - began
     if clock is not None:
         _report_profile(surface, stage, job, clock, taken)
-    return replace(result, seconds=surface.seconds + taken)
+    result = replace(result, seconds=surface.seconds + taken)
+    return _checked(result, stage, job, sample)
+
+
+class _Sample:
+    """Some points of a stage, at random, with the values that an optimized plan gave them."""
+
+    def __init__(self, stage: Stage) -> None:
+        num = len(stage.missing)
+        wanted = min(_POINTS_CHECKED, num // _POINTS_PER_CHECK)
+        if stage.tuned.plan.reference is None:
+            wanted = 0
+        chosen = np.random.default_rng(num).choice(num, wanted, replace=False)
+        self.numbers = sorted(int(number) for number in chosen)
+        self.values: dict[int, Values] = {}
+
+    def see(self, number: int, values: Values) -> None:
+        """Keep the values of a point that belongs to the sample."""
+        if number in self.numbers:
+            self.values[number] = values
+
+
+def _checked(surface: Surface, stage: Stage, job: Job, sample: _Sample) -> Surface:
+    """Return the surface with the deviation of some finished points from the reference."""
+    reference = stage.tuned.plan.reference
+    numbers = sorted(sample.values)
+    if reference is None or not numbers:
+        return surface
+    points = [surface.grid.point(stage.missing[number]) for number in numbers]
+    again = list(run(reference, stage.objective, points))
+    deviation, _ = deviation_of([sample.values[number] for number in numbers], again)
+    if deviation > DEVIATION_ALLOWED:
+        job.progress.note(
+            f"{label(surface)}: finished points deviate from the reference by up to "
+            f"{deviation:.2g}: do not trust them, scan again with precision float32"
+        )
+    before = float(surface.provenance.get(CHECKED, 0.0))
+    return replace(surface, provenance={**surface.provenance, CHECKED: max(before, deviation)})
 
 
 def _announce(surface: Surface, stage: Stage, job: Job) -> None:
@@ -130,13 +177,14 @@ def _enter(surface: Surface, index: int, values: Values, examples: int) -> None:
 
 
 def _totals(
-    surface: Surface, plane: Plane, stage: Stage, job: Job, timer: Timer
+    surface: Surface, plane: Plane, stage: Stage, job: Job, timer: Timer, sample: _Sample
 ) -> Generator[tuple[int, Values]]:
     """Yield the values of each missing point over all its examples, old and new."""
     new = stage.objective.num_images
     seen = stage.images - new
     with closing(_of_new_examples(surface, plane, stage, job, timer)) as evaluated:
         for number, values in evaluated:
+            sample.see(number, values)
             index = stage.missing[number]
             before = surface.values(index)
             yield index, combined(before, seen, values, new) if seen else values

@@ -28,7 +28,7 @@ from landscape.planes import PlaneSpec
 from landscape.progress import Progress
 from landscape.resuming import begin
 from landscape.sampling import Job, Stage, next_stage
-from landscape.scan_loop import evaluate_stage, label
+from landscape.scan_loop import CHECKED, evaluate_stage, label
 from landscape.surface import Surface
 from landscape.threads import fastest_num_threads, num_threads
 from landscape.values import Point, Values
@@ -305,7 +305,14 @@ def _evaluate_missing(
             result = evaluate_stage(result, plane, following, job, output, seed)
             following = next_stage(result, plane, job)
         done.append(result)
-    return replace(done[0], repeats=tuple(done[1:]))
+    complete = replace(done[0], repeats=tuple(done[1:]))
+    checked = [float(each.provenance.get(CHECKED, 0.0)) for each in complete.seeds]
+    if max(checked) == float(surface.provenance.get(CHECKED, 0.0)):
+        return complete
+    complete = replace(complete, provenance={**complete.provenance, CHECKED: max(checked)})
+    if output is not None:
+        output.write(complete)
+    return complete
 
 
 def _fastest_num_threads(objective: Objective) -> int:

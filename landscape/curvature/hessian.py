@@ -18,14 +18,18 @@ from landscape.curvature.operator import (
 )
 from landscape.curvature.results import Density, Eigenpairs, Trace
 from landscape.curvature.spectrum import estimated_trace, spectral_density
+from landscape.devices import release
 from landscape.errors import LandscapeError
-from landscape.memory import keep_freed_memory
+from landscape.memory import is_out_of_memory, keep_freed_memory
 from landscape.modules import copied
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 
 # Below this many parameters the matrix is made: iterations need more rows than they have steps.
 _DENSE = 64
+
+# A product with the Hessian keeps all activations: more examples at once are no faster.
+_IMAGES_PER_BATCH = 256
 
 
 class Hessian:
@@ -76,8 +80,15 @@ class Hessian:
         self._zero = {name: torch.zeros_like(p, requires_grad=False) for name, p in named.items()}
         self.dtype = np.float64 if objective.dtype == torch.float64 else np.float32
         self.products = 0
-        self._operator = HessianOperator(
-            objective.replaced(model=self._model).outputs,
+        self.size = sum(p.numel() for p in self._parameters)
+        size = min(objective.images_per_batch, _IMAGES_PER_BATCH)
+        self._objective = objective.replaced(model=self._model, images_per_batch=size)
+        self._operator = self._made()
+
+    def _made(self) -> HessianOperator:
+        objective = self._objective
+        return HessianOperator(
+            objective.outputs,
             ShareOfLoss(objective),
             self._parameters,
             batches_of(objective),
@@ -85,7 +96,25 @@ class Hessian:
             num_data=objective.num_images,
             batch_size_fn=lambda x: x["batch"].num,
         )
-        self.size = sum(p.numel() for p in self._parameters)
+
+    def _product(self, vector: Tensor) -> Tensor:
+        """Return a product, with batches of half the size where memory runs out.
+
+        Raises:
+            RuntimeError: The model or the loss is not twice differentiable.
+            MemoryError: One example does not fit.
+        """
+        while True:
+            try:
+                product: Tensor = self._operator @ vector
+                return product.detach()
+            except (RuntimeError, MemoryError) as error:
+                size = self._objective.images_per_batch // 2
+                if not (is_out_of_memory(error) and self._objective.data.can_split and size):
+                    raise
+            self._objective = self._objective.replaced(images_per_batch=size)
+            self._operator = self._made()
+            release(self._objective.device)
 
     @torch.no_grad()
     def move_to(self, parameters: Parameters) -> None:
@@ -115,8 +144,7 @@ class Hessian:
                 v = torch.from_numpy(np.ascontiguousarray(column)).to(
                     device, self._parameters[0].dtype
                 )
-                product: Tensor = self._operator @ v
-                done.append(product.detach().cpu().numpy())
+                done.append(self._product(v).cpu().numpy())
                 self.products += 1
         result = np.stack(done, 1).astype(self.dtype)
         return result if vectors.ndim == 2 else result[:, 0]

@@ -3,10 +3,10 @@
 import math
 import time
 
+from landscape.behavior import torch_settings
 from landscape.checks import is_same_loss
 from landscape.errors import LandscapeError
 from landscape.evaluation.plan import MetricsOfModel, reference_plan, run
-from landscape.evaluation.precision import torch_settings
 from landscape.objective import Objective
 from landscape.plane import Plane
 

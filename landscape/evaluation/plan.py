@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from landscape.behavior import torch_settings
 from landscape.devices import release
 from landscape.errors import first_line
 from landscape.evaluation.cuda_graph import CudaGraph
-from landscape.evaluation.precision import DTYPES, Precision, own_precision, torch_settings
+from landscape.evaluation.precision import DTYPES, Precision, own_precision
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.strategy import BatchedStrategy, Looped, Strategy, Vmapped
@@ -139,8 +140,8 @@ def values_at(objective: Objective, parameters: Parameters) -> Values:
     types = {**dict(objective.model.named_buffers()), **objective.parameters}
     moved = {name: t.to(types[name]) for name, t in parameters.items() if name not in fixed}
     point = single_point(moved).to(objective.device, objective.dtype)
-    with torch_settings("float32"):
-        return next(iter(reference_plan(objective, point).on(objective)([(0.0, 0.0)])))
+    (values,) = run(reference_plan(objective, point), objective, [(0.0, 0.0)])
+    return values
 
 
 def run(

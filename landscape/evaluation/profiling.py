@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from landscape.behavior import fast_path
+from landscape.behavior import fast_path, torch_settings
 from landscape.devices import is_recording, wait
-from landscape.evaluation.precision import DTYPES, torch_settings
+from landscape.evaluation.precision import DTYPES
 from landscape.evaluation.rewrites import onednn
 from landscape.objective import Objective
 

@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from landscape.behavior import torch_settings
 from landscape.brief import brief
 from landscape.checks import is_same_loss
 from landscape.devices import is_gpu, release
 from landscape.errors import LandscapeError
 from landscape.evaluation.activation_memory import bytes_per_image
 from landscape.evaluation.plan import Plan, reference_plan
-from landscape.evaluation.precision import Precision, torch_settings
+from landscape.evaluation.precision import Precision
 from landscape.evaluation.strategy import Strategy
 from landscape.memory import free_bytes, is_out_of_memory
 from landscape.objective import Objective
@@ -122,7 +123,7 @@ class Trials:
                 warnings.simplefilter("error" if vectorized else "ignore")
                 strategy = plan.on(data)
                 found = list(strategy(self.probes))
-                deviation, lost = _deviation(found, self._expected[plan.takes_all_data])
+                deviation, lost = deviation_of(found, self._expected[plan.takes_all_data])
                 if (plan.precision != "float16" and lost) or lost > _LOST:
                     deviation = math.inf
                 seconds = min(_time(strategy, data, self.probes) for _ in range(2))
@@ -194,7 +195,7 @@ def _time(strategy: Strategy, part: Objective, probes: Sequence[Point]) -> float
     return min(times) / len(points) / part.num_images
 
 
-def _deviation(values: Sequence[Values], expected: Sequence[Values]) -> tuple[float, float]:
+def deviation_of(values: Sequence[Values], expected: Sequence[Values]) -> tuple[float, float]:
     """Return the largest relative deviation, and the share of points that are not finite.
 
     The share of those that should be. The deviation is infinite where one is finite and should

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from landscape import user_code
+from landscape.behavior import torch_settings
 from landscape.errors import LandscapeError, first_line
 from landscape.evaluation.autotune import autotune
 from landscape.evaluation.plan import run
-from landscape.evaluation.precision import Precision, torch_settings
+from landscape.evaluation.precision import Precision
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
 from landscape.plane import Plane

@@ -4,8 +4,9 @@ import gc
 import math
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape import devices
+import landscape
+from landscape import devices, scan, scan_loop
+from landscape.curvature import Hessian
+from landscape.curvature.operator import HessianOperator
+from landscape.data import Batch, Data
+from landscape.errors import DataError
 from landscape.evaluation import reference_plan, run
 from landscape.evaluation.flat_plane import FlatPlane
-from landscape.evaluation.plan import Plan
+from landscape.evaluation.plan import Plan, values_at
 from landscape.evaluation.precision import Precision
 from landscape.evaluation.rewrites.batchnorm_folding import folded
 from landscape.evaluation.strategy import Strategy
@@ -28,6 +34,8 @@ from landscape.models import Architecture
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
+from landscape.values import Values
+from tests.reporters import Recorder
 
 POINTS = [(0.0, 0.0), (0.3, -0.2), (1.0, 1.0)]
 
@@ -187,6 +195,107 @@ def test_float16_may_overflow_at_a_few_probes(
     plan = Plan(network, precision, 12)
     trials.run(plan)
     assert (plan in trials.measured) == is_used
+
+
+def test_gpus_that_cannot_be_used_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first has no kernels, the second is full, the third is used."""
+    kernels = "CUDA error: no kernel image is available for execution on the device"
+
+    def ones(*_: int, device: torch.device) -> Tensor:
+        if device.index == 0:
+            raise RuntimeError(kernels)
+        return torch.zeros(1, 1, 3, 3) + 1
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(devices, "entered", lambda _: nullcontext())
+    monkeypatch.setattr(torch, "ones", ones)
+    monkeypatch.setattr(
+        devices, "free_gpu_bytes", lambda device: 3e8 if device.index == 1 else 7e10
+    )
+    devices._trouble.cache_clear()
+    try:
+        usable, reasons = devices.usable_gpus()
+        assert usable == [torch.device("cuda", 2)] == devices.choose_devices("auto")
+        assert devices.choose_device("auto") == torch.device("cuda", 2)
+        assert reasons == [
+            f"cuda:0 is not used: {kernels}",
+            "cuda:1 is not used: 0.3 GB of its memory are free, 1 are needed",
+        ]
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        assert devices.choose_devices("auto") == [torch.device("cpu")]
+    finally:
+        devices._trouble.cache_clear()
+
+
+def test_data_that_do_not_fit_on_a_device_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def to(self: Data, *_: Any) -> Data:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 12 GiB")
+
+    monkeypatch.setattr(Data, "to", to)
+    data = (torch.randn(6, 4), torch.randint(3, (6,)))
+    with pytest.raises(DataError, match=r"the data \(1.44e-07 GB\) do not fit into the memory of"):
+        Objective(nn.Linear(4, 3), data=data, device="cpu")
+
+
+def test_a_hessian_takes_smaller_batches_where_memory_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = (torch.randn(12, 4), torch.randint(3, (12,)))
+    objective = Objective(nn.Linear(4, 3), data=data, device="cpu")
+    expected = Hessian(objective).matrix()
+    gradients, sizes = HessianOperator._gradients, []
+
+    def limited(self: HessianOperator, number: int, batch: Batch) -> tuple[Tensor, ...]:
+        sizes.append(batch.num)
+        if batch.num > 3:
+            raise RuntimeError("CUDA error: out of memory")
+        return gradients(self, number, batch)
+
+    monkeypatch.setattr(HessianOperator, "_gradients", limited)
+    np.testing.assert_allclose(Hessian(objective).matrix(), expected, rtol=1e-5, atol=1e-7)
+    assert sizes[:3] == [12, 6, 3]
+
+
+def test_the_value_of_a_point_takes_smaller_batches_where_memory_runs_out() -> None:
+    class Small(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            if len(x) > limit:
+                raise RuntimeError("CUDA error: out of memory")
+            return super().forward(x)
+
+    limit = 100
+    data = (torch.randn(12, 4), torch.randint(3, (12,)))
+    objective = Objective(Small(4, 3), data=data, device="cpu")
+    expected = values_at(objective, objective.center)
+    limit = 3
+    np.testing.assert_allclose(values_at(objective, objective.center)[:3], expected[:3], rtol=1e-6)
+
+
+def test_finished_points_are_compared_with_the_reference(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plan that is right in the trials, and wrong later."""
+    torch.manual_seed(0)
+    data = (torch.randn(12, 4), torch.randint(3, (12,)))
+    objective = Objective(nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)), data=data)
+    notes = Recorder()
+    good = scan(objective, grid=11, file=tmp_path / "good.h5", progress=notes)
+    stored = landscape.load(tmp_path / "good.h5")
+    assert stored.provenance == good.provenance
+    assert float(stored.provenance["deviation_checked"]) < 1e-5
+    assert not any("deviate" in note for note in notes.notes)
+    of_points = run
+
+    def wrong(plan: Plan, *args: Any, **options: Any) -> Iterator[Values]:
+        factor = 1.0 if plan.reference is None else 1.05
+        for values in of_points(plan, *args, **options):
+            yield values._replace(loss=values.loss * factor)
+
+    monkeypatch.setattr(scan_loop, "run", wrong)
+    bad = scan(objective, grid=11, file=tmp_path / "bad.h5", progress=notes)
+    assert float(bad.provenance["deviation_checked"]) == pytest.approx(0.05, rel=1e-3)
+    assert any("deviate from the reference by up to 0.05" in note for note in notes.notes)
 
 
 class Waits(nn.Module):

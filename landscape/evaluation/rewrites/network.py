@@ -79,17 +79,19 @@ def _recomputing(model: nn.Module) -> Prepare:
     They are the means over batches, as in Izmailov et al. 2018 (weight averaging).
     """
     own = copied(model)
-    empty = {}
+    norms, empty = [], {}
     for path, module in own.named_modules():
         if isinstance(module, _BatchNorm) and module.running_mean is not None:
             module.train()
-            module.momentum = None  # the plain mean
             module.reset_running_stats()
+            norms.append(module)
             empty.update({f"{path}.{name}": tensor for name, tensor in module.named_buffers()})
 
     def prepare(parameters: Parameters, inputs: Iterable[Tree]) -> Parameters:
         moved = {**parameters, **{name: tensor.clone() for name, tensor in empty.items()}}
-        for x in inputs:
+        for number, x in enumerate(inputs, 1):
+            for module in norms:  # the plain mean: torch's own waits for the device
+                module.momentum = 1 / number
             torch.func.functional_call(own, moved, *arguments(x))  # changes the clones
         return moved
 
