@@ -119,6 +119,22 @@ def hardware(device: torch.device) -> str:
         return platform.processor() or platform.machine()
 
 
+def gpu_facts(device: torch.device) -> dict[str, str]:
+    """Return the versions of what computes on a GPU, and its capability; empty for a CPU.
+
+    Args:
+        device: The device.
+    """
+    if not is_gpu(device):
+        return {}
+    major, minor = torch.cuda.get_device_capability(device)
+    return {
+        "cuda": str(torch.version.cuda),
+        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
+        "capability": f"{major}.{minor}",
+    }
+
+
 def is_gpu(device: torch.device) -> bool:
     """Return whether a device computes asynchronously, with memory of its own.
 

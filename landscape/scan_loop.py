@@ -163,6 +163,7 @@ def _report_profile(surface: Surface, stage: Stage, job: Job, clock: Clock, take
     job.progress.note(
         f"{label(surface)}: breakdown of {duration(taken)}\n"
         + report(clock.seconds, taken, operations, device, precision)
+        + "".join(f"\n  trial: {each}" for each in stage.tuned.trials)
     )
 
 

@@ -14,7 +14,7 @@ import landscape
 from landscape import planes as planes_
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
-from landscape.devices import hardware
+from landscape.devices import gpu_facts, hardware
 from landscape.directions import RECIPES
 from landscape.evaluation import autotune, check_metrics, run, torch_settings
 from landscape.facts import Facts
@@ -262,6 +262,7 @@ def _empty(
         "python": platform.python_version(),
         "device": str(objective.device),
         "hardware": hardware(objective.device),
+        **gpu_facts(objective.device),
         "threads": threads,
         "images_per_batch": objective.images_per_batch,
         **objective.guess,

@@ -52,12 +52,14 @@ class Tuned:
         deviation: Largest relative deviation of its losses from the reference plan's, over
             the probes and a part of the data.
         strategy: Its strategy for all data, where making it again would take long.
+        trials: A line for every trial.
     """
 
     plan: Plan
     seconds_per_point: float
     deviation: float
     strategy: Strategy | None = None
+    trials: tuple[str, ...] = ()
 
 
 def autotune(
@@ -121,7 +123,7 @@ def autotune(
     seconds = trial.seconds * objective.num_images
     if best is not trials.reference:
         best = replace(best, reference=trials.reference)
-    return Tuned(best, seconds, trial.deviation, trial.strategy)
+    return Tuned(best, seconds, trial.deviation, trial.strategy, tuple(trials.log))
 
 
 def _try_triton(objective: Objective, plane: Plane, trials: Trials) -> None:

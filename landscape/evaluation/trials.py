@@ -10,7 +10,7 @@ from landscape.behavior import torch_settings
 from landscape.brief import brief
 from landscape.checks import is_same_loss
 from landscape.devices import is_gpu, release
-from landscape.errors import LandscapeError
+from landscape.errors import LandscapeError, first_line
 from landscape.evaluation.activation_memory import bytes_per_image
 from landscape.evaluation.plan import Plan, reference_plan
 from landscape.evaluation.precision import Precision
@@ -59,6 +59,7 @@ class Trials:
 
     Attributes:
         measured: The plans that agree, with their measurements.
+        log: A line for every trial: time and deviation, or why a plan is not used.
         reference: The reference plan.
         reference_seconds: The time that it takes for one point.
         part: A part of the data, for plans that do not need all of it.
@@ -72,6 +73,7 @@ class Trials:
     num_points: int
     note: Callable[[str], None]
     measured: dict[Plan, Trial] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
 
     __repr__ = brief
 
@@ -90,25 +92,32 @@ class Trials:
         self._expected: dict[bool, list[Values]] = {}
         if self.precision in ("auto", reference.precision):
             seconds = _time(reference.on(self.part), self.part, self.probes)
-            self.measured[reference] = Trial(seconds, 0.0)
+            self._keep(reference, Trial(seconds, 0.0))
         self._began = time.perf_counter()
 
     def run(self, candidate: Plan) -> None:
         """Try a plan, with smaller batches if it does not fit into memory."""
         plan = candidate.within(self._room, self.activations)
         if plan is None:
+            self.log.append(f"not used (does not fit into memory): {candidate}")
             return
         data = self.objective if plan.takes_all_data else self.part
         if plan.takes_all_data not in self._expected:
             self._expected[plan.takes_all_data] = list(self.reference.on(data)(self.probes))
         trial = self._try(plan, data)
         if trial is not None and trial.deviation <= _ROUNDING[plan.precision]:
-            self.measured[plan] = trial
+            self._keep(plan, trial)
         elif trial is not None:
+            self.log.append(f"not used (deviation {trial.deviation:.2g}): {plan}")
             self.note(
                 f"Rejected plan {plan}: relative deviation {trial.deviation:.2g} from the "
                 "reference."
             )
+
+    def _keep(self, plan: Plan, trial: Trial) -> None:
+        self.measured[plan] = trial
+        milliseconds = 1000 * trial.seconds * self.objective.num_images
+        self.log.append(f"{milliseconds:.4g} ms, deviation {trial.deviation:.2g}: {plan}")
 
     def _try(self, plan: Plan, data: Objective) -> Trial | None:
         """Return the measurements of a plan; None if it raises.
@@ -133,6 +142,7 @@ class Trials:
         except Exception as error:  # whatever a user's model raises when it is rewritten
             if is_out_of_memory(error):
                 release(data.device)
+            self.log.append(f"not used ({type(error).__name__}: {first_line(error)}): {plan}")
             return None
 
     @property

@@ -26,7 +26,9 @@ from landscape.evaluation import reference_plan, run
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.plan import Plan, values_at
 from landscape.evaluation.precision import Precision
+from landscape.evaluation.rewrites import batchnorm_folding
 from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.rewrites.convolution import convolve
 from landscape.evaluation.strategy import Strategy
 from landscape.evaluation.trials import Trials
 from landscape.memory import is_out_of_memory
@@ -329,3 +331,27 @@ def test_a_network_that_waits_is_not_recorded_and_leaves_torch_as_it_was() -> No
     found = run(falls_back, objective, POINTS, notes.append)
     np.testing.assert_allclose([v[:3] for v in found], [v[:3] for v in expected])
     assert len(notes) == 1
+
+
+def test_a_fused_network_moves_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In half precision: an image of ResNet-56 is read and written once for each convolution."""
+    moved = 0
+
+    def counted(x: Tensor, weight: Tensor, bias: Tensor, other: Any, *args: Any) -> Tensor:
+        nonlocal moved
+        out = convolve(x, weight, bias, other, *args)
+        moved += 2 * sum(t.numel() for t in (x, out, other) if t is not None)
+        return out
+
+    for name in ("convolve", "convolve_by_cudnn"):
+        monkeypatch.setattr(batchnorm_folding, name, counted)
+    model = Architecture("resnet56").build()
+    objective = Objective(model, data=(torch.randn(1, 3, 32, 32), torch.tensor([1])), device="cpu")
+    network = batchnorm_folding.folded(
+        objective, Plane.random(objective.center, 0), kernels="cudnn"
+    )
+    assert network is not None
+    moved = 0
+    with torch.no_grad():
+        network.forward(network.plane.center, objective.inputs)
+    assert 2.5e6 < moved <= 2.7e6

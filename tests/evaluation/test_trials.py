@@ -1,0 +1,98 @@
+"""What the search for the fastest plan costs, on a clock that plans of given speeds advance."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from landscape.evaluation import autotune
+from landscape.evaluation import trials as trials_module
+from landscape.evaluation.plan import Plan
+from landscape.objective import Objective
+from landscape.plane import Plane
+from landscape.values import Point, Values
+from tests import nets
+
+AUTOTUNE = sys.modules["landscape.evaluation.autotune"]
+NUM, POINTS = 50_000, 2601
+PROBES = [(0.1 * k, -0.1 * k) for k in range(11)]
+
+# Images per second of ResNet-56 on an H200 in float32, unmodified; the other speeds are multiples.
+REFERENCE = 60_000.0
+MIXES = [
+    # folded, fused, and float16, bfloat16, tf32 in place of float32
+    (1.0, 1.0, (1.0, 1.0, 1.0)),
+    (0.9, 1.0, (6.0, 6.0, 4.0)),
+    (1.5, 2.5, (3.0, 3.0, 2.0)),
+    (1.5, 3.0, (8.0, 8.0, 4.0)),
+    (0.5, 0.4, (2.0, 2.0, 1.5)),
+    (2.0, 0.5, (1.0, 1.0, 1.0)),
+    (1.2, 1.3, (0.3, 0.2, 1.0)),
+    (3.0, 4.0, (0.5, 0.5, 2.0)),
+    (1.0, 6.0, (2.0, 1.0, 1.0)),
+    (1.1, 1.2, (16.0, 8.0, 2.0)),
+]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_trials_take_a_small_part_of_the_scan(mix: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded, fused, (float16, bfloat16, tf32) = mix
+    clock = Clock()
+    by_precision = {"float32": 1.0, "float16": float16, "bfloat16": bfloat16, "tf32": tf32}
+
+    def speed(plan: Plan) -> float:
+        by_network = fused if "fused" in plan.network.name else folded
+        factor = 1.0 if plan.network.name == "unmodified" else by_network
+        batch = min(1.0, plan.images_per_batch / 2048) ** 0.3
+        return REFERENCE * factor * by_precision[plan.precision] * batch
+
+    def on(plan: Plan, objective: Objective, *_: Any) -> Any:
+        class Strategy:
+            points_per_batch = plan.points_per_batch
+            timer = None
+
+            def __call__(self, points: Sequence[Point]) -> Iterator[Values]:
+                for _ in points:
+                    clock.now += objective.num_images / speed(plan)
+                    yield Values(1.0, 0.5, 0.1)
+
+        return Strategy()
+
+    torch.manual_seed(0)
+    model = nets.ConvNet()
+    model.train()(torch.randn(30, 1, 6, 6))
+    data = (torch.zeros(NUM, 1, 6, 6), torch.zeros(NUM, dtype=torch.long))
+    objective = Objective(model, F.cross_entropy, data, device="cpu", images_per_batch=2048)
+    monkeypatch.setattr(Plan, "on", on)
+    monkeypatch.setattr(time, "perf_counter", clock)
+    for module in (AUTOTUNE, trials_module):
+        monkeypatch.setattr(module, "is_gpu", lambda _: True)
+    monkeypatch.setattr(AUTOTUNE, "computes_in", lambda *_: True)
+    monkeypatch.setattr(AUTOTUNE, "has_triton", lambda _: False)
+    monkeypatch.setattr(AUTOTUNE, "_BYTES_PER_BATCH", {"cpu": 400_000_000})
+    monkeypatch.setattr(trials_module, "_IMAGES", {"cpu": trials_module._IMAGES["cuda"]})
+    monkeypatch.setattr(trials_module, "_SECONDS", {"cpu": trials_module._SECONDS["cuda"]})
+    tuned = autotune(objective, Plane.random(objective.center, 0), PROBES, POINTS, precision="auto")
+    scan = tuned.seconds_per_point * POINTS
+    assert clock.now <= 0.05 * scan, (clock.now, scan, tuned.trials)
+    assert NUM / tuned.seconds_per_point >= 0.8 * max(_speeds(mix))
+
+
+def _speeds(mix: Any) -> Iterator[float]:
+    folded, fused, precisions = mix
+    yield REFERENCE
+    for network in (folded, fused):
+        for precision in (1.0, *precisions):
+            yield REFERENCE * network * precision
