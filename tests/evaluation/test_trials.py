@@ -56,7 +56,7 @@ def test_trials_take_a_small_part_of_the_scan(mix: Any, monkeypatch: pytest.Monk
         by_network = fused if "fused" in plan.network.name else folded
         factor = 1.0 if plan.network.name == "unmodified" else by_network
         batch = min(1.0, plan.images_per_batch / 2048) ** 0.3
-        return REFERENCE * factor * by_precision[plan.precision] * batch
+        return float(REFERENCE * factor * by_precision[plan.precision] * batch)
 
     def on(plan: Plan, objective: Objective, *_: Any) -> Any:
         class Strategy:
