@@ -12,6 +12,7 @@ from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
 from landscape.evaluation.rewrites.batchnorm_folding import folded
 from landscape.evaluation.rewrites.cached_modules import with_cache
+from landscape.evaluation.rewrites.convolution import cudnn_keeps_nan
 from landscape.evaluation.rewrites.fastest_convolution import has_triton
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
@@ -213,7 +214,11 @@ def _networks(
     own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
     found = [with_cache(objective, plane, dtype)] if objective.selects else []
     found += [folded(objective, plane, dtype)]
-    if is_gpu(objective.device) and found[-1] is not None:
+    if (
+        is_gpu(objective.device)
+        and found[-1] is not None
+        and cudnn_keeps_nan(objective.device, dtype)
+    ):
         found.append(folded(objective, plane, dtype, kernels="cudnn"))
     if found[-1] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))

@@ -3,7 +3,7 @@
 import gc
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from landscape.evaluation import reference_plan, run
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.plan import Plan, values_at
 from landscape.evaluation.precision import Precision
-from landscape.evaluation.rewrites import batchnorm_folding
+from landscape.evaluation.rewrites import batchnorm_folding, convolution, fastest_convolution
 from landscape.evaluation.rewrites.batchnorm_folding import folded
 from landscape.evaluation.rewrites.convolution import convolve
 from landscape.evaluation.strategy import Strategy
@@ -355,3 +355,32 @@ def test_a_fused_network_moves_few_bytes(monkeypatch: pytest.MonkeyPatch) -> Non
     with torch.no_grad():
         network.forward(network.plane.center, objective.inputs)
     assert 2.5e6 < moved <= 2.7e6
+
+
+@pytest.mark.parametrize(("relu", "keeps"), [(torch.relu, True), (torch.nan_to_num, False)])
+def test_kernels_that_make_zeros_of_nan_are_not_used(
+    relu: Callable[[Tensor], Tensor], keeps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def by_cudnn(x: Tensor, weight: Tensor, bias: Tensor, other: Any, *args: Any) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return relu(convolve(x, weight, bias, other, False, *args[1:]))
+
+    for module in (convolution, fastest_convolution):
+        monkeypatch.setattr(module, "convolve_by_cudnn", by_cudnn)
+    monkeypatch.setattr(fastest_convolution, "_CHOSEN", {})
+    monkeypatch.setattr(
+        fastest_convolution, "_seconds", lambda kernel, _: 1.0 if kernel is by_cudnn else 2.0
+    )
+    convolution.cudnn_keeps_nan.cache_clear()
+    try:
+        assert convolution.cudnn_keeps_nan(torch.device("cpu"), torch.float32) == keeps
+        calls = 0
+        x, weight = torch.randn(2, 5, 6, 6), torch.randn(4, 5, 3, 3)
+        settings = ((1, 1), (1, 1), (1, 1), 1)
+        fastest_convolution.convolve_by_fastest(x, weight, torch.randn(4), None, True, *settings)
+        assert calls == keeps
+    finally:
+        convolution.cudnn_keeps_nan.cache_clear()

@@ -81,6 +81,7 @@ def test_trials_take_a_small_part_of_the_scan(mix: Any, monkeypatch: pytest.Monk
         monkeypatch.setattr(module, "is_gpu", lambda _: True)
     monkeypatch.setattr(AUTOTUNE, "computes_in", lambda *_: True)
     monkeypatch.setattr(AUTOTUNE, "has_triton", lambda _: False)
+    monkeypatch.setattr(AUTOTUNE, "cudnn_keeps_nan", lambda *_: True)
     monkeypatch.setattr(AUTOTUNE, "_BYTES_PER_BATCH", {"cpu": 400_000_000})
     monkeypatch.setattr(trials_module, "_IMAGES", {"cpu": trials_module._IMAGES["cuda"]})
     monkeypatch.setattr(trials_module, "_SECONDS", {"cpu": trials_module._SECONDS["cuda"]})

@@ -1,5 +1,7 @@
 """Convolutions fused with bias, sum and ReLU."""
 
+import math
+from functools import cache
 from typing import Any
 
 import torch
@@ -72,3 +74,26 @@ def convolve_by_cudnn(
     else:
         fused = torch.ops.aten.cudnn_convolution_add_relu(x, weight, other, 1.0, bias, *sizes)
     return fused
+
+
+@cache
+def cudnn_keeps_nan(device: torch.device, dtype: torch.dtype) -> bool:
+    """Return whether cuDNN's fused kernels give NaN for NaN.
+
+    If their ReLU makes 0 of it, a network that overflows gets a finite loss.
+
+    Args:
+        device: A GPU.
+        dtype: Floating-point type of the tensors.
+    """
+    x = torch.full((1, 8, 4, 4), math.nan, device=device, dtype=dtype)
+    x = x.contiguous(memory_format=torch.channels_last)
+    weight = torch.ones(8, 8, 3, 3, device=device, dtype=dtype)
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    settings = ((1, 1), (1, 1), (1, 1), 1)
+    bias = torch.zeros(8, device=device, dtype=dtype)
+    try:
+        found = [convolve_by_cudnn(x, weight, bias, each, True, *settings) for each in (None, x)]
+    except RuntimeError:  # no kernel for it: then nothing is wrong
+        return True
+    return all(bool(each.isnan().all()) for each in found)

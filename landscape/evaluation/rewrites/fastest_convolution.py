@@ -12,7 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.devices import computes_in, is_gpu, is_recording, wait
-from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
+from landscape.evaluation.rewrites.convolution import (
+    convolve,
+    convolve_by_cudnn,
+    cudnn_keeps_nan,
+)
 from landscape.memory import is_out_of_memory
 
 Convolve = Callable[..., Tensor]
@@ -83,7 +87,7 @@ def convolve_by_fastest(
 def _fastest(given: tuple[Any, ...], *, is_small: bool) -> Convolve:
     """Return the fastest kernel for some arguments."""
     candidates: list[Convolve] = [convolve]
-    if given[4]:
+    if given[4] and cudnn_keeps_nan(given[0].device, given[0].dtype):
         candidates.append(convolve_by_cudnn)
     if is_small and _agrees(given):
         candidates.append(_by_triton)
