@@ -6,8 +6,8 @@ The only module that names ``torch.cuda``.
 import gc
 import platform
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ _CAPABILITIES = {"float16": (7, 0), "bfloat16": (8, 0), "tf32": (8, 0)}
 _OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 _WARM_UP = 3
+
+_CYCLES = 10_000_000  # of a GPU's clock
 
 
 def choose_devices(
@@ -176,6 +178,101 @@ def num_multiprocessors(device: torch.device) -> int:
         device: The device.
     """
     return torch.cuda.get_device_properties(device).multi_processor_count if is_gpu(device) else 1
+
+
+def gpu_facts(device: torch.device) -> dict[str, str]:
+    """Return what determines which kernels a GPU has, by name.
+
+    Args:
+        device: The GPU.
+    """
+    major, minor = torch.cuda.get_device_capability(device)
+    compiled = torch.cuda.get_arch_list()
+    own = f"sm_{major}{minor}" in compiled
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return {
+        "CUDA": str(torch.version.cuda or torch.version.hip),
+        "cuDNN": str(cudnn),
+        "driver": _driver(),
+        "capability": f"{major}.{minor} ({'in' if own else 'not in'} {', '.join(compiled)})",
+    }
+
+
+def _driver() -> str:
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return "unknown"
+    return next((word for word in text.split() if word[0].isdigit() and "." in word), "unknown")
+
+
+def why_unusable(device: torch.device, room: float = 1e9) -> str:
+    """Return why nothing can be computed on a GPU, or an empty text.
+
+    A tiny convolution is computed: torch may have no kernels for a card that it lists.
+
+    Args:
+        device: The device.
+        room: Bytes of memory that must be free.
+    """
+    if not is_gpu(device):
+        return ""
+    try:
+        free = free_gpu_bytes(device)
+        if free < room:
+            return f"{free / 1e9:.1f} GB of its memory are free, expected {room / 1e9:.1f} GB"
+        ones = torch.ones(1, 1, 3, 3, device=device)
+        torch.conv2d(ones, ones)
+        wait(device)
+    except RuntimeError as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+def keep_busy(device: torch.device) -> None:
+    """Give a GPU work of some milliseconds, for which nothing waits; a CPU none.
+
+    Args:
+        device: The device.
+    """
+    if is_gpu(device):
+        with entered(device):
+            torch.cuda._sleep(_CYCLES)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def limited_gpu_memory(device: torch.device, room: float) -> Iterator[None]:
+    """Let torch take only some more memory of a GPU than it holds.
+
+    Args:
+        device: The GPU.
+        room: Bytes.
+
+    Yields:
+        None.
+    """
+    release(device)
+    total = torch.cuda.get_device_properties(device).total_memory
+    share = min(1.0, (torch.cuda.memory_reserved(device) + room) / total)
+    with entered(device):
+        torch.cuda.set_per_process_memory_fraction(share)
+        try:
+            yield
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def gpu_state(device: torch.device) -> dict[str, object]:
+    """Return what a recording must leave unchanged, by name.
+
+    Args:
+        device: The GPU.
+    """
+    return {
+        "current stream": torch.cuda.current_stream(device),
+        "synchronization mode": torch.cuda.get_sync_debug_mode(),
+        "random numbers": torch.cuda.get_rng_state(device).tolist(),
+    }
 
 
 def is_recording(device: torch.device) -> bool:
