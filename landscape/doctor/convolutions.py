@@ -13,13 +13,13 @@ from landscape.doctor.finding import Finding, checked, reason
 from landscape.doctor.plans import poison
 from landscape.evaluation.precision import DTYPES, torch_settings
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
-from landscape.evaluation.rewrites.fastest_convolution import convolve_by_fastest, has_triton
+from landscape.evaluation.rewrites.fastest_convolution import convolve_by_triton, has_triton
 
 _KERNELS: Mapping[str, Callable[..., Tensor]] = {"plain": convolve}
 
 _KERNELS_OF_GPUS: Mapping[str, Callable[..., Tensor]] = {
     "cuDNN": convolve_by_cudnn,
-    "the fastest": convolve_by_fastest,
+    "Triton": convolve_by_triton,
 }
 
 _PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
@@ -43,11 +43,12 @@ def check_convolutions(device: torch.device) -> Iterator[Finding]:
     kernels = {**_KERNELS, **(_KERNELS_OF_GPUS if is_gpu(device) else {})}
     for precision in _PRECISIONS:
         for title, kernel in kernels.items():
-            is_half = precision in ("bfloat16", "float16")
-            if kernel is convolve_by_fastest and not (is_half and has_triton(device)):
+            name = f"NaN and inf in fused convolutions, {title}, {precision}"
+            if not computes_in(precision, device):
                 continue
-            if computes_in(precision, device):
-                name = f"NaN and inf in fused convolutions, {title}, {precision}"
+            if kernel is convolve_by_triton and not has_triton(device):
+                yield Finding(name, "not used", "Triton has no kernels here")
+            elif kernel is not convolve_by_triton or precision in ("bfloat16", "float16"):
                 yield checked(name, partial(_check, name, kernel, device, precision))
 
 
