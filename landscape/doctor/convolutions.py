@@ -10,7 +10,7 @@ from torch import Tensor
 
 from landscape.devices import computes_in, is_gpu
 from landscape.doctor.finding import Finding, checked, reason
-from landscape.doctor.plans import poison
+from landscape.doctor.plans import fill_free_memory
 from landscape.evaluation.precision import DTYPES, torch_settings
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
 from landscape.evaluation.rewrites.fastest_convolution import convolve_by_triton, has_triton
@@ -58,7 +58,7 @@ def _check(
     for with_sum in (False, True):
         given = _given(device, DTYPES[precision], with_sum)
         expected = _plain(*given)
-        poison(device)
+        fill_free_memory(device, math.nan)
         try:
             with torch_settings(precision), torch.no_grad():
                 found = kernel(*given, True, *_SETTINGS)

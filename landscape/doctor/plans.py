@@ -1,5 +1,6 @@
 """Check every plan that a scan may choose against a naive loop in float64 on the CPU."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,8 +38,8 @@ _PRECISIONS: Sequence[Precision] = ("float32", "float64", "tf32", "bfloat16", "f
 
 _POINTS_AT_ONCE = 3  # does not divide the number of points
 
-# Bytes of the tensors that are filled with NaN: small ones fill what freed tensors have left.
-_POISON = [2**k for k in range(8, 26)]
+# Bytes of the tensors that fill free memory: small ones fill what freed tensors have left.
+_SIZES = [2**k for k in range(8, 26)]
 _COPIES = 4
 
 Rewrite = Callable[[Objective, Plane, torch.dtype], Network | None]
@@ -137,10 +138,11 @@ def _check(case: _Case) -> Finding:
     try:
         with torch_settings(plan.precision):
             strategy = busy.on(case.objective)
+            fill_free_memory(case.objective.device, 0.0)
             first = deviation(_losses(strategy), expected)
             if first > allowed:
                 waited = deviation(_losses_waited_for(strategy), expected)
-            poison(case.objective.device)
+            fill_free_memory(case.objective.device, math.nan)
             second = deviation(_losses(strategy), expected)
     except Exception as error:  # whatever a kernel raises
         if case.is_reference:
@@ -183,16 +185,15 @@ def _losses_waited_for(strategy: Strategy) -> list[float]:
     return [float(loss) for ((loss, *_),) in steps]
 
 
-def poison(device: torch.device) -> None:
-    """Fill memory with NaN and free it, for what reads memory that it has not written.
+def fill_free_memory(device: torch.device, value: float) -> None:
+    """Write a value to free memory, for what reads memory that it has not written.
 
     Args:
         device: The device.
+        value: The value.
     """
     keep_freed_memory()
     tensors = [
-        torch.full((size // 4,), float("nan"), device=device)
-        for size in _POISON
-        for _ in range(_COPIES)
+        torch.full((size // 4,), value, device=device) for size in _SIZES for _ in range(_COPIES)
     ]
     del tensors
