@@ -66,7 +66,7 @@ def test_the_report_ends_with_a_block_for_an_issue(
         Finding("fused", "wrong", "deviation 2"),
         Finding("tf32", "not used", "none"),
     ]
-    monkeypatch.setattr(doctor, "examine", lambda _: iter(findings))
+    monkeypatch.setattr(doctor, "examine", lambda _, **options: iter(findings))
     result = CliRunner().invoke(command, ["--device", "cpu"])
     assert result.exit_code == (0 if is_right else 1)
     lines, _, block = result.stdout.partition("\n\n")

@@ -1,6 +1,6 @@
 """All checks of some devices, and the block for an issue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,13 +17,14 @@ from landscape.doctor.whole import check_scan, estimates
 from landscape.doctor.workers import check_workers
 
 
-def examine(devices: Sequence[torch.device]) -> Iterator[Finding]:
+def examine(devices: Sequence[torch.device], *, speed: bool = True) -> Iterator[Finding]:
     """Check evaluation on some devices, and yield each finding when it is made.
 
     A GPU without free memory, or one for which torch has no kernels, is skipped.
 
     Args:
         devices: The devices.
+        speed: Whether to measure rates, and to estimate the time of a large scan.
 
     Yields:
         The findings.
@@ -44,20 +45,29 @@ def examine(devices: Sequence[torch.device]) -> Iterator[Finding]:
             yield Finding(str(device), "not used", reason)
             continue
         usable.append(device)
-        for finding in _of_device(device, networks):
-            yield replace(finding, name=f"{device}: {finding.name}")
+        yield from _named(device, _checks(device, networks))
+        if speed:
+            yield from _named(device, _measurements(device))
     if len(usable) > 1:
         yield check_workers(usable)
 
 
-def _of_device(device: torch.device, networks: Sequence[Subject]) -> Iterator[Finding]:
+def _named(device: torch.device, findings: Iterable[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        yield replace(finding, name=f"{device}: {finding.name}")
+
+
+def _checks(device: torch.device, networks: Sequence[Subject]) -> Iterator[Finding]:
     yield chip(device)
-    yield from rates(device)
     yield from check_plans(device, networks)
     yield from check_convolutions(device)
     yield check_recording(device)
     yield check_memory(device)
     yield check_scan(device)
+
+
+def _measurements(device: torch.device) -> Iterator[Finding]:
+    yield from rates(device)
     yield from estimates(device)
 
 
