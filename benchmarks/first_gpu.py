@@ -1,4 +1,4 @@
-"""The first run on a GPU: rates of the card, the checks of landscape doctor, the tests, a whole scan.
+"""The first run on a GPU: rates of the card, landscape doctor, the tests, a whole scan.
 
     python benchmarks/first_gpu.py --out results/benchmarks/gpu.json
 

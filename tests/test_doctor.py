@@ -257,6 +257,18 @@ def test_a_full_card_and_one_without_kernels_are_skipped(
     assert doctor.reference_is_right(findings)
 
 
+def test_a_check_that_raises_does_not_end_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("illegal memory access\nmore")
+
+    monkeypatch.setattr(Subject, "objective", raises)
+    findings = list(doctor.examine([CPU], speed=False))
+    text = "RuntimeError: illegal memory access"
+    assert Finding("cpu: plans", "wrong", text, is_reference=True) in findings
+    assert findings[-1] == Finding("cpu: scan of 5×5 points", "wrong", text)
+    assert not doctor.reference_is_right(findings)
+
+
 def test_a_convolution_that_makes_zeros_of_nan_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not wrong_ones(list(convolutions.check_convolutions(CPU)))
 

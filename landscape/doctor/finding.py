@@ -1,7 +1,7 @@
 """What a check finds."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +48,25 @@ def checked(name: str, check: Callable[[], Finding], *, is_reference: bool = Fal
             return check()
     except Exception as error:  # whatever torch or a kernel raises
         return Finding(name, "wrong", reason(error), is_reference)
+
+
+def guarded(
+    name: str, findings: Iterable[Finding], *, is_reference: bool = False
+) -> Iterator[Finding]:
+    """Yield findings; what raises between them ends them, and is wrong.
+
+    Args:
+        name: What is checked.
+        findings: The findings.
+        is_reference: As of the finding about what raises.
+
+    Yields:
+        The findings.
+    """
+    try:
+        yield from findings
+    except Exception as error:  # whatever torch or a kernel raises
+        yield Finding(name, "wrong", reason(error), is_reference)
 
 
 def reason(error: BaseException) -> str:
