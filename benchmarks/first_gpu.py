@@ -1,4 +1,4 @@
-"""The first run on a GPU: rates of the card, every plan against float64, the tests, a whole scan.
+"""The first run on a GPU: rates of the card, landscape doctor, the tests, a whole scan.
 
     python benchmarks/first_gpu.py --out results/benchmarks/gpu.json
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from landscape import Compute, Objective, Plane, Silent, models, scan
+from landscape import Compute, Objective, Plane, Silent, doctor, models, scan
 from landscape.devices import choose_device, hardware
-from landscape.evaluation import reference_plan, torch_settings
-from landscape.evaluation.plan import Plan, run
+from landscape.evaluation import torch_settings
+from landscape.evaluation.plan import Plan
 from landscape.evaluation.precision import DTYPES
 from landscape.evaluation.profiling import operations_per_image, peak
 from landscape.evaluation.rewrites.batchnorm_folding import folded
@@ -114,33 +114,9 @@ def plans(objective: Objective, plane: Plane, sizes: tuple[int, ...]) -> Iterato
                     yield Plan(network, precision, size)  # type: ignore[arg-type]
 
 
-def accuracy(device: torch.device) -> list[dict[str, Any]]:
-    """Return the largest relative deviation of every plan from float64."""
-    exact = resnet("resnet20", 300, device, torch.float64)
-    plane = Plane.random(exact.center, 0)
-    expected = [v.loss for v in run(reference_plan(exact, plane), exact, POINTS)]
-    cpu = torch.device("cpu")
-    here = plane.to(cpu, torch.float64)
-    on_cpu = exact.to(cpu)
-    again = [v.loss for v in run(reference_plan(on_cpu, here), on_cpu, POINTS)]
-    rows = [{"plan": "float64 on the CPU", "deviation": _deviation(again, expected)}]
-    objective = resnet("resnet20", 300, device, torch.float32)
-    plane = plane.to(device, torch.float32)
-    for plan in plans(objective, plane, (128,)):
-        for graph in (False, True) if device.type == "cuda" else (False,):
-            tried = replace(plan, cuda_graph=graph)
-            row: dict[str, Any] = {"plan": str(tried)}
-            try:
-                losses = [v.loss for v in run(tried, objective, POINTS)]
-                row["deviation"] = _deviation(losses, expected)
-            except Exception as error:  # reported
-                row["error"] = _said(error)
-            rows.append(row)
-    return rows
-
-
-def _deviation(losses: list[float], expected: list[float]) -> float:
-    return max(abs(a - b) / abs(b) for a, b in zip(losses, expected, strict=True))
+def checks(device: torch.device) -> list[dict[str, Any]]:
+    """Return the findings of ``landscape doctor``."""
+    return [asdict(finding) for finding in doctor.examine([device])]
 
 
 def _said(error: BaseException) -> str:
@@ -319,7 +295,7 @@ def parts(device: torch.device) -> dict[str, Callable[[], Any]]:
     return {
         "environment": lambda: environment(device),
         "rates": lambda: rates(device),
-        "accuracy": lambda: accuracy(device),
+        "doctor": lambda: checks(device),
         "layers": lambda: layers(device, 4096),
         "table": lambda: table(device, num, sizes),
         "large": lambda: large(device, 23 if gpu else 2, 1280 if gpu else 64, torch.float32),

@@ -6,8 +6,8 @@ The only module that names ``torch.cuda``.
 import gc
 import platform
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ _OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_A
 
 _WARM_UP = 3
 
-_LEAST_MEMORY = 1e9  # bytes that must be free on a GPU
+_CYCLES = 10_000_000  # of a GPU's clock
 
 
 def choose_devices(
@@ -79,27 +79,17 @@ def usable_gpus() -> tuple[list[torch.device], list[str]]:
     usable, reasons = [], []
     for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         device = torch.device("cuda", number)
-        trouble = _trouble(device)
-        if trouble is None:
-            usable.append(device)
-        else:
+        if trouble := _trouble(device):
             reasons.append(f"{device} is not used: {trouble}")
+        else:
+            usable.append(device)
     return usable, reasons
 
 
 @cache
-def _trouble(device: torch.device) -> str | None:
-    """Return why a GPU cannot be used, or None: asked once, before this process fills it."""
-    try:
-        with entered(device):
-            ones = torch.ones(1, 1, 3, 3, device=device)
-            float(torch.nn.functional.conv2d(ones, ones))
-        free = free_gpu_bytes(device)
-    except RuntimeError as error:  # no kernels for it, broken, or without memory for a context
-        return first_line(error)
-    if free < _LEAST_MEMORY:
-        return f"{free / 1e9:.1f} GB of its memory are free, {_LEAST_MEMORY / 1e9:.0f} are needed"
-    return None
+def _trouble(device: torch.device) -> str:
+    """Return why a GPU cannot be used: asked once, before this process fills it."""
+    return why_unusable(device)
 
 
 def hardware(device: torch.device) -> str:
@@ -117,22 +107,6 @@ def hardware(device: torch.device) -> str:
         )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def gpu_facts(device: torch.device) -> dict[str, str]:
-    """Return the versions of what computes on a GPU, and its capability; empty for a CPU.
-
-    Args:
-        device: The device.
-    """
-    if not is_gpu(device):
-        return {}
-    major, minor = torch.cuda.get_device_capability(device)
-    return {
-        "cuda": str(torch.version.cuda),
-        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
-        "capability": f"{major}.{minor}",
-    }
 
 
 def is_gpu(device: torch.device) -> bool:
@@ -225,6 +199,102 @@ def num_multiprocessors(device: torch.device) -> int:
         device: The device.
     """
     return torch.cuda.get_device_properties(device).multi_processor_count if is_gpu(device) else 1
+
+
+def gpu_facts(device: torch.device) -> dict[str, str]:
+    """Return what determines which kernels a GPU has, by name.
+
+    Args:
+        device: The GPU.
+    """
+    major, minor = torch.cuda.get_device_capability(device)
+    compiled = torch.cuda.get_arch_list()
+    own = f"sm_{major}{minor}" in compiled
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    return {
+        "CUDA": str(torch.version.cuda or torch.version.hip),
+        "cuDNN": str(cudnn),
+        "driver": _driver(),
+        "capability": f"{major}.{minor} ({'in' if own else 'not in'} {', '.join(compiled)})",
+    }
+
+
+def _driver() -> str:
+    try:
+        text = Path("/proc/driver/nvidia/version").read_text()
+    except OSError:
+        return "unknown"
+    return next((word for word in text.split() if word[0].isdigit() and "." in word), "unknown")
+
+
+def why_unusable(device: torch.device, room: float = 1e9) -> str:
+    """Return why nothing can be computed on a GPU, or an empty text.
+
+    A tiny convolution is computed: torch may have no kernels for a card that it lists.
+
+    Args:
+        device: The device.
+        room: Bytes of memory that must be free.
+    """
+    if not is_gpu(device):
+        return ""
+    try:
+        free = free_gpu_bytes(device)
+        if free < room:
+            return f"{free / 1e9:.1f} GB of its memory are free, expected {room / 1e9:.1f} GB"
+        with entered(device):
+            ones = torch.ones(1, 1, 3, 3, device=device)
+            torch.conv2d(ones, ones)
+        wait(device)
+    except RuntimeError as error:
+        return first_line(error)
+    return ""
+
+
+def keep_busy(device: torch.device) -> None:
+    """Give a GPU work of some milliseconds, for which nothing waits; a CPU none.
+
+    Args:
+        device: The device.
+    """
+    if is_gpu(device):
+        with entered(device):
+            torch.cuda._sleep(_CYCLES)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def limited_gpu_memory(device: torch.device, room: float) -> Iterator[None]:
+    """Let torch take only some more memory of a GPU than it holds.
+
+    Args:
+        device: The GPU.
+        room: Bytes.
+
+    Yields:
+        None.
+    """
+    release(device)
+    total = torch.cuda.get_device_properties(device).total_memory
+    share = min(1.0, (torch.cuda.memory_reserved(device) + room) / total)
+    with entered(device):
+        torch.cuda.set_per_process_memory_fraction(share)
+        try:
+            yield
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def gpu_state(device: torch.device) -> dict[str, object]:
+    """Return what a recording must leave unchanged, by name.
+
+    Args:
+        device: The GPU.
+    """
+    return {
+        "current stream": torch.cuda.current_stream(device),
+        "synchronization mode": torch.cuda.get_sync_debug_mode(),
+        "random numbers": torch.cuda.get_rng_state(device).tolist(),
+    }
 
 
 def is_recording(device: torch.device) -> bool:

@@ -14,7 +14,7 @@ import landscape
 from landscape import planes as planes_
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
-from landscape.devices import gpu_facts, hardware
+from landscape.devices import gpu_facts, hardware, is_gpu
 from landscape.directions import RECIPES
 from landscape.evaluation import autotune, check_metrics, run, torch_settings
 from landscape.facts import Facts
@@ -262,7 +262,7 @@ def _empty(
         "python": platform.python_version(),
         "device": str(objective.device),
         "hardware": hardware(objective.device),
-        **gpu_facts(objective.device),
+        **_of_gpu(objective.device),
         "threads": threads,
         "images_per_batch": objective.images_per_batch,
         **objective.guess,
@@ -274,6 +274,10 @@ def _empty(
         trajectories=tuple(planes[0].trajectories),
         curvature=Curvature.empty(grid) if "curvature" in quantities else None,
     )
+
+
+def _of_gpu(device: torch.device) -> Facts:
+    return {k.lower(): v for k, v in gpu_facts(device).items()} if is_gpu(device) else {}
 
 
 def _evaluate_missing(

@@ -13,6 +13,7 @@ from landscape import progress
 from landscape.atomic import check_writable
 from landscape.captions import center
 from landscape.commands.compute_options import COMPUTE_OPTIONS, ComputeOptions, compute_options
+from landscape.commands.doctor import self_check
 from landscape.commands.info import as_one_line, facts_of
 from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
@@ -38,7 +39,7 @@ from landscape.threads import use_free_cores
 _GROUPS = {
     "Network and data": (*INPUT_OPTIONS, "metric_references"),
     "Plane": (*PLANE_OPTIONS, *SELECTION_OPTIONS, "curvature"),
-    "Precision and speed": COMPUTE_OPTIONS,
+    "Precision and speed": (*COMPUTE_OPTIONS, "checks_devices"),
     "Output": OUTPUT_OPTIONS,
 }
 _ESSENTIAL = (
@@ -76,6 +77,12 @@ _ESSENTIAL = (
     "--quantity CALLABLE.",
 )
 @compute_options
+@click.option(
+    "--self-check",
+    "checks_devices",
+    is_flag=True,
+    help="First check what the devices compute, as landscape doctor does.",
+)
 @output_options
 def command(
     paths: tuple[Path, ...],
@@ -85,6 +92,7 @@ def command(
     curvature: bool,
     metric_references: tuple[str, ...],
     computing: ComputeOptions,
+    checks_devices: bool,
     output: OutputOptions,
 ) -> None:
     """Evaluate the loss on a plane through trained parameters, and write an HDF5 file.
@@ -115,6 +123,8 @@ def command(
     targets = [output.target(task.title, task.suffix) for task in tasks]
     for target in targets:
         check_writable(target)
+    if checks_devices:
+        self_check(computing.device, report)
     with watched(targets) if output.view else nullcontext():
         for task, target in zip(tasks, targets, strict=True):
             with usage_errors():

@@ -84,12 +84,17 @@ def operations_per_image(objective: Objective) -> float:
     return float(counter.get_total_flops()) / some.num
 
 
-def peak(device: torch.device, precision: str) -> float:
+def peak(device: torch.device, precision: str, size: int | None = None) -> float:
     """Return the floating-point operations per second of a large product of matrices.
 
     The better of torch's product and oneDNN's: on some CPUs one is twice as fast.
+
+    Args:
+        device: The device.
+        precision: Of the product.
+        size: Rows and columns; by default enough for the full rate.
     """
-    size, num = _PEAK_SIZE[device.type], _PRODUCTS[device.type]
+    size, num = size or _PEAK_SIZE[device.type], _PRODUCTS[device.type]
     a = torch.randn(size, size, device=device).to(DTYPES[precision])
     products: list[Callable[[], Tensor]] = [lambda: a @ a]
     if device.type == "cpu" and a.dtype in onednn.TYPES and onednn.available("_linear_pointwise"):

@@ -1,6 +1,7 @@
 """Every plan to compute a surface gives the same surface."""
 
 import copy
+import math
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.plan import Plan
 from landscape.evaluation.precision import DTYPES
 from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.rewrites.convolution import convolve
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.rewrites.onednn import with_onednn
@@ -182,6 +184,39 @@ def test_folding_is_exact_over_seeds(name: str, seed: int, request: pytest.Fixtu
         expected = unmodified(objective, plane).forward(plane.at(*point), objective.inputs)
         outputs = network.forward(network.plane.at(*point), objective.inputs)
         torch.testing.assert_close(outputs, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_fused_convolution_keeps_what_is_not_finite(
+    dtype: torch.dtype, adds: bool, value: float
+) -> None:
+    def numbers(*shape: int) -> Tensor:
+        return torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
+
+    x, weight, bias = numbers(3, 16, 8, 8), numbers(16, 16, 3, 3), torch.randn(16).to(dtype)
+    x[1, 3, 4, 4] = value
+    other = numbers(3, 16, 8, 8) if adds else None
+    found = convolve(x, weight, bias, other, True, (1, 1), (1, 1), (1, 1), 1)
+    expected = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    expected = (expected if other is None else expected + other.double()).relu()
+    assert not found[~expected.isfinite()].isfinite().any()
+    assert found[[0, 2]].isfinite().all()
+
+
+def test_a_folded_net_that_overflows_has_no_finite_loss() -> None:
+    model, far = Architecture("plain20").build(), (1000.0, 1000.0)
+    model.train()(torch.randn(20, 3, 32, 32))
+    data = (torch.randn(6, 3, 32, 32), torch.randint(10, (6,)))
+    objective = Objective(model, F.cross_entropy, data, device="cpu")
+    plane = Plane.random(objective.center, 0)
+    reference = reference_plan(objective, plane)
+    fused = folded(objective, plane)
+    assert fused is not None
+    for plan in (reference, replace(reference, network=fused)):
+        (values,) = run(plan, objective, [far])
+        assert not values.is_finite
 
 
 class TwoUses(nn.Module):

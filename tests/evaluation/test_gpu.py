@@ -208,6 +208,7 @@ def test_gpus_that_cannot_be_used_are_left_out(monkeypatch: pytest.MonkeyPatch) 
             raise RuntimeError(kernels)
         return torch.zeros(1, 1, 3, 3) + 1
 
+    monkeypatch.setattr(devices, "wait", lambda _: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(devices, "entered", lambda _: nullcontext())
@@ -222,7 +223,7 @@ def test_gpus_that_cannot_be_used_are_left_out(monkeypatch: pytest.MonkeyPatch) 
         assert devices.choose_device("auto") == torch.device("cuda", 2)
         assert reasons == [
             f"cuda:0 is not used: {kernels}",
-            "cuda:1 is not used: 0.3 GB of its memory are free, 1 are needed",
+            "cuda:1 is not used: 0.3 GB of its memory are free, expected 1.0 GB",
         ]
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
         assert devices.choose_devices("auto") == [torch.device("cpu")]

@@ -22,7 +22,7 @@ def convolve(
     dilation: tuple[int, int],
     groups: int,
 ) -> Tensor:
-    """Return a convolution with bias, plus ``other``, rectified; in one kernel if available.
+    """Return a convolution with bias, plus ``other``, rectified; in few kernels if available.
 
     Args:
         x: Shape (images, channels, h, w).
@@ -43,15 +43,14 @@ def convolve(
         ops: Any = torch.ops.mkldnn
         settings = (padding, stride, dilation, groups)
         fused: Tensor
+        # oneDNN's own ReLU makes 0 of NaN, and a finite loss of an overflow.
         if other is None:
-            fused = ops._convolution_pointwise(
-                x, weight, bias, *settings, "relu" if relu else "none", [], ""
-            )
+            fused = ops._convolution_pointwise(x, weight, bias, *settings, "none", [], "")
         else:
             fused = ops._convolution_pointwise.binary(
-                x, other, weight, bias, *settings, "add", None, "relu" if relu else None, [], None
+                x, other, weight, bias, *settings, "add", None, None, [], None
             )
-        return fused
+        return fused.relu_() if relu else fused
     y = F.conv2d(x, weight, bias, stride, padding, dilation, groups)
     y = y if other is None else y.add_(other)
     return y.relu_() if relu else y

@@ -90,7 +90,7 @@ def _fastest(given: tuple[Any, ...], *, is_small: bool) -> Convolve:
     if given[4] and cudnn_keeps_nan(given[0].device, given[0].dtype):
         candidates.append(convolve_by_cudnn)
     if is_small and _agrees(given):
-        candidates.append(_by_triton)
+        candidates.append(convolve_by_triton)
     seconds = {}
     for kernel in candidates:
         try:
@@ -113,7 +113,7 @@ def _seconds(kernel: Convolve, given: tuple[Any, ...]) -> float:
     return shortest
 
 
-def _by_triton(
+def convolve_by_triton(
     x: Tensor,
     weight: Tensor,
     bias: Tensor,
@@ -122,7 +122,7 @@ def _by_triton(
     stride: tuple[int, int],
     *_: Any,
 ) -> Tensor:
-    """Return :func:`convolve`, of what :func:`_is_known` accepts."""
+    """Return :func:`convolve` by Triton; arguments as there, of the shapes of its kernels."""
     kernels: Any = _kernels()
     x, weight = _last(x), _last(weight)
     other = None if other is None else _last(other)
@@ -173,7 +173,7 @@ def _agrees(given: tuple[Any, ...]) -> bool:
     )
     expected = expected.relu() if relu else expected
     try:
-        found = _by_triton(x, weight, bias, other, relu, *settings).double()
+        found = convolve_by_triton(x, weight, bias, other, relu, *settings).double()
     except Exception as error:  # whatever Triton raises
         if is_out_of_memory(error):
             raise
