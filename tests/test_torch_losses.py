@@ -50,7 +50,9 @@ def test_the_cross_entropy_of_tokens_is_computed_in_parts(
     monkeypatch.setitem(torch_losses._NUMBERS, "cpu", 12)  # the logits of four labels
     outputs, y = in_memory(form), torch.randint(3, (5, 6))
     loss = partial(F.cross_entropy, **options)
-    wide = {k: v.double() if isinstance(v, Tensor) else v for k, v in options.items()}
+    wide: dict[str, Any] = {
+        k: v.double() if isinstance(v, Tensor) else v for k, v in options.items()
+    }
     adapter = adapter_of(loss, outputs, y)
     x: Any = adapter.outputs(outputs)
     expected = F.cross_entropy(x.double(), y, **wide, reduction="none")
@@ -72,3 +74,12 @@ def test_many_classes_and_probabilities() -> None:
         wide = targets.double() if targets.is_floating_point() else targets
         expected = F.cross_entropy(x.double(), wide, reduction="none")
         torch.testing.assert_close(single(x, targets), expected)
+
+
+def test_parts_of_several_points_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(torch_losses._NUMBERS, "cpu", 12)
+    outputs, y = torch.randn(2, 5, 6, 3), torch.randint(3, (5, 6))
+    adapter = adapter_of(F.cross_entropy, outputs[0], y)
+    single, _ = next(forms(F.cross_entropy, adapter, [y], full_batch=False))
+    together = torch.vmap(single, in_dims=(0, None))(outputs, y)
+    torch.testing.assert_close(together, torch.stack([single(x, y) for x in outputs]))
