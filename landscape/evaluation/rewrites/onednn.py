@@ -33,7 +33,15 @@ def available(operator: str) -> bool:
 
 
 def with_onednn(objective: Objective, plane: Plane) -> Network | None:
-    """Return the net with oneDNN's product in its linear layers, or None where that is no use."""
+    """Return the net with its products computed by oneDNN, or None where that is no use.
+
+    None where the device, the type or this build of torch has no such operator, where the net has
+    no product that it takes, and where the rewritten net raises.
+
+    Args:
+        objective: The objective.
+        plane: The plane.
+    """
     on_cpu = objective.device.type == "cpu"
     if not moves_only_parameters(objective, plane):
         return None
