@@ -42,6 +42,8 @@ from landscape.plane import Plane
 from landscape.scanning import scan
 from landscape.values import Point
 
+_TOKENS = 8192
+
 LOOP, LOOPS = "hand-written loop", 3
 WHOLE = "float32, a whole scan with its trials"
 
@@ -61,6 +63,18 @@ class Transformer(nn.Module):
         return logits
 
 
+class ClassesSecond(nn.Module):
+    """A language model with its logits in the order that torch's cross entropy takes."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.model(tokens).transpose(1, 2)
+        return logits
+
+
 @dataclass(frozen=True)
 class Case:
     """What is scanned."""
@@ -71,6 +85,7 @@ class Case:
     total_points: int = 51 * 51  # of the scan that the chooser is asked for
     compiles: bool = False  # whether torch.compile is tried
     whole: bool = False  # whether a whole scan is short enough to be timed, trials and all
+    large: bool = False  # whether a point fills the machine: several at once are not tried
 
     def turn(self) -> list[Point]:
         """Return the points of one turn."""
@@ -94,14 +109,29 @@ def _tokens() -> tuple[nn.Module, Tensor, Tensor]:
     return Transformer(), torch.randint(50, (512, 32)), torch.randint(50, (512, 32))
 
 
+def _gpt() -> tuple[nn.Module, Tensor, Tensor]:
+    # Four of the twelve blocks of GPT-2 small, and a sixth of its vocabulary.
+    model = Architecture("gpt4", vocabulary=_TOKENS, context=128, width=768, heads=12).build()
+    x, y = torch.randint(_TOKENS, (2, 16, 128))
+    return ClassesSecond(model), x, y
+
+
+def _vit() -> tuple[nn.Module, Tensor, Tensor]:
+    # As wide as ViT-S, with half of its blocks.
+    model = Architecture("vit6", width=384, heads=6, patch=4).build()
+    return model, torch.randn(64, 3, 32, 32), torch.randint(10, (64,))
+
+
 def cases(images: int) -> list[Case]:
-    """Return the five standard cases."""
+    """Return the seven standard cases."""
     return [
         Case("resnet20", lambda: _images("resnet20", images), 1),
         Case("resnet56", lambda: _images("resnet56", images), 1),
         Case("plain56", lambda: _images("plain56", images), 1),
         Case("mlp 64-64-10 on digits", _digits, 400, compiles=True, whole=True),
         Case("transformer", _tokens, 16),
+        Case("gpt4, width 768", _gpt, 1, large=True),
+        Case("vit6, width 384", _vit, 1, large=True),
     ]
 
 
@@ -224,9 +254,9 @@ def _plans(
     probes = [(0.0, 0.0), (-1.0, 1.0), (0.37, -0.21)]
     named = {"one point at a time": ("float32", base)}
     network = folded(objective, plane)
-    if network is None:
+    if network is None and not case.large:
         named["32 points at once"] = ("float32", replace(base, points_per_batch=32))
-    else:
+    elif network is not None:
         plan = replace(base, network=network, images_per_batch=64 if device.type == "cpu" else 2048)
         named["BatchNorm folded"] = ("float32", plan)
     for precision in ("float32", *(["tf32"] if device.type == "cuda" else []), "bfloat16"):

@@ -16,6 +16,11 @@ from landscape.errors import DataError
 from landscape.losses import Loss, is_cross_entropy, labels_of, tensor_of
 from landscape.trees import Tree
 
+# Logits that are in float64 at a time: on a CPU they stay in the cache.
+_NUMBERS, _MOST = {"cpu": 2**18}, 2**26
+
+_FEW = 100  # classes
+
 
 @dataclass(frozen=True)
 class Adapter:
@@ -56,12 +61,14 @@ class OfTorch:
         adapter: Adapts its arguments.
         sums: Whether values are summed over all but the first dimension.
         weights: Returns the weights of targets, or None.
+        by_label: Whether it is a cross entropy of every label, to be computed in parts.
     """
 
     call: Loss
     adapter: Adapter
     sums: bool = False
     weights: "Weights | None" = None
+    by_label: bool = False
 
     def __call__(self, outputs: Tree, targets: Tree) -> Any:  # noqa: D102
         x, y = self.adapter.outputs(outputs), self.adapter.targets(targets)
@@ -76,7 +83,9 @@ class OfTorch:
                 "targets have no dimension of examples: data are batches, not single examples "
                 "(a DataLoader makes batches of these)"
             )
-        values: Tensor = self.call(_widest(x), _widest(y))
+        values: Tensor = (
+            _by_label(self.call, x, y) if self.by_label else self.call(_widest(x), _widest(y))
+        )
         if self.weights is not None:
             return values, self.weights(y).expand_as(values)
         return values.flatten(1).sum(1) if self.sums and values.dim() > 1 else values
@@ -156,7 +165,13 @@ def forms(
     if is_cross_entropy(loss) and weights is None and not _option(loss, "label_smoothing"):
         single = _cross_entropy
     yield (
-        OfTorch(single, adapter, reduction in ("sum", "batchmean"), weights),
+        OfTorch(
+            single,
+            adapter,
+            reduction in ("sum", "batchmean"),
+            weights,
+            by_label=is_cross_entropy(loss),
+        ),
         own if reduction in ("mean", "batchmean") else None,
     )
     yield own, None
@@ -202,12 +217,38 @@ def _in_float64(loss: Loss) -> Loss:
     return loss
 
 
+def _by_label(loss: Loss, outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return a cross entropy of every label, in float64, of one part of the labels after another.
+
+    The logits of all labels in float64 need not exist at a time: those of a part stay in a CPU's
+    cache. With further dimensions, torch's own takes six times as long if the classes are next to
+    each other in memory, as a language model's.
+
+    Args:
+        loss: The cross entropy, with ``reduction="none"``.
+        outputs: Shape (examples, classes, …).
+        targets: Labels, shape (examples, …); or probabilities of classes, of the outputs' shape.
+    """
+    rows = outputs.movedim(1, -1) if outputs.dim() > 1 else outputs
+    if (
+        targets.is_floating_point()
+        or targets.shape != rows.shape[:-1]
+        or (rows.dim() > 2 and not rows.is_contiguous())
+    ):
+        values: Tensor = loss(_widest(outputs), _widest(targets))
+        return values
+    size = max(1, _NUMBERS.get(outputs.device.type, _MOST) // max(1, rows.shape[-1]))
+    of_rows, labels = (torch.split(t, size) for t in (rows.flatten(0, -2), targets.flatten()))
+    parts = [loss(_widest(x), _widest(y)) for x, y in zip(of_rows, labels, strict=True)]
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(targets.shape)
+
+
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return torch's cross entropy of every example, with the classes across in memory.
+    """Return torch's cross entropy of every example, of few classes with these across in memory.
 
     torch's own takes twenty times as long for ten classes: its kernel works along them.
     """
-    if outputs.dim() != 2 or targets.is_floating_point() or outputs.shape[1] > 1000:
+    if outputs.dim() != 2 or targets.is_floating_point() or outputs.shape[1] > _FEW:
         return nn.functional.cross_entropy(outputs, targets, reduction="none")
     logarithms = nn.functional.log_softmax(outputs.T, 0)
     return -logarithms.gather(0, targets.unsqueeze(0)).squeeze(0)
