@@ -1,5 +1,6 @@
 """Products by oneDNN: which ones, and that they are those of the model."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -142,6 +143,24 @@ def test_activations_are_computed_with_the_layer_before(
     calls = compared(make(), torch.randn(6, 7), torch.randint(3, (6,)))
     assert calls.count("aten.gelu") == gelus
     assert calls.count("aten.relu") == 0
+
+
+@needs_onednn
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.GELU(), nn.GELU("tanh")])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_stays_so(activation: nn.Module, value: float) -> None:
+    model = nn.Sequential(nn.Linear(7, 5), activation, nn.Linear(5, 3))
+    x = torch.randn(6, 7)
+    objective = objective_of(model, x, torch.randint(3, (6,)))
+    network = with_onednn(objective, Plane.random(objective.center, 0))
+    assert network is not None
+    x[2, 3] = value
+    with torch.no_grad():
+        found = network.forward(objective.center, x)
+        expected = model(x)
+    assert isinstance(found, Tensor)
+    torch.testing.assert_close(found, expected, equal_nan=True)
+    assert not found[2].isfinite().all()
 
 
 @needs_onednn

@@ -188,9 +188,11 @@ class _Sequential(nn.Sequential):
             first = modules.pop(0)
             if modules and _fuse(first, modules[0]) and _is_taken(*_of_layer(first, input)):
                 second = modules.pop(0)
-                form = getattr(second, "approximate", "")
-                activation = _ACTIVATIONS[type(second)]
-                input = linear(*_of_layer(first, input), activation, form)  # noqa: A001
+                factors = _of_layer(first, input)
+                if isinstance(second, nn.GELU):
+                    input = linear(*factors, "gelu", second.approximate)  # noqa: A001
+                else:  # oneDNN's own ReLU makes 0 of NaN, and a finite loss of an overflow
+                    input = linear(*factors).relu_()  # noqa: A001
             else:
                 input = first(input)  # noqa: A001
         return input
@@ -200,7 +202,7 @@ def _of_layer(layer: Any, x: Tensor) -> Factors:
     return x, layer.weight, layer.bias
 
 
-_ACTIVATIONS: Mapping[type[nn.Module], str] = {nn.ReLU: "relu", nn.GELU: "gelu"}
+_ACTIVATIONS = (nn.ReLU, nn.GELU)
 
 
 def _fuse(first: nn.Module, second: nn.Module) -> bool:
