@@ -2,16 +2,20 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 from landscape.evaluation import autotune
 from landscape.evaluation import trials as trials_module
 from landscape.evaluation.plan import Plan
+from landscape.evaluation.trials import Trials
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.values import Point, Values
@@ -97,3 +101,28 @@ def _speeds(mix: Any) -> Iterator[float]:
     for network in (folded, fused):
         for precision in (1.0, *precisions):
             yield REFERENCE * network * precision
+
+
+class Speaking(nn.Module):
+    """A network that warns, or that torch vectorizes by a loop over the points."""
+
+    def __init__(self, loops: bool) -> None:
+        super().__init__()
+        self.linear, self.loops = nn.Linear(4, 3), loops
+
+    def forward(self, x: Tensor) -> Tensor:
+        warnings.warn("a warning of the user's", UserWarning, stacklevel=1)
+        y: Tensor = self.linear(x)
+        return y + 0 * torch.histc(y, 3) if self.loops else y
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("loops", [False, True])
+def test_several_points_at_once_are_rejected_for_a_loop_alone(loops: bool) -> None:
+    data = (torch.randn(6, 4), torch.randint(3, (6,)))
+    objective = Objective(Speaking(loops), F.cross_entropy, data, device="cpu")
+    trials = Trials(objective, Plane.random(objective.center, 0), PROBES[:3], "float32", 9, print)
+    plan = replace(trials.reference, points_per_batch=4)
+    trials.run(plan)
+    assert (plan in trials.measured) != loops
+    assert any("performance drop" in line for line in trials.log) == loops
