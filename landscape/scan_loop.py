@@ -160,10 +160,10 @@ def _report_profile(surface: Surface, stage: Stage, job: Job, clock: Clock, take
     images = stage.objective.num_images * len(stage.missing)
     operations = operations_per_image(stage.objective) * images
     device, precision = stage.objective.device, stage.tuned.plan.precision
+    job.progress.note("\n  ".join([f"{label(surface)}: plans tried", *stage.tuned.trials]))
     job.progress.note(
         f"{label(surface)}: breakdown of {duration(taken)}\n"
         + report(clock.seconds, taken, operations, device, precision)
-        + "".join(f"\n  trial: {each}" for each in stage.tuned.trials)
     )
 
 
