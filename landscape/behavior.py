@@ -69,29 +69,53 @@ def torch_settings(precision: str) -> Iterator[None]:
     """
     tf32 = precision == "tf32"
     convolutions: Any = torch.backends.cudnn
-    products = torch.backends.cuda.matmul
-    name = "fp32_precision"
     switches: list[tuple[Any, str, Any]]
-    if hasattr(products, name):  # torch 2.9 and later warns of the old ones
+    if hasattr(convolutions, "conv"):  # torch 2.9 and later warns of the old ones
         value = "tf32" if tf32 else "ieee"
-        switches = [
-            (owner, name, value) for owner in (convolutions.conv, convolutions.rnn, products)
-        ]
+        names = (convolutions.conv, convolutions.rnn)
+        switches = [(owner, "fp32_precision", value) for owner in names]
     else:
-        switches = [(convolutions, "allow_tf32", tf32), (products, "allow_tf32", tf32)]
+        switches = [(convolutions, "allow_tf32", tf32)]
     switches.append((convolutions, "benchmark", True))
     # By default torch may round partial sums of long products to the type of the factors.
     for kind in ("fp16", "bf16"):
-        switches.append((products, f"allow_{kind}_reduced_precision_reduction", False))
+        name = f"allow_{kind}_reduced_precision_reduction"
+        switches.append((torch.backends.cuda.matmul, name, False))
     before = [getattr(owner, name) for owner, name, _ in switches]
     for owner, name, value in switches:
         setattr(owner, name, value)
     try:
-        with fast_path(False):
+        with _products_in("high" if tf32 else "highest"), fast_path(False):
             yield
     finally:
         for (owner, name, _), value in zip(switches, before, strict=True):
             setattr(owner, name, value)
+
+
+@contextmanager
+def _products_in(precision: str) -> Iterator[None]:
+    """Set the precision of products of float32, and restore it afterwards.
+
+    By the function that sets torch's new switch and its old ones alike: where they differ, whoever
+    reads an old one, as a model may, gets an error.
+
+    Args:
+        precision: As ``torch.set_float32_matmul_precision`` takes it.
+    """
+    products: Any = torch.backends.cuda.matmul
+    new = getattr(products, "fp32_precision", None)
+    try:
+        old = torch.get_float32_matmul_precision()
+    except RuntimeError:  # the user has set the new switch alone
+        old = None
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        if old is not None:
+            torch.set_float32_matmul_precision(old)
+        if new is not None and products.fp32_precision != new:
+            products.fp32_precision = new
 
 
 def has_same_fast_path(model: nn.Module, inputs: Tree, outputs: Tree) -> bool:

@@ -494,6 +494,34 @@ def test_float32_is_not_rounded_to_tf32_and_the_setting_comes_back(vectors: Data
     assert seen == {exact}  # also while data and loss are checked
 
 
+@pytest.mark.parametrize("old", ["highest", "high"])
+@pytest.mark.parametrize("new", [None, "tf32", "ieee"])
+def test_a_model_may_read_the_old_switches_of_products(
+    vectors: Data, old: str, new: str | None
+) -> None:
+    products: Any = torch.backends.cuda.matmul
+    if new is not None and not hasattr(products, "fp32_precision"):
+        pytest.skip("torch before 2.9")
+    seen = set()
+
+    class Reading(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.add((torch.get_float32_matmul_precision(), products.allow_tf32))
+            return super().forward(x)
+
+    first = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(old)
+        if new is not None:
+            products.fp32_precision = new
+        before = getattr(products, "fp32_precision", None)
+        scan(Reading(7, 3), F.cross_entropy, vectors, points=2)
+        assert seen == {("highest", False)}
+        assert getattr(products, "fp32_precision", None) == before
+    finally:
+        torch.set_float32_matmul_precision(first)
+
+
 def test_a_net_that_takes_no_few_examples_is_scanned_with_all_threads(
     monkeypatch: pytest.MonkeyPatch, mlp: nn.Module, vectors: tuple[Tensor, Tensor]
 ) -> None:
