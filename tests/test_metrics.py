@@ -532,6 +532,7 @@ def test_processes_compute_metrics(
         np.testing.assert_allclose(together.metrics[name], values, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_generations_are_those_of_the_weights_of_a_point() -> None:
     transformers = library()
     config = transformers.GPT2Config(

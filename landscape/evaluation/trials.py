@@ -129,7 +129,7 @@ class Trials:
             with warnings.catch_warnings(), torch_settings(plan.precision):
                 warnings.simplefilter("ignore")
                 if plan.points_per_batch > 1 and not plan.compiled:  # torch loops over the points
-                    warnings.filterwarnings("error", "There is a performance drop")
+                    warnings.filterwarnings("error", ".*performance drop")
                 strategy = plan.on(data)
                 found = list(strategy(self.probes))
                 deviation, lost = deviation_of(found, self._expected[plan.takes_all_data])

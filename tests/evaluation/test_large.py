@@ -27,6 +27,8 @@ from tests import oracles
 from tests.reporters import StopAfter
 
 GRID = Grid.regular((3, 2), (-0.5, 1.0), (-0.25, 0.75))
+pytestmark = pytest.mark.slow  # each scans several networks
+
 POINTS = [GRID.point(k) for k in range(GRID.size)]
 
 

@@ -111,7 +111,7 @@ class Speaking(nn.Module):
         self.linear, self.loops = nn.Linear(4, 3), loops
 
     def forward(self, x: Tensor) -> Tensor:
-        warnings.warn("a warning of the user's", UserWarning, stacklevel=1)
+        warnings.warn("a warning", UserWarning, stacklevel=1)
         y: Tensor = self.linear(x)
         return y + 0 * torch.histc(y, 3) if self.loops else y
 
