@@ -98,6 +98,10 @@ def test_a_metric_can_be_chosen(browser: Any, tmp_path: Path) -> None:
         drawn = tab.get(f"{plot('bowl', 'flat')}.data[0].z.map(row => [...row])")
         heights = np.array(drawn, dtype=float)
         np.testing.assert_allclose([heights.min(), heights.max()], [0.25, 0.75], rtol=1e-9)
+        notes = "[...document.querySelectorAll('[data-id] .note')].map(each => each.textContent)"
+        lacking = "each => each.startsWith('no success rate in its file')"
+        tab.until(f"{notes}.some({lacking})")
+        assert tab.get(f"{notes}.filter({lacking}).length") == 1
     finally:
         tab.close()
 

@@ -6,6 +6,7 @@ import { CutLine } from "landscape/cutline.js";
 import { boxHeight, inBox, spans } from "landscape/fit.js";
 import { color, CONFIG } from "landscape/look.js";
 import { flat, relief } from "landscape/pictures.js";
+import { label as named } from "landscape/quantity.js";
 import { coordinate, nearest } from "landscape/surface.js";
 
 /** @typedef {import("landscape/pictures.js").Shown} Shown */
@@ -99,11 +100,14 @@ export class Panel {
     bar.value = status.done;
   }
 
-  /** What is noted of the surface; of accuracies, that of the center. */
+  /** What is noted of the surface: of accuracies that of the center, of what it lacks that. */
   get notes() {
     const { surface, shown } = this;
     if (surface === null) return [];
     const { center, notes } = surface;
+    if (shown && !surface.has(shown.quantity)) {
+      return [`no ${named(shown.quantity, [surface])} in its file`, ...notes];
+    }
     const accuracy = center ? surface.accuracies[surface.index(center.i, center.j)] : NaN;
     if (shown?.quantity !== "accuracy" || !Number.isFinite(accuracy)) return notes;
     if (notes.some((note) => note.includes("accuracy"))) return notes;
