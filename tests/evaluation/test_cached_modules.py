@@ -1,6 +1,9 @@
 """Modules that no point moves are computed once, and the surface is the same."""
 
+import gc
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,3 +128,142 @@ def test_it_is_chosen_for_the_last_block_of_a_transformer() -> None:
     objective = Objective(model, F.cross_entropy, data, device="cpu", only="blocks.5.*")
     tuned = autotune(objective, Plane.random(objective.center, 0), POINTS, 100, precision="float32")
     assert "modules cached" in tuned.plan.network.name
+
+
+class InPlace(nn.Module):
+    """Changes what a module returns that does not move."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.b, self.c, self.change = (
+            nn.Linear(4, 4),
+            nn.Linear(4, 4),
+            nn.Linear(4, 3),
+            change,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.c(torch.tanh(self.b(self.change(self.a(x)))))
+        return y
+
+
+class Masked(nn.Module):
+    """Takes a mask first, the same tensor for all batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, mask: Tensor, x: Tensor) -> Tensor:
+        y: Tensor = self.b(torch.tanh(self.a(x * mask)))
+        return y
+
+
+def tied() -> nn.Module:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    model[3].weight = model[1].weight
+    return model
+
+
+def check(model: nn.Module, data: Any, only: str, *, is_cached: bool = True) -> None:
+    """Compare the cached plan with the reference at all points, twice."""
+    objective = Objective(
+        model, F.cross_entropy, data, device="cpu", only=only, dtype=torch.float64
+    )
+    plane = Plane.random(objective.center, 0)
+    # Its center is not the model itself.
+    plane = replace(plane, center={k: v + 0.1 for k, v in plane.center.items()})
+    network = with_cache(objective, plane, torch.float64)
+    assert (network is not None) == is_cached
+    if network is None:
+        return
+    expected = [v.loss for v in run(reference_plan(objective, plane), objective, POINTS)]
+    for _ in range(2):
+        found = [v.loss for v in run(Plan(network, "float64", 3), objective, POINTS)]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "change", [F.silu, lambda x: F.leaky_relu_(x, 0.9), lambda x: x.mul_(1.001), F.relu_]
+)
+def test_what_is_changed_in_place_is_not_kept(change: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    data = (torch.randn(7, 4), torch.randint(3, (7,)))
+    check(InPlace(change), data, "b.*", is_cached=change is F.silu)
+
+
+def test_batches_that_share_a_tensor_are_kept_apart() -> None:
+    mask = torch.tensor([1.0, 0.0, 1.0, 1.0])
+    data = [((mask, torch.randn(3, 4)), torch.randint(3, (3,))) for _ in range(3)]
+    check(Masked(), data, "b.*")
+
+
+def test_a_parameter_that_is_tied_to_a_moved_one_moves() -> None:
+    data = (torch.randn(7, 4), torch.randint(3, (7,)))
+    check(tied(), data, "1.*")
+
+
+def test_a_model_that_does_not_run_in_a_type_is_left_alone() -> None:
+    class OfFloat32(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            if x.dtype != torch.float32:
+                raise RuntimeError("Unsupported dtype BFloat16")
+            y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return y
+
+    model = OfFloat32(nn.Linear(4, 4), nn.Linear(4, 3))
+    data = (torch.randn(7, 4), torch.randint(3, (7,)))
+    objective = Objective(model, F.cross_entropy, data, device="cpu", only="1.*")
+    plane = Plane.random(objective.center, 0)
+    assert with_cache(objective, plane, torch.bfloat16) is None
+    assert with_cache(objective, plane, torch.float32) is not None
+
+
+def test_other_calls_at_some_points_end_the_plan() -> None:
+    class Sometimes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.c(x)
+            if y.abs().max() < 30:
+                y = y + self.a(x)[:, :3]
+            result: Tensor = y + self.b(x)[:, :3]
+            return result
+
+    torch.manual_seed(0)
+    data = (torch.randn(7, 4), torch.randint(3, (7,)))
+    objective = Objective(Sometimes(), F.cross_entropy, data, device="cpu", only="c.*")
+    plane = Plane.random(objective.center, 0)
+    network = with_cache(objective, plane, torch.float32)
+    assert network is not None
+    reference = reference_plan(objective, plane)
+    far = [*POINTS, (80.0, 0.0), (0.1, 0.1)]
+    notes: list[str] = []
+    plan = Plan(network, "float32", 7, reference=reference)
+    found = [v.loss for v in run(plan, objective, far, notes.append)]
+    expected = [v.loss for v in run(reference, objective, far)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert len(notes) == 1
+    assert "calls other modules" in notes[0]
+
+
+def test_what_is_kept_is_freed_with_the_network() -> None:
+    objective = Objective(
+        nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)),
+        F.cross_entropy,
+        [(torch.randn(3, 5), torch.tensor([0, 1, 2]))],
+        device="cpu",
+        only="1.*",
+        full_batch=True,
+    )
+    network = with_cache(objective, Plane.random(objective.center, 0), torch.float32)
+    assert network is not None
+    list(Plan(network, "float32", 3).on(objective)(POINTS))
+    gc.collect()
+    kept = [weakref.ref(t) for t in gc.get_objects() if type(t) is Tensor and t.shape == (3, 4)]
+    assert kept
+    del network
+    gc.collect()
+    assert all(each() is None for each in kept)

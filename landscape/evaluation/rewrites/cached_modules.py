@@ -7,6 +7,7 @@ and have the same weights at every point. Their outputs are kept for every batch
 import functools
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,21 +17,31 @@ from landscape import trees
 from landscape.behavior import call
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters
 from landscape.memory import free_bytes
-from landscape.modules import copied
+from landscape.modules import copied, move_tensor
 from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
 from landscape.trees import Tree
 
 _SAMPLE = 4
-_POINTS = (0.0, 0.0), (0.37, -0.53)  # where the inputs of modules are compared
+_COMPARED_AT = (0.0, 0.0), (0.37, -0.53)  # inputs of modules; the center first
 _MEMORY = 0.25  # of the free memory may hold outputs
+
+Compute = Callable[[], Tree]
+"""Computes the output of a call."""
+
+Handle = Callable[[int, nn.Module, Compute, Any], Tree]
+"""From number, module, computation and arguments of a call to its output."""
 
 
 def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Network | None:
     """Return the network that keeps the outputs of modules that do not change, or None.
 
-    None where all modules change, or their outputs do not fit into memory.
+    None where all modules change, where their outputs do not fit into memory or are changed in
+    place, or where the model does not run in the type.
+
+    A forward pass raises a ``RuntimeError`` if it calls other modules than the one before it, or
+    changes what is kept: then another plan is needed.
 
     Args:
         objective: The objective.
@@ -44,7 +55,10 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
         for name in plane.center
         if bool(plane.delta[name].any()) or bool(plane.eta[name].any())
     }
-    model = copied(objective.model).to(dtype)
+    model = copied(objective.model)
+    for module in model.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            module._buffers[name] = move_tensor(buffer, buffer.device, dtype)
     modules = _unmoved(model, moved)
     if not modules:
         return None
@@ -52,39 +66,89 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
     sample = objective.data.part(0, min(_SAMPLE, objective.num_images)).batches[0]
     inputs = trees.changed(lambda t: t.to(dtype) if t.is_floating_point() else t, sample.inputs)
     points = [
-        {name: tensor.to(dtype) for name, tensor in plane.at(*point).items()} for point in _POINTS
+        {name: tensor.to(dtype) for name, tensor in plane.at(*point).items()}
+        for point in _COMPARED_AT
     ]
-    with torch.no_grad():
-        calls.find(model, inputs, points)
-        if not calls.kept:
-            return None
-        size = calls.record(model, inputs) / sample.num
-    if size * objective.num_images > _MEMORY * free_bytes(objective.device):
+    center = points[0]
+    try:
+        with torch.no_grad():
+            calls.find(model, inputs, points)
+            size = calls.record(model, inputs, center).size / sample.num
+    except Exception:  # whatever a user's model raises in another type
         return None
-    outputs: dict[int, list[Tree]] = {}
+    if not calls.kept or size * objective.num_images > _MEMORY * free_bytes(objective.device):
+        return None
+    recordings: dict[tuple[int, ...], _Recording] = {}
 
     def forward(parameters: Parameters, inputs: Tree) -> Tree:
-        first = trees.tensors(inputs)[0]
-        if id(first) not in outputs:
-            calls.record(model, inputs)
-            outputs[id(first)] = calls.outputs
-            weakref.finalize(first, outputs.pop, id(first), None)
-        with calls.replayed(outputs[id(first)]):
-            return call(model, inputs, parameters)
+        tensors = trees.tensors(inputs)
+        key = tuple(map(id, tensors))
+        if key not in recordings or not recordings[key].is_current:
+            for other in [other for other, each in recordings.items() if not each.is_current]:
+                del recordings[other]  # of batches that are gone
+            recordings[key] = calls.record(model, inputs, center)
+            recordings[key].inputs = tuple(map(weakref.ref, tensors))
+        return calls.replay(recordings[key], model, inputs, parameters)
 
     return Network(f"{len(calls.kept)} modules cached", plane, forward, compiles=False)
 
 
-def _unmoved(model: nn.Module, moved: set[str], prefix: str = "") -> list[nn.Module]:
-    """Return the outermost modules that hold no moved parameter."""
-    found = []
-    for name, child in model.named_children():
-        path = f"{prefix}{name}."
-        if any(each.startswith(path) for each in moved):
-            found += _unmoved(child, moved, path)
-        elif any(True for _ in child.parameters()):
-            found.append(child)
-    return found
+def _unmoved(model: nn.Module, moved: set[str]) -> list[nn.Module]:
+    """Return the outermost modules that hold parameters, of which none is moved."""
+    own = {id(p) for name, p in model.named_parameters(remove_duplicate=False) if name in moved}
+
+    def within(module: nn.Module) -> list[nn.Module]:
+        found = []
+        for child in module.children():
+            parameters = {id(parameter) for parameter in child.parameters()}
+            if parameters & own:  # also one that is tied to a moved one
+                found += within(child)
+            elif parameters:
+                found.append(child)
+        return found
+
+    return within(model)
+
+
+@dataclass(eq=False)
+class _Recording:
+    """What is kept of the forward pass of a batch.
+
+    Attributes:
+        modules: The module of every call, in order.
+        outputs: Outputs of the calls that are kept, by number of the call.
+        versions: Of the tensors in them: a change in place raises it.
+        inputs: References to the tensors of the batch, by whose identities it is found.
+    """
+
+    modules: list[nn.Module] = field(default_factory=list)
+    outputs: dict[int, Tree] = field(default_factory=dict)
+    versions: dict[int, list[int]] = field(default_factory=dict)
+    inputs: Sequence["weakref.ref[Tensor]"] = ()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the batch still exists."""
+        return all(reference() is not None for reference in self.inputs)
+
+    @property
+    def size(self) -> float:
+        """Size of the outputs in bytes."""
+        tensors = trees.tensors(tuple(self.outputs.values()))
+        return float(sum(t.numel() * t.element_size() for t in tensors))
+
+    @property
+    def changed(self) -> set[int]:
+        """Numbers of the calls whose outputs were changed in place."""
+        return {n for n, out in self.outputs.items() if _versions(out) != self.versions[n]}
+
+    def keep(self, number: int, output: Tree) -> None:
+        """Keep the output of a call."""
+        self.outputs[number], self.versions[number] = output, _versions(output)
+
+
+def _versions(tree: Tree) -> list[int]:
+    return [tensor._version for tensor in trees.tensors(tree)]
 
 
 class _Calls:
@@ -92,81 +156,103 @@ class _Calls:
 
     Attributes:
         kept: Numbers of the calls whose inputs do not depend on what is moved.
-        outputs: Outputs of these calls, in order, of the last recording.
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
-        self.kept: list[int] = []
-        self.outputs: list[Tree] = []
+        self.kept: set[int] = set()
         self._number = 0
-        self._handle: Callable[[int, Callable[..., Tree], Any, Any], Tree] | None = None
+        self._handle: Handle | None = None
         for module in dict.fromkeys(modules):
-            module.forward = functools.partial(self._call, module.forward)
+            module.forward = functools.partial(self._call, module, module.forward)
 
     def find(self, model: nn.Module, inputs: Tree, points: Sequence[Parameters]) -> None:
-        """Find the calls to keep: their inputs are the same at two points of the plane."""
+        """Find the calls to keep: inputs are the same at two points, outputs stay as they are.
+
+        Inputs that happen to agree for this sample at these points are taken for constant: the
+        losses of the plan are compared with the reference's as those of every plan.
+        """
         seen: list[list[list[Tensor]]] = []
+        recording = _Recording()
         for parameters in points:
             arrived: list[list[Tensor]] = []
+            recording = _Recording()
 
-            def note(_: int, forward: Callable[..., Tree], args: Any, options: Any) -> Tree:
-                arrived.append([t.clone() for t in trees.tensors((args, options))])  # noqa: B023
-                return forward(*args, **options)
+            def note(number: int, module: nn.Module, compute: Compute, given: Any) -> Tree:  # noqa: ARG001
+                arrived.append([tensor.clone() for tensor in trees.tensors(given)])  # noqa: B023
+                output = compute()
+                recording.keep(number, output)  # noqa: B023
+                return output
 
-            with _Handled(self, note):
-                call(model, inputs, parameters)
+            self._run(note, model, inputs, parameters)
             seen.append(arrived)
         first, second = seen
         if len(first) == len(second):
-            self.kept = [
+            self.kept = {
                 number
                 for number, pair in enumerate(zip(first, second, strict=True))
                 if len(pair[0]) == len(pair[1])
                 and all(a.equal(b) for a, b in zip(*pair, strict=True))
-            ]
+            } - recording.changed
 
-    def record(self, model: nn.Module, inputs: Tree) -> float:
-        """Run the unmodified model, and keep the outputs.
+    def record(self, model: nn.Module, inputs: Tree, center: Parameters) -> _Recording:
+        """Return what is kept of a batch, computed at the center.
 
-        Returns:
-            Their size in bytes.
+        Raises:
+            RuntimeError: What is kept was changed in place.
         """
-        self.outputs = []
+        recording = _Recording()
 
-        def keep(number: int, forward: Callable[..., Tree], args: Any, options: Any) -> Tree:
-            result = forward(*args, **options)
+        def keep(number: int, module: nn.Module, compute: Compute, _: Any) -> Tree:
+            output = compute()
+            recording.modules.append(module)
             if number in self.kept:
-                self.outputs.append(result)
-            return result
+                recording.keep(number, output)
+            return output
 
-        with _Handled(self, keep):
-            call(model, inputs)
-        return float(sum(t.numel() * t.element_size() for t in trees.tensors(self.outputs)))
+        self._run(keep, model, inputs, center)
+        self._check(recording)
+        return recording
 
-    def replayed(self, outputs: Sequence[Tree]) -> "_Handled":
-        """Return a context in which kept calls return their outputs without being computed."""
-        by_number = dict(zip(self.kept, outputs, strict=True))
+    def replay(
+        self, recording: _Recording, model: nn.Module, inputs: Tree, parameters: Parameters
+    ) -> Tree:
+        """Return the outputs of a model; kept calls return their outputs without being computed.
 
-        def answer(number: int, forward: Callable[..., Tree], args: Any, options: Any) -> Tree:
-            return by_number[number] if number in by_number else forward(*args, **options)
+        Raises:
+            RuntimeError: The forward pass called other modules, or changed what is kept.
+        """
+        called: list[nn.Module] = []
 
-        return _Handled(self, answer)
+        def answer(number: int, module: nn.Module, compute: Compute, _: Any) -> Tree:
+            called.append(module)
+            same = recording.modules[number : number + 1] == [module]
+            return recording.outputs[number] if same and number in self.kept else compute()
 
-    def _call(self, forward: Callable[..., Tree], *args: Any, **options: Any) -> Tree:
+        outputs = self._run(answer, model, inputs, parameters)
+        if called != recording.modules:
+            raise RuntimeError("the forward pass calls other modules at some points")
+        self._check(recording)
+        return outputs
+
+    def _check(self, recording: _Recording) -> None:
+        if recording.changed:
+            raise RuntimeError("the forward pass changes the outputs of a module in place")
+
+    def _run(
+        self, handle: "Handle", model: nn.Module, inputs: Tree, parameters: Parameters
+    ) -> Tree:
+        """Return the outputs of a forward pass whose calls are handled."""
+        self._number, self._handle = 0, handle
+        try:
+            return call(model, inputs, parameters)
+        finally:
+            self._handle = None
+
+    def _call(
+        self, module: nn.Module, forward: Callable[..., Tree], *args: Any, **options: Any
+    ) -> Tree:
+        compute = functools.partial(forward, *args, **options)
         number, self._number = self._number, self._number + 1
         if self._handle is None:
-            return forward(*args, **options)
-        return self._handle(number, forward, args, options)
-
-
-class _Handled:
-    """A context in which the calls of one forward pass are handled."""
-
-    def __init__(self, calls: _Calls, handle: Any) -> None:
-        self._calls, self._new = calls, handle
-
-    def __enter__(self) -> None:
-        self._calls._number, self._calls._handle = 0, self._new
-
-    def __exit__(self, *_: object) -> None:
-        self._calls._handle = None
+            return compute()
+        return self._handle(number, module, compute, (args, options))
