@@ -163,7 +163,9 @@ def forms(
     reduction = _option(loss, "reduction") or "mean"
     weights = _weights(loss, all_targets)
     if is_cross_entropy(loss) and weights is None and not _option(loss, "label_smoothing"):
-        single = _cross_entropy
+        single = _cross_entropy  # of the labels alone
+    if reduction != "mean":  # it does not divide by them
+        weights = None
     yield (
         OfTorch(
             single,
@@ -255,13 +257,13 @@ def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _weights(loss: Loss, targets: Tree) -> Weights | None:
-    """Return the weights of the labels in torch's mean, or None where all are equal.
+    """Return the weights of the labels in a loss and in torch's mean of it; None if all are 1.
 
     Only cross entropies divide by them; other losses with a weight divide by the number.
     """
     function = loss.func if isinstance(loss, functools.partial) else loss
     is_nll = function is nn.functional.nll_loss or isinstance(loss, nn.NLLLoss)
-    if not (is_cross_entropy(loss) or is_nll) or _option(loss, "reduction") not in (None, "mean"):
+    if not (is_cross_entropy(loss) or is_nll):
         return None
     ignored, weight = _option(loss, "ignore_index"), _option(loss, "weight")
     ignored = -100 if ignored is None else int(ignored)

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape import torch_losses
+from landscape.evaluation import values_at
+from landscape.objective import Objective
 from landscape.torch_losses import adapter_of, forms
 
 WEIGHT = torch.tensor([1.0, 5.0, 0.1])
@@ -83,3 +85,24 @@ def test_parts_of_several_points_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     single, _ = next(forms(F.cross_entropy, adapter, [y], full_batch=False))
     together = torch.vmap(single, in_dims=(0, None))(outputs, y)
     torch.testing.assert_close(together, torch.stack([single(x, y) for x in outputs]))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 9.0, 0.3])])
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_cross_entropy_with_every_option_is_torchs(
+    reduction: str, weight: Tensor | None, ignored: bool, smoothing: float
+) -> None:
+    options: Any = {"weight": weight, "reduction": reduction, "label_smoothing": smoothing}
+    model, x, y = nn.Linear(5, 3), torch.randn(30, 5), torch.arange(30) % 3
+    if ignored:
+        y[::4] = -100
+    with torch.no_grad():
+        expected = F.cross_entropy(model(x), y, **options)
+    expected = expected.mean() if reduction == "none" else expected
+    expected = expected / 30 if reduction == "sum" else expected
+    for loss in (nn.CrossEntropyLoss(**options), partial(F.cross_entropy, **options)):
+        objective = Objective(model, loss, (x, y), device="cpu", images_per_batch=8)
+        found = values_at(objective, objective.center).loss
+        assert found == pytest.approx(float(expected), rel=1e-6)

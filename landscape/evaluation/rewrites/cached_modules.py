@@ -166,7 +166,7 @@ class _Calls:
             module.forward = functools.partial(self._call, module, module.forward)
 
     def find(self, model: nn.Module, inputs: Tree, points: Sequence[Parameters]) -> None:
-        """Find the calls to keep: inputs are the same at two points, outputs stay as they are.
+        """Find the calls to keep: inputs are the same at two points, outputs stay unchanged.
 
         Inputs that happen to agree for this sample at these points are taken for constant: the
         losses of the plan are compared with the reference's as those of every plan.
