@@ -28,6 +28,13 @@ def as_tensors(x: Any, y: Any, what: str) -> tuple[Tensor, Tensor]:
             f"{what}: x and y must have one entry per example and one example or more, "
             f"they have shapes {tuple(x.shape)} and {tuple(y.shape)}"
         )
-    if not y.is_floating_point():
-        y = y.long()
-    return x, y
+    return x, with_long_integers(y)
+
+
+def with_long_integers(y: Tensor) -> Tensor:
+    """Return targets of which integers are of torch's type for labels.
+
+    Args:
+        y: Targets; floating-point and complex ones are returned as they came.
+    """
+    return y if y.is_floating_point() or y.is_complex() else y.long()

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, RandomSampler
 from torch.utils.data import Dataset as TorchDataset
 
 from landscape import trees
-from landscape.arrays import as_tensors
+from landscape.arrays import as_tensors, with_long_integers
 from landscape.brief import brief
 from landscape.errors import DataError, first_line
 from landscape.modules import move_tensor
@@ -288,8 +288,8 @@ def _batch(value: Any, full_batch: bool) -> Batch:
                 inputs, targets = as_tensors(inputs, targets, "the data")
         except (TypeError, ValueError) as error:
             raise DataError(f"the data: {first_line(error)}") from error
-        if isinstance(targets, Tensor) and not targets.is_floating_point():
-            targets = targets.long()
+        if isinstance(targets, Tensor):
+            targets = with_long_integers(targets)
     else:
         form = f"{len(value)} entries" if isinstance(value, tuple | list) else type(value).__name__
         raise DataError(

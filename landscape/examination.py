@@ -23,6 +23,7 @@ from landscape.data import Batch, Data
 from landscape.loss_checks import Examples, example_loss
 from landscape.losses import ExampleLoss, Loss
 from landscape.metrics import example_metrics
+from landscape.parameters import some_of
 from landscape.trees import Tree
 
 
@@ -187,12 +188,3 @@ class _ClassWeights(TorchFunctionMode):
         if is_of_labels and given.get("weight") is not None:
             self.found = True
         return func(*args, **(kwargs or {}))
-
-
-def some_of(names: Sequence[str]) -> str:
-    """Return the first names of a list, for messages.
-
-    Args:
-        names: All names.
-    """
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

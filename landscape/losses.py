@@ -1,11 +1,13 @@
 """The loss of single examples, and of all of them."""
 
+import copy
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from landscape.brief import brief
@@ -93,6 +95,27 @@ def named(loss: Loss | str) -> Loss:
         return LOSSES[loss]
     given = repr(loss) if isinstance(loss, str) else type(loss).__name__
     raise ValueError(f"loss must be {', '.join(LOSSES)} or a callable, not {given}")
+
+
+def on_device(loss: Any, device: torch.device) -> Any:
+    """Return a loss whose own tensors, as the weights of classes, are on a device.
+
+    Args:
+        loss: A module, a ``partial``, a dataclass around one of these, or any other callable, which
+            is returned itself.
+        device: The device.
+    """
+    if isinstance(loss, nn.Module):
+        return copy.deepcopy(loss).to(device)
+    if isinstance(loss, Tensor):
+        return loss.to(device)
+    if isinstance(loss, functools.partial):
+        args = [on_device(each, device) for each in loss.args]
+        options = {key: on_device(each, device) for key, each in loss.keywords.items()}
+        return functools.partial(loss.func, *args, **options)
+    if is_dataclass(loss) and not isinstance(loss, type) and hasattr(loss, "call"):
+        return replace(loss, call=on_device(loss.call, device))
+    return loss
 
 
 def is_cross_entropy(loss: Loss) -> bool:

@@ -20,10 +20,10 @@ from landscape.datasets import Dataset
 from landscape.devices import choose_device, usable_gpus
 from landscape.directions import normalization_parameters
 from landscape.errors import DataError
-from landscape.examination import examine, some_of
+from landscape.examination import examine
 from landscape.facts import Facts
 from landscape.labels import Labels
-from landscape.losses import ExampleLoss, Loss, name_of, named
+from landscape.losses import ExampleLoss, Loss, name_of, named, on_device
 from landscape.memory import is_out_of_memory
 from landscape.metrics import (
     Metric,
@@ -34,8 +34,8 @@ from landscape.metrics import (
     settings_of,
 )
 from landscape.modules import cast, copied, shared_type, unwrapped
-from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type
-from landscape.parametrizations import Parametrized, is_changed_by, lengths, movable
+from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type, some_of
+from landscape.parametrizations import Parametrized, fixed_originals, is_changed_by, movable
 from landscape.selection import unselected
 from landscape.trees import Tree
 
@@ -169,7 +169,7 @@ class Objective:
         loss, *others = (
             cast(copy.deepcopy(each), place, single_type(dtype)).eval()
             if isinstance(each, nn.Module)
-            else each
+            else on_device(each, place)
             for each in (loss, *wanted.values())
         )
         wanted = dict(zip(wanted, others, strict=True))
@@ -266,7 +266,7 @@ class Objective:
 
         Those of normalization layers, and those that ``only`` leaves out.
         """
-        return normalization_parameters(self.model) | lengths(self.model) | self._unselected
+        return normalization_parameters(self.model) | fixed_originals(self.model) | self._unselected
 
     @property
     def selects(self) -> bool:
@@ -366,8 +366,17 @@ class Objective:
         Raises:
             UserCodeError: One fails, or returns no number.
         """
+        buffers = dict(self.model.named_buffers())  # copied: a metric may run in training mode
         return {
-            name: metric(self.model, {**self._first_buffers(), **parameters}, self.device)
+            name: metric(
+                self.model,
+                {
+                    **{key: tensor.clone() for key, tensor in buffers.items()},
+                    **self._first_buffers(),
+                    **parameters,
+                },
+                self.device,
+            )
             for name, metric in self.model_metrics.items()
         }
 
@@ -422,9 +431,7 @@ class Objective:
         """
 
         def moved(loss: ExampleLoss) -> ExampleLoss:
-            if not isinstance(loss.call, nn.Module):
-                return loss
-            return replace(loss, call=copy.deepcopy(loss.call).to(device))
+            return replace(loss, call=on_device(loss.call, device))
 
         return self.replaced(
             model=copied(self.model).to(device),

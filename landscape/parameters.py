@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -50,7 +50,7 @@ def check_match(parameters: Parameters, reference: Parameters, what: str) -> Non
     if missing or unexpected:
         raise ParameterMismatchError(
             f"{what} has other parameters than the network: "
-            f"missing {_some(missing)}, unexpected {_some(unexpected)}",
+            f"missing {some_of(missing)}, unexpected {some_of(unexpected)}",
             expected=sorted(reference),
             got=sorted(parameters),
         )
@@ -65,7 +65,12 @@ def check_match(parameters: Parameters, reference: Parameters, what: str) -> Non
             )
 
 
-def _some(names: list[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
+    """Return the first names of a list, for messages; "none" of an empty one.
+
+    Args:
+        names: All names.
+    """
     if not names:
         return "none"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

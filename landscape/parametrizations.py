@@ -87,18 +87,27 @@ def is_changed_by(model: nn.Module, parametrized: Parametrized) -> bool:
     return parametrized == "effective" and any(map(parametrize.is_parametrized, model.modules()))
 
 
-def lengths(model: nn.Module) -> frozenset[str]:
-    """Return the names of the lengths of weight normalization, which do not move.
+def fixed_originals(model: nn.Module) -> frozenset[str]:
+    """Return the names of originals of parametrizations that random directions do not move.
+
+    Those are the lengths of weight normalization, and complex numbers and vectors, as real ones.
 
     Args:
         model: The model.
     """
-    return frozenset(
-        f"{path}.original0"
-        for path, module in model.named_modules()
-        if isinstance(module, parametrize.ParametrizationList)
-        and any(isinstance(each, _WeightNorm) for each in module)
-    )
+    found = set()
+    for path, module in model.named_modules():
+        if isinstance(module, parametrize.ParametrizationList):
+            if any(isinstance(each, _WeightNorm) for each in module):
+                found.add(f"{path}.original0")
+            elif any(isinstance(each, ViewAsComplex) for each in module):
+                # The last dimension holds the two parts.
+                found.update(
+                    f"{path}.{name}"
+                    for name, p in module.named_parameters(recurse=False)
+                    if p.dim() <= 2
+                )
+    return frozenset(found)
 
 
 def _hooks(model: nn.Module) -> Iterator[tuple[nn.Module, str, Any]]:

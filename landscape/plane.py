@@ -194,6 +194,11 @@ class Plane:
         center = self.center[name]
         return (center + alpha * self.delta[name] + beta * self.eta[name]).to(center.dtype)
 
+    @property
+    def moved(self) -> frozenset[str]:
+        """Names of the tensors that some direction moves."""
+        return moved_names(self.delta) | moved_names(self.eta)
+
     def project(self, parameters: Parameters) -> tuple[float, float]:
         """Return the coordinates (α, β) of the plane's point nearest to ``parameters``.
 
@@ -264,3 +269,14 @@ class Plane:
             return {name: t.to(device, single_type(dtype)) for name, t in direction.items()}
 
         return replace(self, center=center, delta=moved(self.delta), eta=moved(self.eta))
+
+
+def moved_names(direction: Parameters) -> frozenset[str]:
+    """Return the names of the tensors in which a direction is not zero.
+
+    Args:
+        direction: The direction.
+    """
+    if isinstance(direction, CompactDirection):
+        return frozenset(direction.integers)
+    return frozenset(name for name, tensor in direction.items() if bool(tensor.any()))

@@ -1,5 +1,6 @@
 """Record the path of a training: the checkpoints that a plane through it needs."""
 
+import os
 import time
 import warnings
 from pathlib import Path
@@ -78,9 +79,9 @@ class Recorder:
         self._is_writer = _rank() == 0
         self._cost = 0.0  # of the last checkpoint
         self._began = time.perf_counter()
-        found = sorted(self.folder.glob("step-*.pt"))
+        found = [int(each.stem[5:]) for each in self.folder.glob("step-*.pt")]
         if found and resume:
-            self.steps = int(found[-1].stem.removeprefix("step-"))
+            self.steps = max(found)
         elif self._is_writer and (found or (self.folder / "initial.pt").exists()):
             raise CheckpointError(
                 f"{self.folder} holds checkpoints: give another folder, or resume=True",
@@ -188,5 +189,6 @@ class Recorder:
 
 def _rank() -> int:
     distributed = torch.distributed
-    is_running = distributed.is_available() and distributed.is_initialized()
-    return distributed.get_rank() if is_running else 0
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank()
+    return int(os.environ.get("RANK", "0"))  # of torchrun, before the processes know each other

@@ -23,6 +23,7 @@ from landscape.hdf5 import SurfaceFile, output_file
 from landscape.memory import keep_freed_memory
 from landscape.notebook import default_progress
 from landscape.objective import Objective
+from landscape.parameters import some_of
 from landscape.plane import Plane
 from landscape.planes import PlaneSpec
 from landscape.progress import Progress
@@ -222,6 +223,13 @@ def _check(objective: Objective, quantities: Sequence[str]) -> None:
 
 
 def _check_planes(objective: Objective, planes: Sequence[Plane], quantities: Sequence[str]) -> None:
+    if objective.selects:
+        more = {name for plane in planes for name in plane.moved if not objective.moves(name)}
+        if more:
+            raise ValueError(
+                f"the plane moves {some_of(sorted(more))}, which only= leaves out: take a random "
+                "plane, or move all parameters"
+            )
     if "curvature" in quantities:
         if len(planes) > 1:
             raise ValueError("curvature is evaluated for one seed")

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -673,3 +674,84 @@ class Scaled(nn.Module):
 def test_a_parameter_without_dimensions() -> None:
     x, y = torch.randn(20, 7), torch.randint(3, (20,))
     check(Scaled(), "cross_entropy", (x, y), lambda net: F.cross_entropy(net(x.double()), y))
+
+
+def test_complex_targets() -> None:
+    class Wave(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = torch.fft.fft(super().forward(x))
+            return out
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).abs().square().mean(1)
+
+    x, y = torch.randn(20, 7), torch.randn(20, 3, dtype=torch.complex64)
+
+    def oracle(net: nn.Module) -> Tensor:
+        return loss(net(x.double()), y.to(torch.complex128)).mean()
+
+    check(Wave(7, 3), loss, (x, y), oracle)
+
+
+def test_complex_vectors_do_not_move_in_random_directions() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(7, 3)
+            self.shift = nn.Parameter(torch.randn(3, dtype=torch.complex64))
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.linear(x) + self.shift.abs()
+            return out
+
+    data = (torch.randn(9, 7), torch.randint(3, (9,)))
+    objective = Objective(Shifted(), data=data, device="cpu")
+    plane = landscape.Plane.random(objective.center)
+    assert plane.moved == {"linear.weight"}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(weight=torch.ones(3)),
+        partial(F.cross_entropy, weight=torch.ones(3)),
+        nn.CrossEntropyLoss(weight=torch.ones(3), reduction="none"),
+    ],
+)
+def test_tensors_of_a_loss_move_to_a_device_with_it(loss: Any) -> None:
+    data = (torch.randn(9, 7), torch.randint(3, (9,)))
+    objective = Objective(nn.Linear(7, 3), loss, data, device="cpu", metrics={"other": loss})
+    moved = objective.to(torch.device("meta"))
+    for each in (moved.loss, *moved.metrics.values()):
+        call: Any = each.call
+        while hasattr(call, "call"):
+            call = call.call
+        weight = call.weight if isinstance(call, nn.Module) else call.keywords["weight"]
+        assert weight.is_meta
+
+
+def test_a_metric_that_trains_the_model_changes_no_other_point() -> None:
+    model = nn.Sequential(nn.Linear(7, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+    data = (torch.randn(9, 7), torch.randint(3, (9,)))
+
+    def training_loss(model: nn.Module) -> Tensor:
+        return F.cross_entropy(model.train()(data[0]), data[1])
+
+    objective = Objective(model, data=data, device="cpu", metrics={"training": training_loss})
+    before = {name: tensor.clone() for name, tensor in objective.model.named_buffers()}
+    landscape.scan(objective, grid=3)
+    for name, tensor in objective.model.named_buffers():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+    assert not any(module.training for module in objective.model.modules())
+
+
+def test_a_plane_that_moves_what_only_leaves_out_is_refused() -> None:
+    model, other = (nn.Sequential(nn.Linear(7, 5), nn.Linear(5, 3)) for _ in range(2))
+    data = (torch.randn(9, 7), torch.randint(3, (9,)))
+    objective = Objective(model, data=data, device="cpu", only="1.*")
+    line = landscape.planes.towards(objective, other)
+    with pytest.raises(ValueError, match=r"the plane moves 0.bias, 0.weight, which only= leaves"):
+        landscape.scan(objective, line, 3)
+    other[0].load_state_dict(model[0].state_dict())
+    surface = landscape.scan(objective, landscape.planes.towards(objective, other), 3)
+    assert surface.is_complete

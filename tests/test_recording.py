@@ -286,3 +286,22 @@ def test_only_the_first_process_writes(tmp_path: Path, monkeypatch: pytest.Monke
 def test_names_are_those_of_the_model_without_wrappers(tmp_path: Path) -> None:
     landscape.Recorder(nn.DataParallel(net()), tmp_path)
     assert set(checkpoints.load(tmp_path / "initial.pt").state) == set(net().state_dict())
+
+
+def test_it_resumes_at_the_largest_step(tmp_path: Path) -> None:
+    model = nn.Linear(3, 2)
+    for step in ("000900", "999900", "1000000"):
+        torch.save(model.state_dict(), tmp_path / f"step-{step}.pt")
+    assert landscape.Recorder(model, tmp_path, resume=True).steps == 1_000_000
+
+
+def test_of_the_processes_of_torchrun_one_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before they know each other."""
+    monkeypatch.setenv("RANK", "3")
+    landscape.Recorder(nn.Linear(3, 2), tmp_path / "other")
+    assert not (tmp_path / "other").exists() or not list((tmp_path / "other").iterdir())
+    monkeypatch.setenv("RANK", "0")
+    landscape.Recorder(nn.Linear(3, 2), tmp_path / "first")
+    assert (tmp_path / "first" / "initial.pt").exists()

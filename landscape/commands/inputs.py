@@ -162,7 +162,7 @@ class Inputs:
             loss,
             examples.data,
             metrics=metrics,
-            only=only or net.only,
+            only=_selected(only, net.only),
             device=device,
             dtype=dtype,
             batchnorm=batchnorm,
@@ -190,7 +190,8 @@ class Inputs:
             The other net's options and accuracy, for a surface's provenance; empty where the
             net is recorded, or no other fits better.
         """
-        if net.net is None or not net.alternatives:
+        is_pair = isinstance(examples.data, tuple) and len(examples.data) == 2
+        if net.net is None or not net.alternatives or not is_pair:
             return {}
         fit = better_fit(net.net, net.checkpoint, *examples.data)
         if fit is None:
@@ -201,3 +202,10 @@ class Inputs:
             err=True,
         )
         return {"better_net": fit.options, "better_accuracy": fit.accuracy}
+
+
+def _selected(only: Sequence[str], own: str | None) -> Sequence[str]:
+    """Return the patterns of what is moved: those that leave out leave out of the model's own."""
+    if own is None or any(not pattern.startswith("!") for pattern in only):
+        return only
+    return [own, *only]

@@ -10,7 +10,7 @@ from torch import Tensor
 from landscape.brief import brief
 from landscape.compact import CompactDirection
 from landscape.parameters import Parameters, blocks_of_filters, is_large, single_type
-from landscape.plane import Plane
+from landscape.plane import Plane, moved_names
 from landscape.unformed import Unformed
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -54,7 +54,7 @@ class StreamedPlane:
             plane: The plane.
             dtype: Type of the points; by default that of each tensor of the center.
         """
-        return cls(plane, (_moved(plane.delta), _moved(plane.eta)), dtype)
+        return cls(plane, (moved_names(plane.delta), moved_names(plane.eta)), dtype)
 
     def at(self, coordinates: Tensor) -> dict[str, Tensor]:
         """Return θ* + α δ + β η.
@@ -122,12 +122,6 @@ class StreamedPlane:
             return result
 
         return sum_of
-
-
-def _moved(direction: Parameters) -> frozenset[str]:
-    if isinstance(direction, CompactDirection):
-        return frozenset(direction.integers)
-    return frozenset(name for name, tensor in direction.items() if bool(tensor.any()))
 
 
 def _factors(direction: Parameters, name: str) -> Callable[[slice | Tensor], tuple[Tensor, Tensor]]:

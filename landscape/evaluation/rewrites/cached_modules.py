@@ -50,16 +50,11 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
     """
     if not moves_only_parameters(objective, plane):
         return None
-    moved = {
-        name
-        for name in plane.center
-        if bool(plane.delta[name].any()) or bool(plane.eta[name].any())
-    }
     model = copied(objective.model)
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False):
             module._buffers[name] = move_tensor(buffer, buffer.device, dtype)
-    modules = _unmoved(model, moved)
+    modules = _unmoved(model, plane.moved)
     if not modules:
         return None
     calls = _Calls(modules)
@@ -93,7 +88,7 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
     return Network(f"{len(calls.kept)} modules cached", plane, forward, compiles=False)
 
 
-def _unmoved(model: nn.Module, moved: set[str]) -> list[nn.Module]:
+def _unmoved(model: nn.Module, moved: frozenset[str]) -> list[nn.Module]:
     """Return the outermost modules that hold parameters, of which none is moved."""
     own = {id(p) for name, p in model.named_parameters(remove_duplicate=False) if name in moved}
 
