@@ -120,6 +120,7 @@ def next_stage(surface: Surface, plane: Plane, job: Job) -> Stage | None:
         len(missing),
         precision=job.precision,
         images_per_batch=job.images_per_batch,
+        is_auto=surface.settings.get("precision") == "auto",
         note=job.progress.note,
     )
     return Stage(objective, images, missing, tuned, 0.0 if seen else job.metric_seconds)

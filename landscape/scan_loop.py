@@ -129,7 +129,9 @@ def _checked(surface: Surface, stage: Stage, job: Job, sample: _Sample) -> Surfa
     if reference is None or not numbers:
         return surface
     points = [surface.grid.point(stage.missing[number]) for number in numbers]
-    again = list(run(reference, stage.objective, points))
+    # Metrics of the model are always computed with the reference's weights.
+    objective = stage.objective.replaced(model_metrics={})
+    again = list(run(reference, objective, points))
     deviation, _ = deviation_of([sample.values[number] for number in numbers], again)
     if deviation > DEVIATION_ALLOWED:
         job.progress.note(

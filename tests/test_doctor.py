@@ -279,6 +279,15 @@ def test_a_check_that_raises_does_not_end_the_others(monkeypatch: pytest.MonkeyP
     assert not doctor.reference_is_right(findings)
 
 
+def test_a_convolution_with_other_numbers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*given: Any) -> Tensor:
+        return 1.05 * convolve(*given)
+
+    monkeypatch.setattr(convolutions, "_KERNELS", {"plain": wrong})
+    found = list(convolutions.check_convolutions(CPU))
+    assert any(each.state == "wrong" and "deviation 0.05" in each.text for each in found), found
+
+
 def test_a_convolution_that_makes_zeros_of_nan_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not wrong_ones(list(convolutions.check_convolutions(CPU)))
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from landscape.behavior import torch_settings
 from landscape.devices import computes_in, is_gpu
 from landscape.doctor.finding import Finding, checked, reason
-from landscape.doctor.plans import fill_free_memory
+from landscape.doctor.plans import ROUNDING, fill_free_memory
 from landscape.evaluation.precision import DTYPES
 from landscape.evaluation.rewrites.convolution import convolve, convolve_by_cudnn
 from landscape.evaluation.rewrites.fastest_convolution import convolve_by_triton, has_triton
@@ -77,6 +77,10 @@ def _check(
             )
         if made.any():
             return Finding(name, "wrong", f"{int(made.sum())} numbers are not finite{after}")
+        rest, exact = found[len(_BAD) :].double(), expected[len(_BAD) :].double()
+        deviation = float((rest - exact).abs().max() / exact.abs().max())
+        if deviation > ROUNDING[precision]:
+            return Finding(name, "wrong", f"deviation {deviation:.2g}{after}")
     return Finding(name, "right", "NaN and inf are kept")
 
 

@@ -19,7 +19,7 @@ from landscape.evaluation.rewrites.network import Network, unmodified
 from landscape.evaluation.rewrites.onednn import with_onednn
 from landscape.evaluation.strategy import Strategy
 from landscape.evaluation.streamed_plane import is_streamed
-from landscape.evaluation.trials import Trials
+from landscape.evaluation.trials import DEVIATION_ALLOWED, Trials
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.values import Point
@@ -71,6 +71,7 @@ def autotune(
     *,
     precision: Precision,
     images_per_batch: int | None = None,
+    is_auto: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> Tuned:
     """Return the fastest plan whose losses agree with the reference plan's.
@@ -88,6 +89,8 @@ def autotune(
             float32 by at most
             :data:`landscape.evaluation.trials.DEVIATION_ALLOWED`.
         images_per_batch: The only batch size to try, if given.
+        is_auto: Whether the precision was chosen by ``auto`` for another part of the same scan:
+            the reference is taken where it deviates by more.
         note: Receives a message for every plan rejected for its values.
 
     Raises:
@@ -96,7 +99,8 @@ def autotune(
     """
     if precision in ("float32", "float64"):
         probes = probes[:3]  # enough to recognize a wrong plan; a deviation needs more
-    trials = Trials(objective, plane, probes, precision, num_points, note)
+    limited = is_auto or precision == "auto"
+    trials = Trials(objective, plane, probes, precision, num_points, note, limited)
     candidates = _candidates(objective, plane, trials, images_per_batch)
     for number, plan in enumerate(candidates, 1):
         # On fewer images than a batch holds, a plan does not reach its speed.
@@ -116,6 +120,9 @@ def autotune(
         if left > _SECONDS_WORTH_COMPILING:
             trials.run(replace(best, compiled=True))
     best = trials.best
+    if best is None and is_auto:
+        note(f"{precision} deviates by more than {DEVIATION_ALLOWED:.0%} here: it is not used")
+        return Tuned(trials.reference, trials.reference_seconds, 0.0, None, tuple(trials.log))
     if best is None:
         raise LandscapeError(
             f"No evaluation plan agrees with the reference in {precision}; use float32 or auto."
@@ -222,4 +229,6 @@ def _networks(
         found.append(folded(objective, plane, dtype, kernels="cudnn"))
     if found[-1] is None and dtype == torch.float32:
         found.append(with_onednn(objective, plane))
-    return [network for network in found if network is not None] or [own]
+    rewritten = [network for network in found if network is not None]
+    # A network that is cached may end, and leave no plan of its precision.
+    return [*rewritten, own] if objective.selects else rewritten or [own]

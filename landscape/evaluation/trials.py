@@ -58,6 +58,8 @@ class Trials:
     """Times plans and compares their losses and metrics with the reference plan's.
 
     Attributes:
+        is_auto: Whether a plan in another precision than the reference's may deviate by at most
+            :data:`DEVIATION_ALLOWED`.
         measured: The plans that agree, with their measurements.
         log: A line for every trial: time and deviation, or why a plan is not used.
         reference: The reference plan.
@@ -72,6 +74,7 @@ class Trials:
     precision: Precision
     num_points: int
     note: Callable[[str], None]
+    is_auto: bool = False
     measured: dict[Plan, Trial] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
@@ -160,11 +163,9 @@ class Trials:
         """The fastest plan so far that the precision allows."""
 
         def is_allowed(plan: Plan) -> bool:
-            return (
-                self.precision != "auto"
-                or plan.precision == self.reference.precision
-                or self.measured[plan].deviation <= DEVIATION_ALLOWED
-            )
+            is_exact = plan.precision == self.reference.precision
+            deviation = self.measured[plan].deviation
+            return is_exact or not self.is_auto or deviation <= DEVIATION_ALLOWED
 
         fit = filter(is_allowed, self.measured)
         return min(fit, key=lambda plan: self.measured[plan].seconds, default=None)

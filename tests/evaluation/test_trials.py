@@ -126,3 +126,20 @@ def test_several_points_at_once_are_rejected_for_a_loop_alone(loops: bool) -> No
     trials.run(plan)
     assert (plan in trials.measured) != loops
     assert any("performance drop" in line for line in trials.log) == loops
+
+
+def test_a_precision_of_auto_is_left_where_it_deviates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another seed, or for further images, than those for which it was chosen."""
+    data = (torch.randn(64, 4), torch.randint(3, (64,)))
+    objective = Objective(nn.Linear(4, 3), F.cross_entropy, data, device="cpu")
+    plane = Plane.random(objective.center, 0)
+    given: Any = {"precision": "bfloat16", "is_auto": True}
+    assert autotune(objective, plane, PROBES, 9, **given).plan.precision == "bfloat16"
+    monkeypatch.setattr(trials_module, "DEVIATION_ALLOWED", 1e-9)
+    notes: list[str] = []
+    tuned = autotune(objective, plane, PROBES, 9, note=notes.append, **given)
+    assert tuned.plan.precision == "float32"
+    assert len(notes) == 1
+    assert "bfloat16 deviates" in notes[0]
+    del given["is_auto"]  # what the user wants is done
+    assert autotune(objective, plane, PROBES, 9, **given).plan.precision == "bfloat16"

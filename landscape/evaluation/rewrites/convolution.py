@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.evaluation.rewrites import onednn
+from landscape.memory import is_out_of_memory
 
 
 def convolve(
@@ -84,6 +85,9 @@ def cudnn_keeps_nan(device: torch.device, dtype: torch.dtype) -> bool:
     Args:
         device: A GPU.
         dtype: Floating-point type of the tensors.
+
+    Raises:
+        RuntimeError: The GPU's memory is full.
     """
     x = torch.full((1, 8, 4, 4), math.nan, device=device, dtype=dtype)
     x = x.contiguous(memory_format=torch.channels_last)
@@ -93,6 +97,8 @@ def cudnn_keeps_nan(device: torch.device, dtype: torch.dtype) -> bool:
     bias = torch.zeros(8, device=device, dtype=dtype)
     try:
         found = [convolve_by_cudnn(x, weight, bias, each, True, *settings) for each in (None, x)]
-    except RuntimeError:  # no kernel for it: then nothing is wrong
-        return True
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        return True  # no kernel for it: then nothing is wrong
     return all(bool(each.isnan().all()) for each in found)
