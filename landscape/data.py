@@ -195,7 +195,7 @@ def read(data: Any, *, full_batch: bool = False) -> Data:
     if _is_pair(data) or isinstance(data, Mapping):
         batches = [_batch(data, full_batch)]
     else:
-        with _fixed_random_numbers():
+        with _fixed_random_numbers(_generators(data)):
             batches = [_batch(each, full_batch) for each in _batches(data, remarks)]
         if not _is_dataset(data):
             sizes = tuple(batch.num for batch in batches)
@@ -258,12 +258,25 @@ def _of_loader(loader: "DataLoader[Any]", remarks: list[str]) -> Iterator[Any]:
         yield from loader
 
 
+def _generators(data: Any) -> list[torch.Generator]:
+    """Return a loader's own generators of random numbers."""
+    owners = (data, getattr(data, "sampler", None), getattr(data, "batch_sampler", None))
+    found = [getattr(owner, "generator", None) for owner in owners]
+    return [each for each in found if isinstance(each, torch.Generator)]
+
+
 @contextmanager
-def _fixed_random_numbers() -> Iterator[None]:
-    """Fix the random numbers of Python, numpy and torch, and restore their state afterwards."""
+def _fixed_random_numbers(own: Sequence[torch.Generator]) -> Iterator[None]:
+    """Fix the random numbers of Python, numpy and torch, and restore their state afterwards.
+
+    Args:
+        own: Further generators of torch.
+    """
     states = random.getstate(), np.random.get_state()  # noqa: NPY002  # a user's transformations
+    of_own = [generator.get_state() for generator in own]
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+        for generator in (torch.default_generator, *own):
+            generator.manual_seed(0)
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
         try:
@@ -271,6 +284,8 @@ def _fixed_random_numbers() -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])  # noqa: NPY002
+            for generator, state in zip(own, of_own, strict=True):
+                generator.set_state(state)
 
 
 def _batch(value: Any, full_batch: bool) -> Batch:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 import landscape
 from landscape import Objective
@@ -755,3 +755,14 @@ def test_a_plane_that_moves_what_only_leaves_out_is_refused() -> None:
     other[0].load_state_dict(model[0].state_dict())
     surface = landscape.scan(objective, landscape.planes.towards(objective, other), 3)
     assert surface.is_complete
+
+
+def test_a_loader_with_its_own_random_numbers_is_read_the_same_every_time() -> None:
+    generator = torch.Generator().manual_seed(5)
+    dataset = TensorDataset(torch.randn(20, 7), torch.arange(20) % 3)
+    sampler = WeightedRandomSampler([1.0] * 20, 15, generator=generator)
+    loader: Any = DataLoader(dataset, batch_size=4, sampler=sampler)
+    before = generator.get_state()
+    first, second = (Objective(nn.Linear(7, 3), data=loader, device="cpu") for _ in range(2))
+    assert first.settings["data_sha256"] == second.settings["data_sha256"]
+    assert torch.equal(generator.get_state(), before)

@@ -180,7 +180,10 @@ def _unit(paths: Sequence[Path], root: Path) -> str | None:
 
 
 def _step(path: Path, root: Path) -> float:
-    """Return the first number in the name of a checkpoint."""
+    """Return the number behind the unit in a checkpoint's name, as in ``epoch=3``; or the first."""
     if path.stem in _LAST:
         return math.inf
+    unit = _unit([path], root)
+    if unit is not None and (found := re.search(rf"{unit}\D{{0,2}}(\d+)", path.name)):
+        return float(found[1])
     return float(next(iter(_numbers(path, root)), 0))

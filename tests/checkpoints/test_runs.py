@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from landscape.checkpoints import CheckpointSequence, Run
+from landscape.checkpoints import CheckpointSequence, Run, runs
 from landscape.errors import CheckpointError
 
 
@@ -85,3 +85,13 @@ def test_a_folder_without_a_trajectory_says_what_to_do(tmp_path: Path) -> None:
     fill(tmp_path, "model.pth", "best.pth")
     with pytest.raises(CheckpointError, match=r"save_every=N, record .*Recorder, or give pattern="):
         Run.in_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("step=100-epoch=1", 1), ("epoch=2-step=300", 2), ("step-004200", 4200), ("model_7", 7)],
+)
+def test_the_number_of_a_checkpoint_is_that_of_its_unit(
+    tmp_path: Path, name: str, step: int
+) -> None:
+    assert runs._step(tmp_path / f"{name}.pt", tmp_path) == step
