@@ -55,19 +55,19 @@ def gpt2() -> Any:
     return library().GPT2LMHeadModel(config).eval()
 
 
-def bert() -> Any:
+def bert(vocabulary: int = len(VOCABULARY), length: int = LONGEST) -> Any:
     config = library().BertConfig(
-        vocab_size=len(VOCABULARY),
+        vocab_size=vocabulary,
         hidden_size=8,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=16,
-        max_position_embeddings=LONGEST,
+        max_position_embeddings=length,
     )
     return library().BertForMaskedLM(config).eval()
 
 
-def vit() -> Any:
+def vit(labels: int = 10) -> Any:
     config = library().ViTConfig(
         image_size=8,
         patch_size=4,
@@ -76,7 +76,7 @@ def vit() -> Any:
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=16,
-        num_labels=10,
+        num_labels=labels,
     )
     return library().ViTForImageClassification(config).eval()
 

@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from landscape.grid import Grid
 from landscape.parameters import Parameters
+from landscape.plane import Plane
 
 
 def filter_normalized(direction: Parameters, model: nn.Module) -> dict[str, Tensor]:
@@ -64,6 +66,18 @@ def naive_surface(
                 losses[i, j] = float(loss(outputs, y))
                 accuracies[i, j] = float((outputs.argmax(1) == y).double().mean())
     return losses, accuracies
+
+
+def surface_on(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    data: tuple[Tensor, Tensor],
+    plane: Plane,
+    grid: Grid,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same on the grid of a plane."""
+    alphas, betas = grid.alphas.tolist(), grid.betas.tolist()
+    return naive_surface(model, loss, *data, plane.delta, plane.eta, alphas, betas)
 
 
 class Bowl(nn.Module):

@@ -19,6 +19,7 @@ import landscape
 from landscape import Objective
 from landscape.behavior import fast_path
 from landscape.errors import DataError
+from tests import huggingface
 from tests.huggingface import library
 
 pytestmark = [  # of the libraries
@@ -152,16 +153,7 @@ def test_a_mean_over_the_tokens_of_a_batch_needs_its_weight(gpt: nn.Module) -> N
 
 def test_a_masked_language_model_with_batches_of_dictionaries() -> None:
     """Sequences of each batch have their own length, so that batches are not regrouped."""
-    transformers = library()
-    config = transformers.BertConfig(
-        vocab_size=40,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=16,
-    )
-    model = transformers.BertForMaskedLM(config)
+    model = huggingface.bert(vocabulary=40, length=16)
     batches = [texts(num, length) for num, length in ((5, 12), (3, 8), (4, 10))]
     for batch in batches:
         batch["labels"][torch.rand(batch["labels"].shape) < 0.7] = -100
@@ -176,18 +168,7 @@ def test_a_masked_language_model_with_batches_of_dictionaries() -> None:
 
 
 def test_an_image_classifier_of_transformers() -> None:
-    transformers = library()
-    config = transformers.ViTConfig(
-        image_size=8,
-        patch_size=4,
-        num_channels=1,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        num_labels=4,
-    )
-    model = transformers.ViTForImageClassification(config)
+    model = huggingface.vit(labels=4)
     batch = {"pixel_values": torch.randn(10, 1, 8, 8), "labels": torch.randint(4, (10,))}
 
     def oracle(net: nn.Module) -> Tensor:

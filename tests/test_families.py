@@ -161,16 +161,7 @@ def test_a_scan_agrees_with_the_oracle(net: Architecture) -> None:
     surface = landscape.scan(objective, plane, grid)
     if net.name.startswith("gpt"):  # the oracle takes classes along dimension 1
         model.register_forward_hook(lambda *called: called[2].transpose(1, 2))
-    losses, accuracies = oracles.naive_surface(
-        model,
-        F.cross_entropy,
-        x,
-        y,
-        plane.delta,
-        plane.eta,
-        grid.alphas.tolist(),
-        grid.betas.tolist(),
-    )
+    losses, accuracies = oracles.surface_on(model, F.cross_entropy, (x, y), plane, grid)
     assert np.ptp(losses) > 1e-3
     np.testing.assert_allclose(surface.losses, losses, rtol=1e-4)
     np.testing.assert_allclose(surface.accuracies, accuracies, atol=1e-9)

@@ -14,9 +14,9 @@ _HEAD = """# Experiments
 
 Claims of the literature on why deep networks train, each re-run by one command. A verdict rests on
 statements with a criterion that was fixed before; what does not hold is reported as such. Surfaces
-(`.h5`) and figures are in the folder of each experiment. The scale `small` uses the embedded digits
-(8×8 pixels) and minutes on two cores; `full` uses CIFAR-10 and is meant for a GPU: it has not been
-run.
+(`.h5`, without the directions that the commands store) and figures are in the folder of each
+experiment. The scale `small` uses the embedded digits (8×8 pixels) and minutes on two cores; `full`
+uses CIFAR-10 and is meant for a GPU: it has not been run.
 
 How to read the surfaces: [what a cross section can show](../../docs/CROSS_SECTIONS.md).
 """

@@ -67,16 +67,7 @@ def test_the_surface_is_that_of_the_oracle(
         model, F.cross_entropy, (x, y), device="cpu", only=only, dtype=torch.float64
     )
     plane = Plane.random(objective.center, 0)
-    expected, _ = oracles.naive_surface(
-        model,
-        F.cross_entropy,
-        x,
-        y,
-        plane.delta,
-        plane.eta,
-        GRID.alphas.tolist(),
-        GRID.betas.tolist(),
-    )
+    expected, _ = oracles.surface_on(model, F.cross_entropy, (x, y), plane, GRID)
     network = with_cache(objective, plane, torch.float64)
     assert network is not None
     assert network.name == f"{calls} modules cached"  # of vit also the norm that does not move

@@ -115,16 +115,7 @@ def test_every_plan_agrees_with_the_oracle(
     model, data = make(name, request, seed)
     in_float64 = objective_of(model, data, "cpu", torch.float64)
     directions = Plane.random(in_float64.center, seed=seed)
-    losses, accuracies = oracles.naive_surface(
-        model,
-        F.cross_entropy,
-        data[0],
-        data[1],
-        directions.delta,
-        directions.eta,
-        GRID.alphas.tolist(),
-        GRID.betas.tolist(),
-    )
+    losses, accuracies = oracles.surface_on(model, F.cross_entropy, data, directions, GRID)
     kinds = set()
     for precision, tolerance in TOLERANCES.items():
         if precision == "tf32" and device == "cpu":
