@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from landscape import trees
 from landscape.behavior import call
+from landscape.brief import brief
 from landscape.evaluation.rewrites.network import Network, moves_only_parameters
 from landscape.memory import free_bytes
 from landscape.modules import copied, move_tensor
@@ -120,6 +121,8 @@ class _Recording:
     outputs: dict[int, Tree] = field(default_factory=dict)
     versions: dict[int, list[int]] = field(default_factory=dict)
     inputs: Sequence["weakref.ref[Tensor]"] = ()
+
+    __repr__ = brief
 
     @property
     def is_current(self) -> bool:
