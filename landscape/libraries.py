@@ -105,7 +105,7 @@ def _of_timm(name: str, with_weights: bool) -> LibraryModel:
     try:
         import timm
     except ImportError as error:
-        raise LandscapeError(f"timm:{name} needs timm: install it") from error
+        raise LandscapeError(f"timm:{name} needs timm: pip install timm") from error
     try:
         return LibraryModel(timm.create_model(name, pretrained=with_weights), "image", name)
     except Exception as error:  # unknown names, and weights that cannot be fetched
@@ -122,7 +122,7 @@ def _transformers() -> Any:
         import transformers
     except ImportError as error:
         raise LandscapeError(
-            "models of Hugging Face need transformers: install torch-loss-landscape[hf]"
+            "models of Hugging Face need transformers: pip install transformers safetensors"
         ) from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -154,7 +154,7 @@ def _adapter(folder: Path) -> LibraryModel:
     try:
         import peft
     except ImportError as error:
-        raise LandscapeError(f"hf:{folder} needs peft: install torch-loss-landscape[hf]") from error
+        raise LandscapeError(f"hf:{folder} needs peft: pip install peft") from error
     base = str(peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path)
     inside = folder / base
     loaded = _of_transformers(str(inside) if inside.is_dir() and not Path(base).is_dir() else base)

@@ -278,7 +278,7 @@ def test_models_of_timm_by_name(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("reference", "name", "message"),
     [
-        ("hf:a", "transformers", r"install torch-loss-landscape\[hf\]"),
+        ("hf:a", "transformers", "pip install transformers safetensors"),
         ("timm:a", "timm", "needs timm"),
     ],
 )

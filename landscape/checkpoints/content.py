@@ -91,7 +91,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
     except ImportError as error:
         raise CheckpointError(
-            f"{path} needs safetensors: install torch-loss-landscape[hf]", path=path
+            f"{path} needs safetensors: pip install safetensors", path=path
         ) from error
     try:
         return dict(load_file(path))

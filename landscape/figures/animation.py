@@ -181,6 +181,6 @@ def _ffmpeg() -> str:
         except (ImportError, RuntimeError):
             raise LandscapeError(
                 "MP4 is made with ffmpeg, which is not here: install it, or "
-                '`pip install "torch-loss-landscape[video]"`, or write a .gif'
+                "`pip install imageio-ffmpeg`, or write a .gif"
             ) from None
     return found

@@ -191,7 +191,7 @@ def test_safetensors_that_is_not_installed_is_named(
         return real(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(CheckpointError, match=r"install torch-loss-landscape\[hf\]"):
+    with pytest.raises(CheckpointError, match="needs safetensors: pip install safetensors"):
         checkpoints.load(tmp_path / "a.safetensors")
 
 

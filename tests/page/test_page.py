@@ -95,8 +95,9 @@ def test_a_metric_can_be_chosen(browser: Any, tmp_path: Path) -> None:
         assert tab.get(shown) == ["loss", "accuracy", "success rate"]
         tab.get(f"{buttons}.find(each => each.value === 'success rate').click()")
         tab.until("location.hash.includes('quantity=success+rate')")
-        drawn = tab.get(f"{plot('bowl', 'flat')}.data[0].z.map(row => [...row])")
-        heights = np.array(drawn, dtype=float)
+        rows = f"{plot('bowl', 'flat')}.data[0].z.map(row => [...row])"
+        tab.until(f"{rows}.every(row => row.every(each => each > 0))")  # no logarithms of losses
+        heights = np.array(tab.get(rows), dtype=float)
         np.testing.assert_allclose([heights.min(), heights.max()], [0.25, 0.75], rtol=1e-9)
         notes = "[...document.querySelectorAll('[data-id] .note')].map(each => each.textContent)"
         lacking = "each => each.startsWith('no success rate in its file')"
