@@ -6,13 +6,22 @@ from typing import Any, Literal
 
 from landscape.checks import is_same_loss
 from landscape.errors import SurfaceFileError
-from landscape.evaluation import reference_plan, run, torch_settings
+from landscape.evaluation import (
+    decisions_from,
+    decisions_to,
+    reference_plan,
+    run,
+    torch_settings,
+)
 from landscape.facts import Facts
 from landscape.hdf5 import SurfaceFile
 from landscape.plane import Plane
 from landscape.progress import duration
 from landscape.sampling import Job, Stage, in_random_order, next_stage
 from landscape.surface import Surface
+
+DECIDED = "plans"
+"""Provenance: the plans of the stages by their names, as a text."""
 
 # A scan over all examples on a CPU that takes longer than this gets a tolerance.
 _LONG, _TOLERANCE = 600.0, 0.01
@@ -45,14 +54,16 @@ def begin(
         surface = _amended(found, wanted, planes[0], output)
         precision: Any = found.provenance.get("computed_in", job.precision)
         # One surface has one precision.
-        return surface, replace(job, precision=precision), None
+        decided = decisions_from(found.provenance.get(DECIDED))
+        return surface, replace(job, precision=precision, decided=decided), None
     stage = stage or next_stage(wanted, planes[0], job)
     if stage is not None:
-        job = job.tuned_as(stage.tuned)
+        job = job.after(stage)
         facts: Facts = {
             "computed_in": stage.tuned.plan.precision,
             "plan": str(stage.tuned.plan),
             "deviation": stage.tuned.deviation,
+            DECIDED: decisions_to(job.decided),
         }
         wanted = replace(wanted, provenance={**wanted.provenance, **facts})
     if output is not None:

@@ -1,8 +1,8 @@
 """How many examples every point is evaluated on: stages of increasing sample size."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landscape.brief import brief
 from landscape.data import Data
-from landscape.evaluation import Precision, Tuned, autotune
+from landscape.evaluation import Decision, Precision, Tuned, Wish, tune
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.progress import Progress
@@ -36,6 +36,7 @@ class Job:
         profile: Whether to report where the time went; then one process does all.
         progress: Receives progress and messages.
         metric_seconds: Time that the metrics of the model take for one point.
+        decided: The plans of stages that were tuned before, by the names of these.
     """
 
     objective: Objective
@@ -46,16 +47,19 @@ class Job:
     profile: bool
     progress: Progress
     metric_seconds: float = 0.0
+    decided: Mapping[str, Decision] = field(default_factory=dict)
 
     __repr__ = brief
 
-    def tuned_as(self, tuned: Tuned) -> "Job":
-        """Return the job with the precision of a tuned plan: one scan has one precision.
+    def after(self, stage: "Stage") -> "Job":
+        """Return the job with the plan of a stage, and its precision: one scan has one.
 
         Args:
-            tuned: The plan of the first stage.
+            stage: The stage.
         """
-        return replace(self, precision=tuned.plan.precision)
+        plan = stage.tuned.plan
+        decided = {**self.decided, stage.name: Decision.from_plan(plan)}
+        return replace(self, precision=plan.precision, decided=decided)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ class Stage:
     metric_seconds: float
 
     __repr__ = brief
+
+    @property
+    def name(self) -> str:
+        """Which of the scan's examples it adds."""
+        return _name(self.images - self.objective.num_images, self.images)
 
     @property
     def seconds_per_point(self) -> float:
@@ -113,17 +122,21 @@ def next_stage(surface: Surface, plane: Plane, job: Job) -> Stage | None:
     objective = job.objective.part(seen, images)
     if seen:  # the metrics of the model are known already
         objective = objective.replaced(model_metrics={})
-    tuned = autotune(
+    is_auto = surface.settings.get("precision") == "auto"
+    tuned = tune(
         objective,
         plane,
         probes(surface),
         len(missing),
-        precision=job.precision,
-        images_per_batch=job.images_per_batch,
-        is_auto=surface.settings.get("precision") == "auto",
+        Wish(job.precision, job.images_per_batch, is_auto),
+        decided=job.decided.get(_name(seen, images)),
         note=job.progress.note,
     )
     return Stage(objective, images, missing, tuned, 0.0 if seen else job.metric_seconds)
+
+
+def _name(first: int, last: int) -> str:
+    return f"{first}-{last}"
 
 
 def probes(surface: Surface) -> Sequence[Point]:

@@ -16,7 +16,7 @@ from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import gpu_facts, hardware, is_gpu
 from landscape.directions import RECIPES
-from landscape.evaluation import autotune, check_metrics, run, torch_settings
+from landscape.evaluation import Wish, check_metrics, decisions_to, run, torch_settings, tune
 from landscape.facts import Facts
 from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile, output_file
@@ -27,7 +27,7 @@ from landscape.parameters import some_of
 from landscape.plane import Plane
 from landscape.planes import PlaneSpec
 from landscape.progress import Progress
-from landscape.resuming import begin
+from landscape.resuming import DECIDED, begin
 from landscape.sampling import Job, Stage, next_stage
 from landscape.scan_loop import CHECKED, evaluate_stage, label
 from landscape.surface import Surface
@@ -117,7 +117,7 @@ def scan(
             progress,
             check_metrics(objective, planes[0]),
         )
-        threads = _fastest_num_threads(objective)
+        threads = _num_threads(objective, output)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
         with torch_settings("float32"), num_threads(threads):
             surface, job, stage = begin(wanted, planes, job, compute.tolerance, output)
@@ -165,13 +165,12 @@ def evaluate(
     precision = compute.precision_for(objective)
     plane = plane.to(objective.device, objective.dtype)
     with torch_settings("float32"):
-        tuned = autotune(
+        tuned = tune(
             objective,
             plane,
             [(0.0, 0.0), *points[:2]],
             len(points),
-            precision=precision,
-            images_per_batch=compute.images_per_batch,
+            Wish(precision, compute.images_per_batch),
         )
     with closing(run(tuned.plan, objective, points, strategy=tuned.strategy)) as evaluated:
         for (alpha, beta), values in zip(points, evaluated, strict=True):
@@ -307,25 +306,45 @@ def _evaluate_missing(
     Returns:
         The complete surface.
     """
-    done = []
-    for seed, (part, plane) in enumerate(zip(surface.seeds, planes, strict=True)):
-        first = stage if seed == 0 else None
-        following = first or next_stage(part, plane, job)
+    parts = list(surface.seeds)
+    for seed, plane in enumerate(planes):
+        following = (stage if seed == 0 else None) or next_stage(parts[seed], plane, job)
         if following is None:
-            job.progress.note(f"{label(part)}: all losses are evaluated already")
-        result = part
+            job.progress.note(f"{label(parts[seed])}: all losses are evaluated already")
         while following is not None:
-            result = evaluate_stage(result, plane, following, job, output, seed)
-            following = next_stage(result, plane, job)
-        done.append(result)
-    complete = replace(done[0], repeats=tuple(done[1:]))
-    checked = [float(each.provenance.get(CHECKED, 0.0)) for each in complete.seeds]
-    if max(checked) == float(surface.provenance.get(CHECKED, 0.0)):
-        return complete
-    complete = replace(complete, provenance={**complete.provenance, CHECKED: max(checked)})
-    if output is not None:
-        output.write(complete)
-    return complete
+            if following.name not in job.decided:
+                job = job.after(following)
+                _joined(parts, job, output)
+            parts[seed] = evaluate_stage(parts[seed], plane, following, job, output, seed)
+            following = next_stage(parts[seed], plane, job)
+    return _joined(parts, job, output)
+
+
+def _joined(parts: Sequence[Surface], job: Job, output: SurfaceFile | None) -> Surface:
+    """Return the surfaces of the seeds as one, having written what is new in its provenance."""
+    first = parts[0]
+    checked = max(float(each.provenance.get(CHECKED, 0.0)) for each in parts)
+    decided: Facts = {DECIDED: decisions_to(job.decided)} if job.decided else {}
+    facts: Facts = {**decided, **({CHECKED: checked} if checked else {})}
+    whole = replace(first, repeats=tuple(parts[1:]), provenance={**first.provenance, **facts})
+    before = output.found.provenance if output is not None and output.found else {}
+    if output is not None and whole.provenance != before:
+        output.write(whole)
+    return whole
+
+
+def _num_threads(objective: Objective, output: SurfaceFile | None) -> int:
+    """Return the number of threads of the scan in the file, or the fastest at this moment.
+
+    A sum over other parts is rounded otherwise: a scan that is resumed has the values of one that
+    is not interrupted.
+    """
+    found = output.found.provenance if output is not None and output.found is not None else {}
+    before = found.get("threads")
+    is_same = found.get("hardware") == hardware(objective.device)
+    if is_same and isinstance(before, int) and 0 < before <= torch.get_num_threads():
+        return before
+    return _fastest_num_threads(objective)
 
 
 def _fastest_num_threads(objective: Objective) -> int:

@@ -41,6 +41,9 @@ def command(path: Path, as_json: bool) -> None:
         click.echo(f"{key:{width}}  {'unknown' if value is None else value}")
 
 
+_HIDDEN = ("name", "plans")  # what a reader is told in other words
+
+
 def facts_of(surface: Surface) -> dict[str, Any]:
     """Return the contents of a surface, by name."""
     middle = surface.median
@@ -63,7 +66,7 @@ def facts_of(surface: Surface) -> dict[str, Any]:
         "warnings": [str(finding) for finding in warnings(surface)],
         **_additional(surface),
         **surface.settings,
-        **{key: value for key, value in surface.provenance.items() if key != "name"},
+        **{key: value for key, value in surface.provenance.items() if key not in _HIDDEN},
     }
 
 
