@@ -41,7 +41,7 @@ def command(path: Path, as_json: bool) -> None:
         click.echo(f"{key:{width}}  {'unknown' if value is None else value}")
 
 
-_HIDDEN = ("name", "plans")  # what a reader is told in other words
+_HIDDEN = ("name", "plans")  # other lines report them
 
 
 def facts_of(surface: Surface) -> dict[str, Any]:

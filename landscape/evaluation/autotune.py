@@ -9,8 +9,10 @@ from torch.nn.modules.conv import _ConvNd
 
 from landscape.devices import computes_in, is_gpu
 from landscape.errors import LandscapeError
+from landscape.evaluation.decision import Decision
 from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
+from landscape.evaluation.rehearsal import rehearsed
 from landscape.evaluation.rewrites import CHANNELS_FIRST, CHANNELS_LAST, HALF, REWRITES
 from landscape.evaluation.rewrites.batchnorm_folding import NAMES
 from landscape.evaluation.rewrites.cached_modules import CACHED
@@ -140,8 +142,13 @@ def _try_triton(objective: Objective, plane: Plane, trials: Trials) -> None:
     if not is_half or left < _SECONDS_WORTH_TRITON or not has_triton(objective.device):
         return
     network = REWRITES[NAMES["triton"]](objective, plane, DTYPES[best.precision])
-    if network is not None:
-        trials.run(replace(best, network=network))
+    if network is None:
+        return
+    plan = replace(best, network=network)
+    if reason := rehearsed(Decision.from_plan(plan), objective.device):
+        trials.log.append(f"not used ({reason}): {plan}")
+    else:
+        trials.run(plan)
 
 
 def _candidates(

@@ -1,6 +1,6 @@
 """What was decided for models of the same structure on the same device and version of torch.
 
-Of this process; and of GPUs, where a search takes longest, in a file of the user's cache.
+Of this process; and of GPUs, where a search takes longest, in a file of the cache folder.
 """
 
 import json

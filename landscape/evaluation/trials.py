@@ -90,11 +90,10 @@ class Trials:
 
     def __post_init__(self) -> None:
         objective, num_points = self.objective, self.num_points
-        self._room = _MEMORY * free_bytes(objective.device)
         reference = reference_plan(objective, self.plane)
         self.activations = bytes_per_image(objective, reference.network)
         if reference.network.prepare is None:
-            fitting = reference.within(self._room, self.activations)
+            fitting = reference.within(self._room(), self.activations)
             reference = fitting or replace(reference, images_per_batch=1)
         self.reference = reference
         self.reference_seconds = reference_seconds(objective, reference, self.probes[0])
@@ -106,9 +105,13 @@ class Trials:
             self._keep(reference, Trial(seconds, 0.0))
         self._began = time.perf_counter()
 
+    def _room(self) -> float:
+        """Return the bytes that a plan may take now: other processes come and go."""
+        return _MEMORY * free_bytes(self.objective.device)
+
     def run(self, candidate: Plan) -> None:
         """Try a plan, with smaller batches if it does not fit into memory."""
-        plan = candidate.within(self._room, self.activations)
+        plan = candidate.within(self._room(), self.activations)
         if plan is None:
             self.log.append(f"not used (does not fit into memory): {candidate}")
             return

@@ -145,7 +145,7 @@ def _start(
             daemon=True,
         )
         process.start()
-        there.close()  # else nobody would notice that the process has died
+        there.close()  # else the death of the process would go unnoticed
         processes[here] = process
     for connection in processes:
         Thread(target=_send, args=(connection, parcel), daemon=True).start()
@@ -192,7 +192,7 @@ def _work(connection: Connection, files: list[str], device: str, threads: int) -
         objective, plane = objective.to(place), plane.to(place, objective.dtype)
         plan = decision.plan(objective, plane) or reference_plan(objective, plane)
         strategy = None
-        with suppress(Exception), torch_settings(plan.precision):  # run() tells what it raises
+        with suppress(Exception), torch_settings(plan.precision):  # run() reports what it raises
             strategy = plan.on(objective)
         connection.send([])  # ready
         while True:
