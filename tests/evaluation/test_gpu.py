@@ -409,7 +409,7 @@ def test_data_are_converted_batch_by_batch_where_a_copy_would_fill_the_memory(
 
 
 def test_every_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After eight functions of the same code torch runs the others as they are, in silence."""
+    """torch compiles at most eight functions of the same code, and no others, in silence."""
     compiled = []
 
     def backend(graph: Any, _: Any) -> Any:
