@@ -17,6 +17,7 @@ from landscape.facts import Facts
 from landscape.hdf5 import SurfaceFile
 from landscape.plane import Plane
 from landscape.progress import duration
+from landscape.refinement import expected_points
 from landscape.sampling import Job, Stage, in_random_order, next_stage
 from landscape.surface import Surface
 
@@ -96,7 +97,8 @@ def _with_tolerance(
             tolerance = 0.0
         else:
             stage = next_stage(wanted, planes[0], job)
-            seconds = 0.0 if stage is None else len(planes) * stage.seconds_of_examples
+            num = expected_points(wanted.grid) if job.points_tolerance else wanted.grid.size
+            seconds = 0.0 if stage is None else len(planes) * num * stage.tuned.seconds_per_point
             if seconds <= _LONG:
                 return job, stage
             tolerance = _TOLERANCE
@@ -117,6 +119,9 @@ def _with_tolerance(
 
 def _with_repeats(surface: Surface, job: Job, planes: Sequence[Plane]) -> Surface:
     """Return an empty surface with those of the further seeds."""
+    if job.points_tolerance:
+        settings = {**surface.settings, "points_tolerance": job.points_tolerance}
+        surface = replace(surface, settings=settings)
     if job.tolerance:
         surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
     others = [

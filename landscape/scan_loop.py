@@ -60,9 +60,12 @@ def evaluate_stage(
     Returns:
         The surface with the values of the stage.
     """
-    _announce(surface, stage, job)
-    result = surface.copy()
-    progress, total = job.progress, surface.grid.size
+    if not stage.is_continued:
+        _announce(surface, stage, job)
+    result, progress = surface.copy(), job.progress
+    total = surface.grid.size
+    if surface.is_refined:
+        total = len({*map(int, np.flatnonzero(surface.evaluated)), *stage.missing})
     done = total - len(stage.missing)
     clock = Clock(job.objective.device) if job.profile else None
     timer: Timer = clock or untimed
@@ -148,9 +151,12 @@ def _announce(surface: Surface, stage: Stage, job: Job) -> None:
     added = stage.objective.num_images
     more = f" ({added} of them new)" if added < stage.images else ""
     resumed = f", {size - num} of them done before" if num < size else ""
+    time_ = f"about {duration(stage.seconds)}"
+    if surface.is_refined:
+        resumed, time_ = " or fewer", f"at most about {duration(size * stage.seconds_per_point)}"
     job.progress.note(
         f"{label(surface)}: {size} points{resumed} × {stage.images} images{more}, "
-        f"about {duration(stage.seconds)} ({stage.tuned.plan})"
+        f"{time_} ({stage.tuned.plan})"
     )
     if stage.tuned.plan.precision not in ("float32", "float64"):
         job.progress.note(

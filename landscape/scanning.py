@@ -12,6 +12,7 @@ import torch
 
 import landscape
 from landscape import planes as planes_
+from landscape.captions import refinement
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import gpu_facts, hardware, is_gpu
@@ -27,10 +28,11 @@ from landscape.parameters import some_of
 from landscape.plane import Plane
 from landscape.planes import PlaneSpec
 from landscape.progress import Progress
+from landscape.refinement import refining
 from landscape.resuming import DECIDED, begin
 from landscape.sampling import Job, Stage, next_stage
 from landscape.scan_loop import CHECKED, evaluate_stage, label
-from landscape.surface import Surface
+from landscape.surface import POINTS_ERROR, Surface
 from landscape.threads import fastest_num_threads, num_threads
 from landscape.values import Point, Values
 
@@ -100,12 +102,14 @@ def scan(
     keep_freed_memory()
     precision = compute.precision_for(objective)
     devices = compute.devices_for(objective)
-    _check(objective, quantities)
+    _check(objective, quantities, compute)
     for remark in objective.remarks:
         progress.note(f"{objective.name}: {remark}")
     with output_file(file, overwrite=overwrite) as output:
         planes = _resolved(plane, objective, output)
         _check_planes(objective, planes, quantities)
+        if len(planes) > 1 and compute.points_tolerance:
+            raise ValueError("several seeds are evaluated at all points: take points_tolerance=0")
         points = _grid(grid, planes[0])
         job = Job(
             objective,
@@ -116,6 +120,7 @@ def scan(
             compute.profile,
             progress,
             check_metrics(objective, planes[0]),
+            points_tolerance=compute.points_tolerance,
         )
         threads = _num_threads(objective, output)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
@@ -213,12 +218,14 @@ def _by_recipe_1(plane: Plane, objective: Objective) -> Plane:
     return Plane.random(objective.center, seed, normalization, recipe=1)  # type: ignore[arg-type]
 
 
-def _check(objective: Objective, quantities: Sequence[str]) -> None:
+def _check(objective: Objective, quantities: Sequence[str], compute: Compute) -> None:
     unknown = [name for name in quantities if name not in QUANTITIES]
     if unknown or "loss" not in quantities:
         raise ValueError(f"quantities must be loss, or loss and curvature, not {quantities!r}")
     if "curvature" in quantities and objective.batchnorm == "recomputed":
         raise ValueError("curvature is evaluated with batchnorm='frozen'")
+    if "curvature" in quantities and compute.points_tolerance:
+        raise ValueError("curvature is evaluated at all points: take points_tolerance=0")
 
 
 def _check_planes(objective: Objective, planes: Sequence[Plane], quantities: Sequence[str]) -> None:
@@ -308,16 +315,36 @@ def _evaluate_missing(
     """
     parts = list(surface.seeds)
     for seed, plane in enumerate(planes):
-        following = (stage if seed == 0 else None) or next_stage(parts[seed], plane, job)
-        if following is None:
-            job.progress.note(f"{label(parts[seed])}: all losses are evaluated already")
-        while following is not None:
+        steps = refining(surface.grid, job.points_tolerance)
+        wanted, before, error = next(steps), None, None
+        while error is None:
+            following = stage or next_stage(parts[seed], plane, job, wanted, before)
+            stage = None
+            if following is None:
+                try:
+                    wanted = steps.send(parts[seed])
+                except StopIteration as stop:
+                    error = stop.value
+                continue
             if following.name not in job.decided:
                 job = job.after(following)
                 _joined(parts, job, output)
             parts[seed] = evaluate_stage(parts[seed], plane, following, job, output, seed)
-            following = next_stage(parts[seed], plane, job)
+            before = following
+        if before is None:
+            job.progress.note(f"{label(parts[seed])}: all losses are evaluated already")
+        parts[seed] = _refined(parts[seed], job, error)
     return _joined(parts, job, output)
+
+
+def _refined(surface: Surface, job: Job, error: float) -> Surface:
+    """Return a surface with the error of its interpolated points, which is reported."""
+    if not job.points_tolerance:
+        return surface
+    surface = replace(surface, provenance={**surface.provenance, POINTS_ERROR: error})
+    for text in refinement(surface):
+        job.progress.note(f"{label(surface)}: {text}")
+    return surface
 
 
 def _joined(parts: Sequence[Surface], job: Job, output: SurfaceFile | None) -> Surface:
