@@ -20,7 +20,8 @@ class Compute:
     Attributes:
         precision: Precision of the forward pass: ``float32``, ``float64``, ``bfloat16``,
             ``tf32`` (GPUs), or ``auto``: bfloat16 or tf32 where it is faster and deviates from
-            float32 by at most 1 % at some probes. By default the objective's type.
+            float32 by at most 1 % at some probes, if need be corrected by a few percent of the
+            examples in float32. By default the objective's type.
         tolerance: Target relative standard error. Examples are subsampled (one random subset
             shared by all points) until it is reached at every point; below a tenth of the
             median loss it is relative to that. 0 uses all examples; ``auto`` is 0.01 on a CPU

@@ -36,7 +36,7 @@ ALPHAS, BETAS = np.meshgrid(GRID.alphas, GRID.betas, indexing="ij")
 
 def spike(alpha: float, beta: float, width: float) -> Array:
     bump = np.exp(-((ALPHAS - alpha) ** 2 + (BETAS - beta) ** 2) / (2 * width**2))
-    return ALPHAS**2 + BETAS**2 + 1 + 3 * bump
+    return np.asarray(ALPHAS**2 + BETAS**2 + 1 + 3 * bump)
 
 
 def waves(seed: int) -> Array:
@@ -184,7 +184,7 @@ def objective() -> Objective:
     optimizer = torch.optim.Adam(model.parameters(), 0.05)
     for _ in range(60):
         optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
+        F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return Objective(model, F.cross_entropy, (x, y), device="cpu").described(name="net")
 

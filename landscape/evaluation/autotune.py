@@ -39,6 +39,10 @@ _SECONDS_OF_A_LARGE_POINT = 0.05
 # Launching kernels is a noticeable part of a step that takes no longer than this.
 _SECONDS_WORTH_A_GRAPH = 0.02
 
+# Low precision is corrected by this share of the images, and by this number at least; a scan of so
+# many points is worth the trial.
+_CORRECTED, _CORRECTED_IMAGES, _POINTS_WORTH_A_CORRECTION = 0.05, 100, 1000
+
 # A scan of this time is worth compiling the kernels in Triton, which takes some 20 seconds.
 _SECONDS_WORTH_TRITON = 60
 
@@ -103,6 +107,7 @@ def autotune(
         left = trials.measured[best].seconds * objective.num_images * num_points
         if left > _SECONDS_WORTH_COMPILING:
             trials.run(replace(best, compiled=True))
+    _try_correction(objective, trials)
     best = trials.best
     if best is None and is_auto:
         note(f"{precision} deviates by more than {DEVIATION_ALLOWED:.0%} here: it is not used")
@@ -130,6 +135,30 @@ def _try_layout(objective: Objective, plane: Plane, trials: Trials) -> None:
     network = REWRITES[layout](objective, plane, best.dtype)
     if network is not None:
         trials.run(replace(best, network=network))
+
+
+def _try_correction(objective: Objective, trials: Trials) -> None:
+    """Try the fastest plan of low precision with a correction, if it deviates without.
+
+    The trial takes all images at every probe, which only a long scan is worth.
+    """
+    is_worth_it = trials.is_auto and trials.num_points >= _POINTS_WORTH_A_CORRECTION
+    if not is_worth_it or not objective.can_subsample or objective.metrics:
+        return
+    inexact = {
+        plan: trial.seconds
+        for plan, trial in trials.measured.items()
+        if plan.dtype in HALF and plan.points_per_batch == 1 and not plan.takes_all_data
+    }
+    if not inexact:
+        return
+    plan, best = min(inexact, key=inexact.__getitem__), trials.best
+    num = max(_CORRECTED_IMAGES, math.ceil(_CORRECTED * objective.num_images))
+    share = num / objective.num_images
+    reference = trials.reference_seconds / objective.num_images
+    seconds = inexact[plan] * (1 + share) + reference * share
+    if best is None or (plan is not best and seconds < trials.measured[best].seconds):
+        trials.run(replace(plan, corrected=num, reference=trials.reference))
 
 
 def _try_triton(objective: Objective, plane: Plane, trials: Trials) -> None:

@@ -23,6 +23,7 @@ class Decision:
         points_per_batch: Points in one forward pass.
         compiled: Whether ``torch.compile`` fuses it.
         cuda_graph: Whether one step is captured as a CUDA graph.
+        corrected: Number of random images that the reference computes as well.
     """
 
     network: str
@@ -31,6 +32,7 @@ class Decision:
     points_per_batch: int
     compiled: bool
     cuda_graph: bool
+    corrected: int = 0
 
     @classmethod
     def from_plan(cls, plan: Plan) -> "Decision":
@@ -46,6 +48,7 @@ class Decision:
             plan.points_per_batch,
             plan.compiled,
             plan.cuda_graph,
+            plan.corrected,
         )
 
     @classmethod
@@ -61,6 +64,7 @@ class Decision:
         decision = cls(**facts)
         is_known = decision.network in (*REWRITES, RECOMPUTED) and decision.precision in DTYPES
         is_known = is_known and min(decision.images_per_batch, decision.points_per_batch) > 0
+        is_known = is_known and decision.corrected >= 0
         return decision if is_known else None
 
     @property
@@ -90,6 +94,7 @@ class Decision:
             self.points_per_batch,
             self.compiled,
             self.cuda_graph,
+            self.corrected,
             reference,
         )
 

@@ -151,14 +151,26 @@ class BatchedStrategy(Strategy):
         for batch in self._batches:
             yield batch.inputs if self._is_prepared else self._prepared(batch.inputs)
 
-    def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
+    def examples(self, coordinates: Tensor) -> list[Tensor]:
+        """Return what :meth:`landscape.Objective.measure` does of all examples at some points.
+
+        Args:
+            coordinates: α and β of each, shape (points, 2).
+
+        Returns:
+            Tensors of shape (points, examples).
+        """
         parameters = self.parameters(coordinates)
         measured = [
             self._measure(batch.num)(parameters, inputs, batch.targets)
             for batch, inputs in zip(self._batches, self._inputs(), strict=True)
         ]
         with self.timer("loss"):
-            parts = [_joined(each) for each in zip(*measured, strict=True)]
+            return [_joined(each) for each in zip(*measured, strict=True)]
+
+    def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
+        parts = self.examples(coordinates)
+        with self.timer("loss"):
             first = len(parts) - 2 * len(self.metrics)
             values = summary(*parts[:first], per_example=self._objective.loss.per_example)
             return torch.cat([values, ratios(*parts[first:])], 1) if self.metrics else values
