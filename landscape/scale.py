@@ -20,6 +20,9 @@ _CLIPPED_PART = 0.1  # of the points of any surface, at most
 _CLIPPED_FROM = 4.0  # times the range that the others need
 _KEPT_HEIGHT = 0.25  # of the picture, at least, for every surface that is clipped
 
+BOX = (1.0, 1.0, 0.75)
+"""How long the axes α, β and loss are drawn in 3-D, relative to each other."""
+
 COLOR_MAP = "plasma"
 """Of matplotlib and plotly, perceptually uniform; figures use it unless a style has another."""
 
