@@ -80,7 +80,7 @@ class Scale:
         # Paths and marks stand at their own losses, which may lie outside of the surface's.
         values = np.concatenate([values, *map(_own_losses, surfaces)])
         positive = values[values > 0]
-        spans_decades = positive.size > 0 and positive.max() > _LOG_FROM_RATIO * positive.min()
+        spans_decades = positive.size > 0 and positive.max() / _LOG_FROM_RATIO > positive.min()
         log = kind == "log" or (kind == "auto" and bool(values.min() >= 0) and bool(spans_decades))
         if log and not positive.size:
             raise LandscapeError("a log scale needs positive losses, found none")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,14 +64,13 @@ def read_surface(path: Path, split: Split | None = None) -> tuple[Surface, list[
             )
         settings = {"program": PROGRAM, "source": path.name}
         provenance = {"name": path.stem}
-        if "dir_file" in file and (directions := file["dir_file"].asstr()[()]):
+        if directions := _text(file, "dir_file"):
             provenance["direction_file"] = directions
         surface = Surface.empty(grid, settings, provenance)
         notes: list[str] = []
         if found:
-            split = split or found[0]  # type: ignore[assignment]  # one of the two
-            surface = _with_losses(surface, file, str(split))
-            notes += _on_losses(surface, str(split), found)
+            surface = _with_losses(surface, file, split or found[0])
+            notes += _on_losses(surface, [] if split else found[1:])
         if "max_eig" in file:
             surface, on_eigenvalues = _with_curvature(surface, file)
             notes += on_eigenvalues
@@ -127,6 +127,12 @@ def _reading(path: Path) -> Iterator[Any]:
             raise SurfaceFileError(f"{path} is damaged: {first_line(error)}", path=path) from error
 
 
+def _text(file: Any, key: str) -> str:
+    """Return a string of an open file; empty if it has none of that name."""
+    is_text = key in file and h5py.check_string_dtype(file[key].dtype) is not None
+    return str(file[key].asstr()[()]) if is_text else ""
+
+
 def _grid(file: Any) -> Grid:
     betas = numbers(file["ycoordinates"]) if "ycoordinates" in file else np.zeros(1)
     return Grid(numbers(file["xcoordinates"]), betas)
@@ -159,12 +165,11 @@ def _with_losses(surface: Surface, file: Any, split: str) -> Surface:
     )
 
 
-def _on_losses(surface: Surface, split: str, found: list[str]) -> list[str]:
+def _on_losses(surface: Surface, others: list[str]) -> list[str]:
     notes = [
-        f"losses of the {split} images; the file also has those of the {other} images: "
-        f"split={other!r}"
-        for other in found
-        if other != split
+        f"losses of the {surface.settings['split']} images; the file also has those of the "
+        f"{other} images: split={other!r}"
+        for other in others
     ]
     missing = int((~surface.evaluated).sum())
     if missing:

@@ -92,6 +92,8 @@ def _on_writing(surface: Surface) -> list[str]:
         notes.append(f"{same} points have a loss of −1, which this format reads as not evaluated")
     if low:
         notes.append(f"{low} points have a loss of 0 or below: their code computes them again")
+    if surface.settings.get("split") not in ("train", "test"):
+        notes.append("losses are called train_loss: which images they are of is not recorded")
     if surface.curvature is not None and surface.settings.get("eigenvalues") != SUM:
         notes.append(f"eigenvalues are those of the mean loss, those of their code {SUM}")
     if surface.repeats:

@@ -60,6 +60,7 @@ class Relief:
             evaluated.
         clipped: Number of losses that lie above the scale, and are at its top.
         raised: Number of losses of 0 or below on a log scale, which are at its bottom.
+        log: Whether the scale is logarithmic.
     """
 
     surface: Surface
@@ -91,16 +92,11 @@ class Relief:
         scale = Scale.covering([middle], shape.scale, shape.maximum)
         losses = np.where(middle.evaluated, middle.losses, np.nan)
         low, high = scale.limits
-        with np.errstate(invalid="ignore"):
-            clipped, raised = int((losses > scale.high).sum()), int((losses < scale.low).sum())
-        infinite = int(np.isposinf(losses).sum())
-        return cls(
-            surface,
-            (scale.heights(losses) - low) / (high - low),
-            clipped - infinite,
-            raised,
-            scale.log,
-        )
+        finite = losses[np.isfinite(losses)]
+        clipped, raised = int((finite > scale.high).sum()), int((finite < scale.low).sum())
+        # Halves: the range of numbers near the largest overflows.
+        parts = (scale.heights(losses) / 2 - low / 2) / (high / 2 - low / 2)
+        return cls(surface, parts, clipped, raised, scale.log)
 
     @property
     def length(self) -> float:

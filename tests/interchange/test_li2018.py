@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landscape import hdf5
 from landscape.errors import ParameterMismatchError, SurfaceFileError
 from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile
@@ -127,11 +128,17 @@ def test_our_directions_are_theirs(net: nn.Module, tmp_path: Path) -> None:
     weights = tensors_of(net, "weights")
     with h5py.File(theirs) as file:
         for name in ("xdirection", "ydirection"):
-            found = [file[name][str(number)] for number in range(len(file[name]))]
-            assert [each.shape for each in found] == [tuple(t.shape) for t in weights]
-            assert {each.dtype for each in found} == {np.dtype("f4")}
+            tensors = [file[name][str(number)] for number in range(len(file[name]))]
+            assert [each.shape for each in tensors] == [tuple(t.shape) for t in weights]
+            assert {each.dtype for each in tensors} == {np.dtype("f4")}
+    center = {name: p.detach() for name, p in net.named_parameters()}
+    plane = load_directions(theirs, center, list(net.state_dict()))
+    for found, direction in zip((plane.delta, plane.eta), hdf5.load_directions(ours), strict=True):
+        assert found.keys() == direction.keys()
+        for name, tensor in direction.items():
+            torch.testing.assert_close(found[name], tensor, rtol=0, atol=0)
     again = scan(net, F.cross_entropy, data, points=(3, 2), directions=theirs)
-    np.testing.assert_array_equal(again.losses, surface.losses)
+    np.testing.assert_allclose(again.losses, surface.losses, rtol=1e-5)
 
 
 def test_variances_of_principal_components_stand_with_their_directions(tmp_path: Path) -> None:

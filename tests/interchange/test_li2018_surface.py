@@ -162,7 +162,8 @@ def test_a_split_is_chosen_and_reported(tmp_path: Path) -> None:
     assert notes == [
         "losses of the train images; the file also has those of the test images: split='test'"
     ]
-    surface, _ = interchange.read(path, split="test")
+    surface, notes = interchange.read(path, split="test")
+    assert notes == []
     assert surface.losses[0].tolist() == [9, 9]
     interchange.write(surface, tmp_path / "b.h5", li2018="surface")
     assert "test_loss" in datasets(tmp_path / "b.h5")
@@ -203,6 +204,7 @@ def test_what_their_format_does_not_hold_is_reported(tmp_path: Path) -> None:
     assert notes == [
         "1 points have a loss of −1, which this format reads as not evaluated",
         "2 points have a loss of 0 or below: their code computes them again",
+        "losses are called train_loss: which images they are of is not recorded",
         "left out, the format holds one seed: the other 1 of 2",
         "left out, the format does not hold them: standard errors, numbers of images, metrics, "
         "marks, settings",
