@@ -22,6 +22,7 @@ _OPTIONS = {
     "split='train'": "--split train",
     "align_rows=True": "--align-rows",
     "alpha=(-1, 1)": "--alpha=-1:1",
+    "): name one": "): give --trajectory NAME",
     "given by data_dir": "given by --data-dir",
 }
 

@@ -39,6 +39,9 @@ MISSING_LOWEST = 1.0
 SUM = "of the sum of the batches' mean losses, weights only"
 """Of what function their eigenvalues are."""
 
+MEAN = "of the mean loss"
+"""Of what function ours are; an attribute of ``max_eig``, where their code has none."""
+
 
 def read_surface(path: Path, split: Split | None = None) -> tuple[Surface, list[str]]:
     """Return the surface in a file, with the eigenvalues if it has them.
@@ -190,12 +193,14 @@ def _with_curvature(surface: Surface, file: Any) -> tuple[Surface, list[str]]:
         evaluated,
         evaluated.copy(),
     )
-    settings = {**surface.settings, "eigenvalues": SUM}
+    surface = replace(surface, curvature=curvature)
+    if file["max_eig"].attrs.get("eigenvalues") == MEAN:
+        return surface, []
     note = (
         f"eigenvalues are {SUM}: their ratio is comparable with that of other surfaces, their "
         "size is not"
     )
-    return replace(surface, curvature=curvature, settings=settings), [note]
+    return replace(surface, settings={**surface.settings, "eigenvalues": SUM}), [note]
 
 
 def _with_trajectory(surface: Surface, file: Any, name: str) -> tuple[Surface, list[str]]:

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from landscape.grid import Grid
-from landscape.interchange.li2018_surface import MISSING, MISSING_LOWEST, SUM, Array
+from landscape.interchange.li2018_surface import MEAN, MISSING, MISSING_LOWEST, SUM, Array
 from landscape.interchange.parts import left_out
 from landscape.interchange.percentages import to_percentages
 from landscape.surface import Surface
@@ -42,6 +42,8 @@ def write_surface(surface: Surface, path: Path) -> list[str]:
                 ("max_eig", surface.curvature.highest, MISSING),
             ):
                 file[key] = _encoded(np.where(there, values, missing), grid)
+            if not _has_their_eigenvalues(surface):
+                file["max_eig"].attrs["eigenvalues"] = MEAN
     path.write_bytes(content.getbuffer())
     return [*_on_writing(surface), *left_out(surface, ("accuracies", "curvature"))]
 
@@ -77,6 +79,10 @@ def _is_theirs_without_y(grid: Grid) -> bool:
     return bool(np.array_equal(grid.betas, [0.0]))
 
 
+def _has_their_eigenvalues(surface: Surface) -> bool:
+    return surface.settings.get("eigenvalues") == SUM
+
+
 def _encoded(values: Array, grid: Grid) -> Array:
     """Return an array over the grid in their order and shape."""
     shape = grid.shape[:1] if _is_theirs_without_y(grid) else grid.shape
@@ -94,7 +100,7 @@ def _on_writing(surface: Surface) -> list[str]:
         notes.append(f"{low} points have a loss of 0 or below: their code computes them again")
     if surface.settings.get("split") not in ("train", "test"):
         notes.append("losses are called train_loss: which images they are of is not recorded")
-    if surface.curvature is not None and surface.settings.get("eigenvalues") != SUM:
+    if surface.curvature is not None and not _has_their_eigenvalues(surface):
         notes.append(f"eigenvalues are those of the mean loss, those of their code {SUM}")
     if surface.repeats:
         number = len(surface.seeds)

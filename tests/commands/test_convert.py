@@ -91,7 +91,10 @@ def test_directions_and_trajectories_become_theirs(folder: Path, run: Run) -> No
     with SurfaceFile(folder / "paths.h5") as file:
         file.write(hill().with_overlays(trajectories=paths), (direction, direction))
     many = run("convert", "paths.h5", "--li2018", "trajectory", "--out", "a.h5")
-    assert (many.returncode, "has 2 (sgd, adam): name one" in many.stderr) == (2, True)
+    assert (
+        many.returncode,
+        "has 2 (sgd, adam): give --trajectory NAME" in " ".join(many.stderr.split()),
+    ) == (2, True)
     arguments = ("--li2018", "trajectory", "--trajectory", "adam", "--out", "a.h5")
     assert run("convert", "paths.h5", *arguments).returncode == 0
     assert run("convert", "paths.h5", "--li2018", "directions", "--out", "d.h5").returncode == 0
