@@ -20,6 +20,9 @@ _CLIPPED_PART = 0.1  # of the points of any surface, at most
 _CLIPPED_FROM = 4.0  # times the range that the others need
 _KEPT_HEIGHT = 0.25  # of the picture, at least, for every surface that is clipped
 
+BOX = (1.0, 1.0, 0.75)
+"""How long the axes α, β and loss are drawn in 3-D, relative to each other."""
+
 COLOR_MAP = "plasma"
 """Of matplotlib and plotly, perceptually uniform; figures use it unless a style has another."""
 
@@ -77,7 +80,7 @@ class Scale:
         # Paths and marks stand at their own losses, which may lie outside of the surface's.
         values = np.concatenate([values, *map(_own_losses, surfaces)])
         positive = values[values > 0]
-        spans_decades = positive.size > 0 and positive.max() > _LOG_FROM_RATIO * positive.min()
+        spans_decades = positive.size > 0 and positive.max() / _LOG_FROM_RATIO > positive.min()
         log = kind == "log" or (kind == "auto" and bool(values.min() >= 0) and bool(spans_decades))
         if log and not positive.size:
             raise LandscapeError("a log scale needs positive losses, found none")

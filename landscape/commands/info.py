@@ -11,7 +11,7 @@ import numpy as np
 from landscape import hdf5
 from landscape.commands.options import PATH
 from landscape.diagnostics import warnings
-from landscape.filetypes import is_hdf5
+from landscape.filetypes import is_hdf5, is_numpy
 from landscape.progress import duration
 from landscape.surface import Surface
 
@@ -27,7 +27,7 @@ def command(path: Path, as_json: bool) -> None:
       landscape info surfaces/resnet56.h5
       landscape info runs/resnet56/last.pt --json
     """
-    is_surface = path.suffix == ".h5" or is_hdf5(path)
+    is_surface = path.suffix == ".h5" or is_hdf5(path) or is_numpy(path)
     facts = facts_of(hdf5.load(path)) if is_surface else _checkpoint(path)
     if as_json:
         click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
