@@ -50,6 +50,7 @@ def draw_relief(axes: Any, surface: Surface, picture: Picture) -> None:
             rasterized=True,
         )
     )
+    picture.draw_alone(axes, surface)
     axes.auto_scale_xyz(alphas[[0, -1]], betas[[0, -1]], [low, high])
     axes.set_zlim(low, high)
     _furnish(axes, picture)
