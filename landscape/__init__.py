@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from landscape.figures import animate, plot
     from landscape.grid import Grid
     from landscape.hdf5 import load
+    from landscape.merging import merge
     from landscape.objective import Objective
     from landscape.overlays import Mark, Trajectory
     from landscape.page import view
@@ -58,6 +59,7 @@ __all__ = [
     "hf",
     "interchange",
     "load",
+    "merge",
     "models",
     "planes",
     "plot",
@@ -90,6 +92,7 @@ _LAZY = {
     "connect": "training",
     "evaluate": "scanning",
     "load": "hdf5",
+    "merge": "merging",
     "plot": "figures",
     "project_checkpoint": "planes",
     "project_trajectory": "planes",

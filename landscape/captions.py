@@ -13,6 +13,8 @@ def unfinished(surface: Surface) -> list[str]:
         surface: The surface.
     """
     share = float(np.mean([each.evaluated for each in surface.seeds]))
+    if "part" in surface.settings:
+        return [f"part {surface.settings['part']}: {share:.0%} of the points"]
     if surface.is_refined:
         return [] if surface.is_complete else [f"{share:.0%} of the points so far"]
     if share < 1:

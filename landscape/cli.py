@@ -19,6 +19,7 @@ VERBS = {
     "demo": "Show the surfaces of a plain and a residual network, without training.",
     "train": "Train networks on images.",
     "scan": "Evaluate the loss on a plane through trained parameters.",
+    "merge": "Join the parts of a scan.",
     "curvature": "Compute eigenvalues, trace and spectral density of the Hessian.",
     "connect": "Find a low-loss curve between two trained networks (mode connectivity).",
     "plot": "Plot surfaces as static figures or animations.",

@@ -1,6 +1,7 @@
 """How a scan is computed: precision, sample size, batches, devices."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,11 @@ class Compute:
         points_tolerance: Evaluate the grid from coarse to fine, and only where the picture needs
             it: points left out are interpolated, and at random ones of them this deviates by at
             most this fraction of the picture's height, on its scale. 0 evaluates all points.
+        executor: Computes the points, as that of a Dask cluster,
+            ``Client.get_executor(pure=False, retries=3)``. Its workers import this package; the
+            plan is chosen here, on a device like theirs.
+        part: (k, n) evaluates the k-th of n parts of the points alone, from 1;
+            :func:`landscape.merge` joins the files.
 
     Raises:
         ValueError: A value is out of its range, or a device does not exist.
@@ -44,6 +50,8 @@ class Compute:
     devices: Devices | None = None
     profile: bool = False
     points_tolerance: float = 0.0
+    executor: Executor | None = None
+    part: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         tolerance = self.tolerance
@@ -52,6 +60,10 @@ class Compute:
             raise ValueError(f"tolerance must be in [0, 1), or auto, not {tolerance}")
         if not 0 <= self.points_tolerance < 1:
             raise ValueError(f"points_tolerance must be in [0, 1), not {self.points_tolerance}")
+        if self.part is not None and not 1 <= self.part[0] <= self.part[1]:
+            raise ValueError(f"part must be (k, n) with 1 <= k <= n, not {self.part}")
+        if self.part is not None and (self.points_tolerance or tolerance not in (0, "auto")):
+            raise ValueError("a part of the points has all examples: take tolerances of 0")
         if self.images_per_batch is not None and self.images_per_batch < 1:
             raise ValueError(f"images_per_batch must be 1 or more, not {self.images_per_batch}")
         if self.devices is not None:

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 Interval = tuple[float, float]
 
 _MOST_POINTS = 10_000
+
+_GROUP = 64  # points, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +140,26 @@ class Grid:
         """
         return np.maximum.outer(_levels(len(self.alphas)), _levels(len(self.betas)))
 
+    def part(self, number: int, total: int) -> NDArray[np.bool_]:
+        """Return the points of one of several parts of the grid, as a mask of its shape.
+
+        Every part has points from coarse to fine. They come in groups that one forward pass may
+        take.
+
+        Args:
+            number: Of the part, from 1.
+            total: Number of parts.
+
+        Example:
+            >>> grid = Grid.regular(3)
+            >>> int((grid.part(1, 2) | grid.part(2, 2)).sum())
+            9
+        """
+        group = min(_GROUP, 2 ** int(math.log2(max(1, self.size // (4 * total)))))
+        mask = np.zeros(self.size, dtype=bool)
+        mask[self.order()[np.arange(self.size) // group % total == number - 1]] = True
+        return mask.reshape(self.shape)
+
     def holds(self, alpha: float, beta: float) -> bool:
         """Return whether a point lies between its first and last coordinates."""
         return bool(
@@ -162,6 +185,18 @@ class Grid:
             f"alpha {self.alphas[0]:g}:{self.alphas[-1]:g}, "
             f"beta {self.betas[0]:g}:{self.betas[-1]:g}"
         )
+
+
+def part_from(text: object) -> tuple[int, int] | None:
+    """Return (number, total) of a part ``3/16`` of a grid; None if the text is none.
+
+    Args:
+        text: The text.
+    """
+    match = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", text) if isinstance(text, str) else None
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        return None
+    return int(match[1]), int(match[2])
 
 
 def _axis(name: str, interval: Interval, num: int) -> NDArray[np.float64]:

@@ -93,7 +93,7 @@ def _with_tolerance(
     if tolerance == "auto":
         if found is not None:
             tolerance = float(found.settings.get("tolerance", 0.0))
-        elif objective.device.type != "cpu" or not is_known:
+        elif objective.device.type != "cpu" or not is_known or job.part is not None:
             tolerance = 0.0
         else:
             stage = next_stage(wanted, planes[0], job)
@@ -119,9 +119,11 @@ def _with_tolerance(
 
 def _with_repeats(surface: Surface, job: Job, planes: Sequence[Plane]) -> Surface:
     """Return an empty surface with those of the further seeds."""
-    if job.points_tolerance:
-        settings = {**surface.settings, "points_tolerance": job.points_tolerance}
-        surface = replace(surface, settings=settings)
+    more: Facts = {
+        **({"points_tolerance": job.points_tolerance} if job.points_tolerance else {}),
+        **({"part": "{}/{}".format(*job.part)} if job.part else {}),
+    }
+    surface = replace(surface, settings={**surface.settings, **more})
     if job.tolerance:
         surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
     others = [

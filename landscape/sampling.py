@@ -1,7 +1,8 @@
 """How many examples every point is evaluated on: stages of increasing sample size."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from landscape.brief import brief
 from landscape.data import Data
 from landscape.evaluation import Decision, Precision, Tuned, Wish, tune
+from landscape.grid import Grid
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.progress import Progress
@@ -39,6 +41,8 @@ class Job:
         metric_seconds: Time that the metrics of the model take for one point.
         decided: The plans of stages that were tuned before, by the names of these.
         points_tolerance: Largest deviation of interpolated points; 0 evaluates all.
+        executor: Computes the points, if given.
+        part: The part of the grid that is evaluated, (k, n); None for all.
     """
 
     objective: Objective
@@ -51,6 +55,8 @@ class Job:
     metric_seconds: float = 0.0
     decided: Mapping[str, Decision] = field(default_factory=dict)
     points_tolerance: float = 0.0
+    executor: Executor | None = None
+    part: tuple[int, int] | None = None
 
     __repr__ = brief
 
@@ -103,6 +109,24 @@ class Stage:
         return self.seconds_per_point * len(self.missing)
 
 
+def wanted_points(grid: Grid, job: Job) -> Generator[NDArray[np.bool_], Surface, float]:
+    """Yield masks of the points that are wanted, step by step.
+
+    See :func:`landscape.refinement.refining`.
+
+    Args:
+        grid: The grid.
+        job: The job.
+
+    Returns:
+        The error of the points left out.
+    """
+    if job.part is None:
+        return (yield from refining(grid, job.points_tolerance))
+    yield grid.part(*job.part)
+    return 0.0
+
+
 def next_stage(
     surface: Surface,
     plane: Plane,
@@ -122,7 +146,7 @@ def next_stage(
     Raises:
         LandscapeError: The loss is stochastic, or no plan agrees with the reference.
     """
-    wanted = next(refining(surface.grid, job.points_tolerance)) if wanted is None else wanted
+    wanted = next(wanted_points(surface.grid, job)) if wanted is None else wanted
     wanted = wanted | surface.evaluated
     images = _images_wanted(surface, wanted, job)
     is_missing = wanted & (surface.examples < images)

@@ -1,13 +1,21 @@
 """The loop of a scan: evaluate the missing points of one stage, and store them."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 
-from landscape.evaluation import Decision, NotSpreadError, run, spread
+from landscape.evaluation import (
+    Decision,
+    NotSpreadError,
+    Parcel,
+    crew_of,
+    local_crews,
+    run,
+    spread,
+)
 from landscape.evaluation.profiling import Clock, Timer, operations_per_image, report, untimed
 from landscape.evaluation.trials import DEVIATION_ALLOWED, deviation_of
 from landscape.hdf5 import SurfaceFile, metric_array
@@ -15,7 +23,7 @@ from landscape.plane import Plane
 from landscape.progress import duration
 from landscape.sampling import Job, Stage, combined
 from landscape.surface import Surface
-from landscape.values import Values
+from landscape.values import Point, Values
 
 CHECKED = "deviation_checked"
 """Provenance: largest relative deviation of some finished points from the reference plan."""
@@ -202,33 +210,52 @@ def _totals(
 def _of_new_examples(
     surface: Surface, plane: Plane, stage: Stage, job: Job, timer: Timer
 ) -> Generator[tuple[int, Values]]:
-    """Yield the values of each missing point over the examples that the stage adds."""
-    points = [surface.grid.point(k) for k in stage.missing]
+    """Yield the values of each missing point over the examples that the stage adds.
+
+    Raises:
+        NotSpreadError: No worker of the executor understands the model, the loss or the data.
+    """
     plan, objective, note = stage.tuned.plan, stage.objective, job.progress.note
-    if len(job.devices) > 1 and not job.profile and stage.seconds > _SECONDS_WORTH_PROCESSES:
-        together = spread(
-            objective,
-            plane,
-            points,
-            job.devices,
-            decision=Decision.from_plan(plan),
-            seconds_per_point=stage.seconds_per_point,
-            note=note,
-        )
-        try:
-            with closing(together):
-                yield from together
-            return
-        except NotSpreadError as error:
-            note(f"continuing on {job.devices[0]} alone: {error}")
-    strategy = stage.tuned.strategy
     visited = _in_whole_batches(surface, stage)
     points = [surface.grid.point(k) for k in visited]
     numbers = {index: number for number, index in enumerate(stage.missing)}
+    several = len(job.devices) > 1 and stage.seconds > _SECONDS_WORTH_PROCESSES
+    if (several or job.executor is not None) and not job.profile:
+        try:
+            with closing(_spread(plane, stage, job, points)) as evaluated:
+                for position, values in evaluated:
+                    if visited[position] in numbers:
+                        yield numbers[visited[position]], values
+            return
+        except NotSpreadError as error:
+            if job.executor is not None:
+                raise
+            note(f"continuing on {job.devices[0]} alone: {error}")
+    strategy = stage.tuned.strategy
     with closing(run(plan, objective, points, note, timer, strategy=strategy)) as evaluated:
         for index, values in zip(visited, evaluated, strict=True):
             if index in numbers:
                 yield numbers[index], values
+
+
+def _spread(
+    plane: Plane, stage: Stage, job: Job, points: Sequence[Point]
+) -> Generator[tuple[int, Values]]:
+    """Yield the values of points by their positions, from the executor or local processes."""
+    parcel = Parcel.pack(stage.objective, plane, Decision.from_plan(stage.tuned.plan))
+    if job.executor is None:
+        context = local_crews(parcel, job.devices)
+    else:
+        context = crew_of(job.executor, parcel, job.devices[0])
+    with context as crews:
+        yield from spread(
+            parcel,
+            points,
+            crews,
+            points_per_batch=stage.tuned.plan.points_per_batch,
+            seconds_per_point=stage.seconds_per_point,
+            note=job.progress.note,
+        )
 
 
 def _in_whole_batches(surface: Surface, stage: Stage) -> list[int]:

@@ -28,9 +28,8 @@ from landscape.parameters import some_of
 from landscape.plane import Plane
 from landscape.planes import PlaneSpec
 from landscape.progress import Progress
-from landscape.refinement import refining
 from landscape.resuming import DECIDED, begin
-from landscape.sampling import Job, Stage, next_stage
+from landscape.sampling import Job, Stage, next_stage, wanted_points
 from landscape.scan_loop import CHECKED, evaluate_stage, label
 from landscape.surface import POINTS_ERROR, Surface
 from landscape.threads import fastest_num_threads, num_threads
@@ -121,6 +120,8 @@ def scan(
             progress,
             check_metrics(objective, planes[0]),
             points_tolerance=compute.points_tolerance,
+            executor=compute.executor,
+            part=compute.part,
         )
         threads = _num_threads(objective, output)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
@@ -224,8 +225,8 @@ def _check(objective: Objective, quantities: Sequence[str], compute: Compute) ->
         raise ValueError(f"quantities must be loss, or loss and curvature, not {quantities!r}")
     if "curvature" in quantities and objective.batchnorm == "recomputed":
         raise ValueError("curvature is evaluated with batchnorm='frozen'")
-    if "curvature" in quantities and compute.points_tolerance:
-        raise ValueError("curvature is evaluated at all points: take points_tolerance=0")
+    if "curvature" in quantities and (compute.points_tolerance or compute.part):
+        raise ValueError("curvature is evaluated at all points: take no part, points_tolerance=0")
 
 
 def _check_planes(objective: Objective, planes: Sequence[Plane], quantities: Sequence[str]) -> None:
@@ -315,7 +316,7 @@ def _evaluate_missing(
     """
     parts = list(surface.seeds)
     for seed, plane in enumerate(planes):
-        steps = refining(surface.grid, job.points_tolerance)
+        steps = wanted_points(surface.grid, job)
         wanted, before, error = next(steps), None, None
         while error is None:
             following = stage or next_stage(parts[seed], plane, job, wanted, before)

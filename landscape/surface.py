@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from landscape.curvature_map import Curvature
 from landscape.errors import LandscapeError
 from landscape.facts import Facts
-from landscape.grid import Grid
+from landscape.grid import Grid, part_from
 from landscape.interpolation import interpolate_missing
 from landscape.overlays import Mark, Trajectory
 from landscape.values import Values
@@ -205,6 +205,11 @@ class Surface:
         if self.is_refined:
             done = int(self.final.sum())
             return done, done if POINTS_ERROR in self.provenance else self.grid.size
+        part = part_from(self.settings.get("part"))
+        if part is not None:
+            wanted = self.grid.part(*part)
+            done = sum(int((each.final & wanted).sum()) for each in self.seeds)
+            return done, len(self.seeds) * int(wanted.sum())
         parts = [each.final for each in self.seeds]
         parts += [self.curvature.evaluated] if self.curvature is not None else []
         return sum(int(part.sum()) for part in parts), sum(part.size for part in parts)

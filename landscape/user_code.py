@@ -2,8 +2,10 @@
 
 import importlib.util
 import sys
+import tempfile
 import traceback
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -64,24 +66,44 @@ def load_callable(reference: str) -> UserCallable:
     return UserCallable(reference, value)
 
 
-def loaded_files() -> list[str]:
-    """Return the files of all callables that were imported, for another process to import."""
-    return [
-        str(module.__file__) for key, module in list(sys.modules.items()) if key.startswith(_PREFIX)
-    ]
+_SOURCES: dict[str, bytes] = {}
 
 
-def load_file(file: str) -> None:
-    """Import a file under the name that its callables are known by.
+def loaded_sources() -> Mapping[str, bytes]:
+    """Return the files of all callables that were imported, with their content at that time."""
+    return dict(_SOURCES)
+
+
+def load_source(file: str, source: bytes) -> None:
+    """Import a file of another machine under the name that its callables are known by.
+
+    Args:
+        file: Its path there.
+        source: Its content; a file of this machine that has the same is taken.
 
     Raises:
         UserCodeError: Importing it raised an exception.
     """
-    _module(Path(file))
+    path = Path(file)
+    try:
+        is_here = path.read_bytes() == source
+    except OSError:
+        is_here = False
+    if is_here or _key(path) in sys.modules:
+        _module(path)
+        return
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    copy = folder / path.name
+    copy.write_bytes(source)
+    _module(copy, _key(path))
 
 
-def _module(path: Path) -> ModuleType:
-    key = f"{_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+def _key(path: Path) -> str:
+    return f"{_PREFIX}{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+
+
+def _module(path: Path, key: str = "") -> ModuleType:
+    key = key or _key(path)
     if key in sys.modules:
         return sys.modules[key]
     spec = importlib.util.spec_from_file_location(key, path)
@@ -89,6 +111,7 @@ def _module(path: Path) -> ModuleType:
         raise UserCodeError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[key] = module
+    source = path.read_bytes()
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     try:
@@ -96,6 +119,7 @@ def _module(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[key]
         raise UserCodeError(f"{path} cannot be imported: {_where(error)}") from error
+    _SOURCES[str(path)] = source
     return module
 
 
@@ -104,7 +128,7 @@ def failure(error: BaseException) -> str | None:
 
     Their own are the files of all callables that were imported, and the neighbors of these.
     """
-    folders = {Path(file).parent for file in loaded_files()}
+    folders = {Path(file).parent for file in _SOURCES}
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,16 +1,28 @@
 """Options of ``landscape scan`` that determine how it is computed."""
 
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import click
 import torch
 
-from landscape.commands.options import DEVICES, FRACTION_OR_AUTO, given, grouped
+from landscape.commands.cluster import connected
+from landscape.commands.options import DEVICES, FRACTION_OR_AUTO, Converted, given, grouped
 from landscape.compute import Compute
 from landscape.evaluation import PRECISIONS, Precision
+from landscape.grid import part_from
 
-COMPUTE_OPTIONS = ("device", "precision", "tolerance", "images_per_batch", "profile")
+COMPUTE_OPTIONS = (
+    "device",
+    "precision",
+    "tolerance",
+    "images_per_batch",
+    "cluster",
+    "part",
+    "profile",
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,8 @@ class ComputeOptions:
         precision: Precision of the forward pass.
         tolerance: Target relative standard error, or ``auto``.
         images_per_batch: Images in one forward pass, or None.
+        cluster: Address of the scheduler of a Dask cluster, or the file that has it; or None.
+        part: The part of the points that is evaluated, (k, n), or None.
         profile: Whether to report where the time went.
     """
 
@@ -29,12 +43,18 @@ class ComputeOptions:
     precision: Precision
     tolerance: Any
     images_per_batch: int | None
+    cluster: str | None
+    part: tuple[int, int] | None
     profile: bool
 
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the objective."""
         return torch.float64 if self.precision == "float64" else torch.float32
+
+    def workers(self) -> AbstractContextManager[Executor | None]:
+        """Return a context with the executor of the cluster, if one is given."""
+        return connected(self.cluster)
 
     def compute(self, *, all_images: bool) -> Compute:
         """Return the computation of a scan.
@@ -48,7 +68,15 @@ class ComputeOptions:
             self.images_per_batch,
             self.device,
             self.profile,
+            part=self.part,
         )
+
+
+def _part(text: str) -> tuple[int, int]:
+    part = part_from(text)
+    if part is None:
+        raise ValueError(f"expected K/N with K from 1 to N, got {text!r}")
+    return part
 
 
 _OPTIONS = (
@@ -82,6 +110,18 @@ _OPTIONS = (
         "--images-per-batch",
         type=click.IntRange(1),
         help="Images in one forward pass.  [default: 256 on a CPU, 2048 on a GPU]",
+    ),
+    click.option(
+        "--cluster",
+        metavar="ADDRESS|FILE",
+        help="Let the workers of a Dask cluster compute the points: the address of its scheduler "
+        "(tcp://HOST:8786), or its scheduler file.",
+    ),
+    click.option(
+        "--part",
+        type=Converted("K/N", _part),
+        help="Compute the K-th of N parts of the points, as a job of a SLURM array; landscape "
+        "merge joins the files.",
     ),
     click.option(
         "--profile",

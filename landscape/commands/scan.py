@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -121,12 +122,13 @@ def command(
     tasks = plane.tasks(paths, inputs)
     if output.is_file and len(tasks) > 1:
         raise click.UsageError("--out FILE.h5 is for one surface; give a folder")
-    targets = [output.target(task.title, task.suffix) for task in tasks]
+    part = "-part-{}-of-{}".format(*computing.part) if computing.part else ""
+    targets = [output.target(task.title, f"{task.suffix}{part}") for task in tasks]
     for target in targets:
         check_writable(target)
     if checks_devices:
         self_check(computing.device, report)
-    with watched(targets) if output.view else nullcontext():
+    with watched(targets) if output.view else nullcontext(), computing.workers() as executor:
         for task, target in zip(tasks, targets, strict=True):
             with usage_errors():
                 surface = _scan(
@@ -138,6 +140,7 @@ def command(
                     curvature,
                     metrics,
                     computing,
+                    executor,
                     output,
                     report,
                 )
@@ -159,6 +162,7 @@ def _scan(
     curvature: bool,
     metrics: Mapping[str, Metric],
     computing: ComputeOptions,
+    executor: Executor | None,
     output: OutputOptions,
     report: Progress,
 ) -> Surface:
@@ -186,7 +190,7 @@ def _scan(
             grid,
             file=file,
             quantities=quantities,
-            compute=replace(compute, points_tolerance=options.points_tolerance),
+            compute=replace(compute, points_tolerance=options.points_tolerance, executor=executor),
             progress=report,
         )
 

@@ -7,7 +7,7 @@ import torch
 from landscape.doctor.finding import Finding, checked
 from landscape.doctor.plans import ROUNDING
 from landscape.doctor.subjects import POINTS, deviation, residual
-from landscape.evaluation import Decision, reference_plan, spread
+from landscape.evaluation import Decision, Parcel, local_crews, reference_plan, spread
 
 _NAME = "one process per device"
 
@@ -26,16 +26,17 @@ def _check(devices: Sequence[torch.device]) -> Finding:
     objective = subject.objective(devices[0], torch.float32)
     plane = subject.plane.to(devices[0], objective.dtype)
     notes: list[str] = []
-    computed = spread(
-        objective,
-        plane,
-        POINTS,
-        devices,
-        decision=Decision.from_plan(reference_plan(objective, plane)),
-        seconds_per_point=1.0,  # a few points for each process
-        note=notes.append,
-    )
-    losses = {number: values.loss for number, values in computed}
+    parcel = Parcel.pack(objective, plane, Decision.from_plan(reference_plan(objective, plane)))
+    with local_crews(parcel, devices) as crews:
+        computed = spread(
+            parcel,
+            POINTS,
+            crews,
+            points_per_batch=1,
+            seconds_per_point=1.0,  # a few points for each process
+            note=notes.append,
+        )
+        losses = {number: values.loss for number, values in computed}
     wrong = deviation([losses[number] for number in range(len(POINTS))], subject.losses)
     text = "; ".join([f"deviation {wrong:.1e}", *notes])
     is_right = wrong <= ROUNDING["float32"] and not notes

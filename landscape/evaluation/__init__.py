@@ -6,14 +6,16 @@ from landscape.evaluation.decision import Decision, decisions_from, decisions_to
 from landscape.evaluation.metric_checks import check_metrics
 from landscape.evaluation.plan import Plan, reference_plan, run, values_at
 from landscape.evaluation.precision import PRECISIONS, Precision, check_precision, own_precision
+from landscape.evaluation.remote import NotSpreadError, Parcel
 from landscape.evaluation.tuned import Tuned
 from landscape.evaluation.tuning import Wish, tune
-from landscape.evaluation.workers import NotSpreadError, spread
+from landscape.evaluation.workers import crew_of, local_crews, spread
 
 __all__ = [
     "PRECISIONS",
     "Decision",
     "NotSpreadError",
+    "Parcel",
     "Plan",
     "Precision",
     "Tuned",
@@ -21,8 +23,10 @@ __all__ = [
     "autotune",
     "check_metrics",
     "check_precision",
+    "crew_of",
     "decisions_from",
     "decisions_to",
+    "local_crews",
     "own_precision",
     "reference_plan",
     "run",

@@ -15,8 +15,9 @@ from landscape.errors import LandscapeError
 from landscape.evaluation import remembered
 from landscape.evaluation.decision import Decision
 from landscape.evaluation.plan import reference_plan, run
+from landscape.evaluation.remote import Parcel
 from landscape.evaluation.trials import ROUNDING, deviation_of
-from landscape.evaluation.workers import spread
+from landscape.evaluation.workers import local_crews, spread
 from landscape.objective import Objective
 from landscape.plane import Plane
 
@@ -55,9 +56,11 @@ def _rehearse(decision: Decision, device: torch.device) -> str:
     objective = Objective(model, data=(images, torch.arange(_IMAGES)), device=device)
     plane = Plane.random(objective.center, 0)
     notes: list[str] = []
-    computing = partial(spread, decision=decision, seconds_per_point=math.inf, note=notes.append)
+    parcel = Parcel.pack(objective, plane, decision)
+    computing = partial(spread, points_per_batch=1, seconds_per_point=math.inf, note=notes.append)
     try:
-        found = dict(computing(objective, plane, _POINTS, [device]))
+        with local_crews(parcel, [device]) as crews:
+            found = dict(computing(parcel, _POINTS, crews))
     except LandscapeError:
         return "a process that used it died"
     expected = list(run(reference_plan(objective, plane), objective, _POINTS))

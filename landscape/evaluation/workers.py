@@ -1,203 +1,276 @@
-"""Evaluate points on several devices, with one worker process each."""
+"""Evaluate points on several devices or machines: local processes, or any executor."""
 
 import multiprocessing
-import pickle
+import os
 import signal
+import sys
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
-from multiprocessing.connection import Connection, wait
-from threading import Thread
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from landscape import user_code
-from landscape.behavior import torch_settings
 from landscape.errors import LandscapeError, first_line
-from landscape.evaluation.decision import Decision
-from landscape.evaluation.plan import reference_plan, run
-from landscape.memory import keep_freed_memory
-from landscape.objective import Objective
-from landscape.plane import Plane
+from landscape.evaluation.remote import NotSpreadError, Parcel, Place, evaluate
 from landscape.values import Point, Values
 
 _SECONDS_PER_TASK = 2.0
 
-Task = list[tuple[int, Point]]
+# A task that takes so many times as long as expected, and so many seconds, is given to another
+# process as well: the system may have stopped the first.
+_LATE, _LATEST = 20.0, 60.0
+
+_SECONDS_LOST = 15.0  # without a connection to a cluster
+
+Block = list[tuple[int, Point]]
 """Some points with their numbers."""
 
 
-_CPU = torch.device("cpu")
+@dataclass(eq=False)
+class Crew:
+    """An executor with the tasks that it has.
+
+    Attributes:
+        executor: The executor.
+        source: What its tasks receive for the parcel: the content, or a file that has it.
+        place: Where its workers compute.
+        slots: Returns the number of tasks that it takes at a time.
+        status: Returns why it cannot work at the moment, or an empty text.
+        tasks: The tasks that are not finished.
+    """
+
+    executor: Executor
+    source: Any
+    place: Place
+    slots: Callable[[], int] = lambda: 1
+    status: Callable[[], str] = lambda: ""
+    tasks: "dict[Future[list[Values]], _Task]" = field(default_factory=dict)
 
 
-class NotSpreadError(LandscapeError):
-    """No worker process could be started; nothing was computed."""
+@dataclass(frozen=True, eq=False)
+class _Task:
+    block: Block
+    began: float
 
 
 def spread(
-    objective: Objective,
-    plane: Plane,
+    parcel: Parcel,
     points: Sequence[Point],
-    devices: Sequence[torch.device],
+    crews: Sequence[Crew],
     *,
-    decision: Decision,
+    points_per_batch: int,
     seconds_per_point: float,
     note: Callable[[str], None],
 ) -> Generator[tuple[int, Values]]:
     """Yield the number and the values of each point, in the order in which they are ready.
 
-    Every process has the same plan; the points of one that dies are given to the others. Tasks
+    All workers have the same plan. The points of one that dies are given to the others. Tasks
     take a few seconds, and less towards the end.
 
     Args:
-        objective: The objective.
-        plane: The plane.
+        parcel: What every worker receives.
         points: (α, β) of each point.
-        devices: One for each process.
-        decision: The plan of all processes.
+        crews: Compute them.
+        points_per_batch: Points in one forward pass of the plan; these stay together.
         seconds_per_point: Expected time of a point; determines the size of a task.
-        note: Receives a message for every process that dies.
+        note: Receives a message for every worker that dies.
 
     Raises:
-        NotSpreadError: The model, the loss or the data cannot be sent to another process, or
-            is not understood there.
-        LandscapeError: All processes died at work.
+        NotSpreadError: No worker has started, or none understands the model, the loss or the data.
+        LandscapeError: All workers died at work.
     """
-    parcel = _parcel(objective, plane, decision)
-    at_a_time = max(1, min(256, round(_SECONDS_PER_TASK / max(seconds_per_point, 1e-6))))
-    tasks = deque(_tasks(points, at_a_time, len(devices)))
-    processes: dict[Connection, Any] = {}
-    try:
-        _start(processes, devices, parcel)
-        at_work: dict[Connection, Task] = {connection: [] for connection in processes}
-        alive, ready = set(at_work), False
-        while at_work:
-            for connection in wait(list(at_work)):
-                assert isinstance(connection, Connection)  # noqa: S101
-                task = at_work.pop(connection)
+    seconds = max(seconds_per_point, 1e-6)
+    at_a_time = max(1, min(256, round(_SECONDS_PER_TASK / seconds)))
+    num_slots = sum(crew.slots() for crew in crews)
+    waiting = deque(blocks(points, at_a_time, points_per_batch, num_slots))
+    alive, answered, reason = list(crews), set[int](), ""
+    lost_since: float | None = None
+    late = max(_LATEST, _LATE * seconds * at_a_time)
+    while waiting or any(crew.tasks for crew in alive):
+        for crew in alive:
+            while waiting and len(crew.tasks) < crew.slots():
+                _submit(crew, parcel, waiting.popleft())
+        futures = [future for crew in alive for future in crew.tasks]
+        wait(futures, timeout=1.0, return_when=FIRST_COMPLETED)
+        for crew in list(alive):
+            for future in [each for each in crew.tasks if each.done()]:
+                task = crew.tasks.pop(future)
                 try:
-                    yield from connection.recv()
-                    ready, task = True, []  # answered: not to be done again
-                    if tasks:
-                        connection.send(tasks[0])
-                        at_work[connection] = tasks.popleft()
-                except (EOFError, OSError):
-                    if task:
-                        tasks.append(task)
-                    alive.discard(connection)
-                    note("a worker process died; its points are given to the others")
-            if not ready and not alive:
-                raise NotSpreadError(
-                    "Could not start worker processes. When running from a script, guard it with "
-                    'if __name__ == "__main__":.'
-                )
-            if not at_work and tasks:
-                at_work = _handed_out(alive, tasks)
-    finally:
-        for connection, process in processes.items():
-            connection.close()
-            process.terminate()
-            process.join()
+                    found = future.result()
+                except (Exception, CancelledError) as error:  # whatever ends a worker
+                    reason = _reason(error, task.block)
+                    waiting.appendleft(task.block)
+                    if crew in alive:
+                        alive.remove(crew)
+                        waiting.extendleft(each.block for each in crew.tasks.values())
+                        note(f"a worker process died ({reason}): others take its points")
+                    continue
+                for (number, _), values in zip(task.block, found, strict=True):
+                    if number not in answered:
+                        answered.add(number)
+                        yield number, values
+        waiting = deque(each for each in waiting if each[0][0] not in answered)
+        if not alive:
+            if not answered:
+                raise NotSpreadError(f"Could not start worker processes ({reason}). {_GUARD}")
+            raise LandscapeError(
+                f"all processes died ({reason}). What is computed is kept; run it again"
+            )
+        lost_since = _check_connected(alive, lost_since)
+        if not waiting:
+            waiting.extend(_late(alive, late, answered))
 
 
-def _tasks(points: Sequence[Point], most: int, num_processes: int) -> Iterator[Task]:
-    """Yield the points in parts of at most ``most``, which shrink towards the end.
+_GUARD = 'When running from a script, guard it with if __name__ == "__main__":.'
 
-    So that no process waits long for the last of the others.
+
+def _submit(crew: Crew, parcel: Parcel, block: Block) -> None:
+    points = [point for _, point in block]
+    try:
+        future = crew.executor.submit(evaluate, crew.source, parcel.key, crew.place, points)
+    except Exception as error:  # an executor that is broken or shut down
+        future = Future()
+        future.set_exception(error)
+    crew.tasks[future] = _Task(block, time.monotonic())
+
+
+def _reason(error: BaseException, block: Block) -> str:
+    """Return what ended a task, in words."""
+    if isinstance(error, BrokenExecutor):
+        return "it ended without a message; out of memory?"
+    if isinstance(error, CancelledError):
+        return "the connection is lost"
+    places = ", ".join(f"({a:.3g}, {b:.3g})" for _, (a, b) in block[:3])
+    return f"{type(error).__name__} at {places}: {first_line(error)}"
+
+
+def _check_connected(crews: Sequence[Crew], lost_since: float | None) -> float | None:
+    """Return since when a cluster has not answered; None where it does.
+
+    Raises:
+        LandscapeError: For too long.
+    """
+    reasons = [each for crew in crews if (each := crew.status())]
+    if not reasons:
+        return None
+    now = time.monotonic()
+    lost_since = now if lost_since is None else lost_since
+    if now - lost_since > _SECONDS_LOST:
+        raise LandscapeError(f"{reasons[0]}. What is computed is kept; run it again")
+    return lost_since
+
+
+def _late(crews: Sequence[Crew], late: float, answered: set[int]) -> Iterator[Block]:
+    """Yield blocks that take too long, for a crew that has nothing to do."""
+    idle = [crew for crew in crews if not crew.tasks]
+    now = time.monotonic()
+    under_way = [task for crew in crews for task in crew.tasks.values()]
+    for task in under_way[: len(idle)]:
+        if now - task.began > late and task.block[0][0] not in answered:
+            yield task.block
+
+
+def blocks(
+    points: Sequence[Point], most: int, points_per_batch: int, num_slots: int
+) -> Iterator[Block]:
+    """Yield the points in parts of whole batches, which shrink towards the end.
+
+    So that no worker waits long for the last of the others.
+
+    Args:
+        points: (α, β) of each point.
+        most: Number of points in a part, about.
+        points_per_batch: A part has a multiple of it, but for the last.
+        num_slots: Number of workers.
     """
     numbered = list(enumerate(points))
     while numbered:
-        size = min(most, max(1, len(numbered) // (2 * num_processes)))
+        size = min(most, max(1, len(numbered) // (2 * max(1, num_slots))))
+        size = points_per_batch * max(1, size // points_per_batch)
         yield numbered[:size]
         numbered = numbered[size:]
 
 
-def _parcel(objective: Objective, plane: Plane, *others: object) -> bytes:
-    """Return what every process receives.
+@contextmanager
+def local_crews(parcel: Parcel, devices: Sequence[torch.device]) -> Iterator[list[Crew]]:
+    """Start a process for each device; they end with the context.
 
-    Raises:
-        NotSpreadError: The model, the loss or the data cannot be pickled.
-    """
-    try:
-        return pickle.dumps((objective.to(_CPU), plane.to(_CPU, objective.dtype), *others))
-    except Exception as error:  # whatever a user's own class raises
-        raise NotSpreadError(
-            "the model or the loss cannot be sent to other processes, define them in a module "
-            f"({first_line(error)})"
-        ) from error
+    Args:
+        parcel: What every worker receives; they read it from a temporary file.
+        devices: The devices.
 
-
-def _start(
-    processes: dict[Connection, Any], devices: Sequence[torch.device], parcel: bytes
-) -> None:
-    """Start a process for each device, and add it to ``processes`` by its connection.
-
-    The parcel follows when all have started, from threads: it may be as large as the data.
+    Yields:
+        A crew of one process for each device.
     """
     threads = max(1, torch.get_num_threads() // len(devices))
-    context = multiprocessing.get_context("spawn")
-    for device in devices:
-        here, there = context.Pipe()
-        process = context.Process(
-            target=_work,
-            args=(there, user_code.loaded_files(), str(device), threads),
-            daemon=True,
-        )
-        process.start()
-        there.close()  # else the death of the process would go unnoticed
-        processes[here] = process
-    for connection in processes:
-        Thread(target=_send, args=(connection, parcel), daemon=True).start()
+    with ExitStack() as stack:
+        source = Path(stack.enter_context(TemporaryDirectory())) / "parcel"
+        source.write_bytes(parcel.content)
+        crews = []
+        for device in devices:
+            executor = ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), initializer=_begin
+            )
+            stack.callback(_end, executor)
+            crews.append(Crew(executor, source, Place(str(device), threads)))
+        yield crews
 
 
-def _send(connection: Connection, parcel: bytes) -> None:
-    with suppress(OSError):  # the process has died, which the reader of its answers notices
-        connection.send_bytes(parcel)
+def _begin() -> None:
+    """Leave it to the process that started this one what Ctrl-C means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _handed_out(alive: set[Connection], tasks: deque[Task]) -> dict[Connection, Task]:
-    """Return the tasks of processes, with points that came back given to those without work.
+def _end(executor: ProcessPoolExecutor) -> None:
+    """End an executor at once: what its process computes is not needed, or it may be stopped."""
+    processes = list((getattr(executor, "_processes", None) or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.kill()
+        process.join()
 
-    Raises:
-        LandscapeError: No process is left.
+
+@contextmanager
+def crew_of(executor: Executor, parcel: Parcel, device: torch.device) -> Iterator[list[Crew]]:
+    """Return the crew of a given executor, as one of a Dask cluster.
+
+    Args:
+        executor: The executor. Workers that are not Dask's read the parcel from a temporary file.
+        parcel: What every worker receives.
+        device: Where it is computed.
+
+    Yields:
+        The crew.
     """
-    given = {}
-    while tasks and alive:
-        connection = alive.pop()
-        try:
-            connection.send(tasks[0])
-            given[connection] = tasks.popleft()
-        except OSError:
-            continue  # dead as well
-    if tasks and not given:
-        raise LandscapeError(
-            "all processes died: out of memory? What is computed is kept; run it again"
-        )
-    alive |= given.keys()
-    return given
+    place = Place(device.type)
+    client: Any = getattr(executor, "_client", None)
+    if client is not None and "distributed" in sys.modules:
+        source = client.scatter(parcel.content, broadcast=True)
 
+        def slots() -> int:
+            return max(1, 2 * sum(client.nthreads().values())) if client.status == "running" else 0
 
-def _work(connection: Connection, files: list[str], device: str, threads: int) -> None:
-    """Compute what is sent, until the connection ends: the main function of a process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it decides
-    keep_freed_memory()
-    torch.set_num_threads(threads)
-    with suppress(EOFError, OSError):
-        for file in files:
-            user_code.load_file(file)
-        # Written by the process that started this one.
-        objective, plane, decision = pickle.loads(connection.recv_bytes())  # noqa: S301
-        place = torch.device(device)
-        objective, plane = objective.to(place), plane.to(place, objective.dtype)
-        plan = decision.plan(objective, plane) or reference_plan(objective, plane)
-        strategy = None
-        with suppress(Exception), torch_settings(plan.precision):  # run() reports what it raises
-            strategy = plan.on(objective)
-        connection.send([])  # ready
-        while True:
-            task = connection.recv()
-            points = [point for _, point in task]
-            with closing(run(plan, objective, points, strategy=strategy)) as computed:
-                values = list(computed)
-            connection.send([(k, v) for (k, _), v in zip(task, values, strict=True)])
+        def status() -> str:
+            return "" if client.status == "running" else "the connection to the cluster is lost"
+
+        yield [Crew(executor, source, place, slots, status)]
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "parcel"
+        path.write_bytes(parcel.content)
+        workers = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
+        yield [Crew(executor, path, place, lambda: 2 * workers)]

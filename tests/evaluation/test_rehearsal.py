@@ -58,8 +58,8 @@ def test_a_fault_of_a_kernel_is_survived(
 ) -> None:
     file = tmp_path / "changes.py"
     file.write_text(CODE.format(name=FOLDED.network, body=body))
-    files = user_code.loaded_files()
-    monkeypatch.setattr(user_code, "loaded_files", lambda: [*files, str(file)])
+    sources = {**user_code.loaded_sources(), str(file): file.read_bytes()}
+    monkeypatch.setattr(user_code, "loaded_sources", lambda: sources)
     assert rehearsed(FOLDED, CPU).startswith(reason)
     assert bool(remembered._DECISIONS) == (not reason)
     monkeypatch.setattr("landscape.evaluation.rehearsal.spread", None)

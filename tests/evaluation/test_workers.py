@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 import landscape
 from landscape.devices import choose_devices
+from landscape.environment import PLAIN_VARIABLE
 from landscape.errors import LandscapeError
-from landscape.evaluation.workers import _tasks
+from landscape.evaluation.workers import blocks
 from landscape.progress import Silent
 from tests.conftest import Run
 from tests.reporters import Recorder
@@ -96,22 +97,25 @@ def test_a_dead_process_costs_no_point(
     assert any("cpu alone" in note for note in recorder.notes) == (deaths == len(DEVICES))
 
 
-@given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 9))
-def test_tasks_hold_every_point_once_and_shrink(num: int, most: int, processes: int) -> None:
+@given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 9), st.integers(1, 20))
+def test_tasks_hold_every_point_once_and_shrink(
+    num: int, most: int, processes: int, batch: int
+) -> None:
     points = [(float(k), 0.0) for k in range(num)]
-    tasks = list(_tasks(points, most, processes))
+    tasks = list(blocks(points, most, batch, processes))
     assert [each for task in tasks for each in task] == list(enumerate(points))
     sizes = [len(task) for task in tasks]
     assert sizes == sorted(sizes, reverse=True)
-    assert all(1 <= size <= most for size in sizes)
-    assert num == 0 or sizes[-1] == 1
+    assert all(1 <= size <= max(most, batch) for size in sizes)
+    assert all(size % batch == 0 for size in sizes[:-1])
+    assert num == 0 or sizes[-1] <= batch
 
 
 def test_processes_that_cannot_start_do_not_block(
     mlp: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As from a script without a guard: they end before they read data that fill a pipe."""
-    monkeypatch.setattr("landscape.evaluation.workers._work", os.abort)
+    monkeypatch.setattr("landscape.evaluation.workers._begin", os.abort)
     recorder = Recorder()
     vectors = torch.randn(100_000, 7), torch.randint(3, (100_000,))
     surface = scan(mlp, F.cross_entropy, vectors, points=2, device=DEVICES, progress=recorder)
@@ -120,8 +124,10 @@ def test_processes_that_cannot_start_do_not_block(
 
 
 def test_processes_that_die_at_work_are_an_error(
-    mlp: nn.Module, vectors: Any, tmp_path: Path
+    mlp: nn.Module, vectors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(PLAIN_VARIABLE, "1")  # one point at a time
+
     class Killer(Silent):
         def update(self, done: int, detail: str = "") -> None:
             for child in multiprocessing.active_children():
