@@ -12,6 +12,7 @@ from landscape.hdf5 import SurfaceFile
 from landscape.plane import Plane
 from landscape.progress import duration
 from landscape.sampling import Job, Stage, in_random_order, next_stage
+from landscape.scan_facts import facts_of_batchnorm, facts_of_plane
 from landscape.surface import Surface
 
 # A scan over all examples on a CPU that takes longer than this gets a tolerance.
@@ -54,7 +55,8 @@ def begin(
             "plan": str(stage.tuned.plan),
             "deviation": stage.tuned.deviation,
         }
-        wanted = replace(wanted, provenance={**wanted.provenance, **facts})
+        checked_by = {**facts_of_plane(planes[0]), **facts_of_batchnorm(job.objective)}
+        wanted = replace(wanted, provenance={**wanted.provenance, **facts, **checked_by})
     if output is not None:
         first = planes[0]
         output.write(wanted, (first.delta, first.eta) if first.stored else None)

@@ -1,0 +1,74 @@
+"""Are the directions what the axes suggest?"""
+
+import math
+
+import numpy as np
+
+from landscape.diagnostics.finding import Finding
+from landscape.diagnostics.subject import Subject
+from landscape.scale import Scale
+
+# Distances in the picture are wrong by up to sqrt((1 + c) / (1 - c)), the ratio of the axes of
+# the ellipse that a circle becomes. Random directions of 40 parameters have |c| < 0.5.
+_DISTORTED = 3.0
+
+_OF_FILTERS = 0.05
+
+# Of the height of the picture. Networks that share their statistics differ by rounding, those of
+# one training by little.
+_RISE = 0.25
+
+
+def parallel(subject: Subject) -> Finding | None:
+    """δ and η are nearly parallel: the picture is stretched along one diagonal."""
+    cosine = subject.number("cosine")
+    if cosine is None or subject.is_line:
+        return None
+    near = max(0.0, 1 - abs(cosine))
+    factor = math.inf if near < 1e-12 else math.sqrt((1 + abs(cosine)) / near)
+    if factor <= _DISTORTED:
+        return None
+    return Finding(
+        f"δ and η are nearly parallel (cosine {cosine:.3g}): distances are distorted by a factor "
+        f"of {factor:.2g}",
+        "take other directions, such as random ones with another seed",
+    )
+
+
+def zero_filters(subject: Subject) -> Finding | None:
+    """Filters have norm zero, so that filter normalization does not move them."""
+    part = subject.number("zero_filters")
+    if part is None or part < _OF_FILTERS:
+        return None
+    return Finding(
+        f"{part:.0%} of the filters have norm zero and do not move",
+        "pruned or dead filters, or layers that were initialized with zeros: take --normalize "
+        "layer to move them, or report them",
+        "doubtful",
+    )
+
+
+def batchnorm_of_other_net(subject: Subject) -> Finding | None:
+    """A network on the plane has a far higher loss with the statistics of the center's BatchNorm.
+
+    Same parameters, other buffers: what rises on the plane between such networks is not a barrier
+    of the loss.
+    """
+    surface = subject.surface
+    if "batchnorm" in surface.settings or not subject.known.any():
+        return None
+    marks = [mark for mark in surface.marks if not mark.is_off_plane]
+    own, below = (
+        subject.scale.unclipped(np.array([getattr(mark, name) for mark in marks]))
+        for name in ("loss", "plane_loss")
+    )
+    rises = np.nan_to_num(below - own)
+    if not rises.size or not rises.max() > _RISE * subject.relief:
+        return None
+    mark = marks[int(rises.argmax())]
+    return Finding(
+        f"BatchNorm statistics of the center do not fit {mark.name}: loss "
+        f"{Scale.label(mark.plane_loss)} on the plane, its own is {Scale.label(mark.loss)}",
+        "barriers between the networks may be due to the statistics: scan with --batchnorm "
+        "recomputed",
+    )
