@@ -14,7 +14,8 @@ from landscape.checkpoints.files import check_sums, weight_files
 from landscape.errors import CheckpointError, first_line
 from landscape.filetypes import is_hdf5
 
-_ACCURACIES = ("acc", "accuracy", "test_acc", "val_acc", "best_acc", "best_acc1", "best_prec1")
+# Of images that the network was not trained on: Li et al. and many others; torchvision, and so on.
+_ACCURACIES = ("acc", "test_acc", "val_acc", "best_acc", "best_acc1", "best_prec1")
 
 
 class Unknown:
@@ -63,9 +64,7 @@ def unknown_names(path: Path) -> list[str]:
 
 
 def recorded_accuracy(content: Mapping[Any, Any]) -> float | None:
-    """Return the accuracy, 0 to 1, that a training script saved with its weights, or None.
-
-    Li et al. and many others save that of the test images as ``acc``, in percent.
+    """Return the test accuracy, 0 to 1, that a training script saved with its weights, or None.
 
     Args:
         content: The content of the checkpoint.

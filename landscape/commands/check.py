@@ -31,7 +31,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], strict: bool, as_json: 
     """
     is_wrong = False
     for path in paths:
-        findings = diagnostics.findings(hdf5.load(path))
+        findings = diagnostics.check(hdf5.load(path))
         is_wrong |= any(finding.severity == "wrong" for finding in findings)
         if as_json:
             every = [asdict(finding) for finding in findings]

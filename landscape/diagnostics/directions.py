@@ -2,10 +2,8 @@
 
 import math
 
-import numpy as np
-
 from landscape.diagnostics.finding import Finding
-from landscape.diagnostics.subject import Subject
+from landscape.diagnostics.subject import OF_HEIGHT, Subject
 from landscape.scale import Scale
 
 # Distances in the picture are wrong by up to sqrt((1 + c) / (1 - c)), the ratio of the axes of
@@ -13,10 +11,6 @@ from landscape.scale import Scale
 _DISTORTED = 3.0
 
 _OF_FILTERS = 0.05
-
-# Of the height of the picture. Networks that share their statistics differ by rounding, those of
-# one training by little.
-_RISE = 0.25
 
 
 def parallel(subject: Subject) -> Finding | None:
@@ -55,17 +49,13 @@ def batchnorm_of_other_net(subject: Subject) -> Finding | None:
     of the loss.
     """
     surface = subject.surface
-    if "batchnorm" in surface.settings or not subject.known.any():
+    if "batchnorm" in surface.settings:
         return None
     marks = [mark for mark in surface.marks if not mark.is_off_plane]
-    own, below = (
-        subject.scale.unclipped(np.array([getattr(mark, name) for mark in marks]))
-        for name in ("loss", "plane_loss")
-    )
-    rises = np.nan_to_num(below - own)
-    if not rises.size or not rises.max() > _RISE * subject.relief:
+    rises = [subject.rise(mark.loss, mark.plane_loss) for mark in marks]
+    worst, mark = max(zip(rises, marks, strict=True), key=lambda pair: pair[0], default=(0.0, None))
+    if mark is None or not worst > OF_HEIGHT:
         return None
-    mark = marks[int(rises.argmax())]
     return Finding(
         f"BatchNorm statistics of the center do not fit {mark.name}: loss "
         f"{Scale.label(mark.plane_loss)} on the plane, its own is {Scale.label(mark.loss)}",

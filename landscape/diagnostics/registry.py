@@ -40,10 +40,10 @@ def names() -> list[str]:
         >>> names()[:3]
         ['other-net', 'batchnorm-initial', 'batchnorm-of-other-data']
     """
-    return [_name(check) for group in _GROUPS for check in group]
+    return [_name(function) for group in _GROUPS for function in group]
 
 
-def findings(surface: Surface) -> list[Finding]:
+def check(surface: Surface) -> list[Finding]:
     """Return what is wrong with a surface, or probably is; of several seeds with the median.
 
     What a file does not hold, as the chance level of losses without classes, is not checked.
@@ -58,15 +58,15 @@ def findings(surface: Surface) -> list[Finding]:
         >>> from landscape import Grid
         >>> flat = Surface.empty(Grid.regular(5), {}, {})
         >>> flat.losses[:], flat.evaluated[:] = 2.0, True
-        >>> [(finding.check, finding.text) for finding in findings(flat)]
+        >>> [(finding.check, finding.text) for finding in check(flat)]
         [('constant', 'the loss is 2 everywhere')]
     """
     subject, found = Subject(surface), []
     for group in _GROUPS:
-        for check in group:
-            finding = check(subject)
+        for function in group:
+            finding = function(subject)
             if finding is not None:
-                found.append(replace(finding, check=_name(check)))
+                found.append(replace(finding, check=_name(function)))
                 break
     return sorted(found, key=lambda finding: finding.severity != "wrong")
 
@@ -77,7 +77,7 @@ def warnings(surface: Surface) -> list[Finding]:
     Args:
         surface: The surface.
     """
-    return [finding for finding in findings(surface) if finding.check != _UNFINISHED]
+    return [finding for finding in check(surface) if finding.check != _UNFINISHED]
 
 
 def brief(surface: Surface, most: int = 2) -> list[str]:
@@ -92,5 +92,5 @@ def brief(surface: Surface, most: int = 2) -> list[str]:
     return texts[:most] + ([f"and {more} more: landscape check FILE"] if more > 0 else [])
 
 
-def _name(check: Check) -> str:
-    return check.__name__.replace("_", "-")
+def _name(function: Check) -> str:
+    return function.__name__.replace("_", "-")

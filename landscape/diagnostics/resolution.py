@@ -9,7 +9,10 @@ from landscape.diagnostics.subject import Array, Subject
 # Of the height of the picture: half of all points are further than this from what their
 # neighbors predict. Of white noise it is a quarter, of the surfaces in results/ at most 0.05.
 _UNPREDICTABLE = 0.1
-_FEWEST = 5  # points that are predicted
+
+# Points that are predicted, at least. On a logarithmic scale a minimum near 0 is a cusp, which five
+# points along an axis miss: they must be fewer than half.
+_FEWEST = 11
 
 # Of the distance of contours: a line that one standard error moves as far could as well be the
 # next one. Of the surfaces in results/ it is 0.3 at most.
@@ -27,7 +30,7 @@ def too_coarse(subject: Subject) -> Finding | None:
     Every point with two neighbors on either side along an axis is predicted by the cubic through
     these four; along two axes by the mean of both. That is exact for a quadratic bowl.
     """
-    if not subject.is_shaped or subject.relief <= 0:
+    if not subject.has_shape:
         return None
     heights, grid = subject.heights, subject.middle.grid
     one, other = _predicted(grid.alphas, heights), _predicted(grid.betas, heights.T).T
@@ -62,7 +65,7 @@ def _predicted(axis: Array, heights: Array) -> Array:
 
 def too_few_images(subject: Subject) -> Finding | None:
     """At most points one standard error is the distance between contours, or more."""
-    if not subject.is_shaped or subject.is_line or subject.relief <= 0:
+    if not subject.has_shape or subject.is_line:
         return None
     errors = subject.errors[np.isfinite(subject.errors)]
     levels = subject.scale.unclipped(subject.scale.levels())
@@ -82,7 +85,7 @@ def too_few_images(subject: Subject) -> Finding | None:
 def seeds_disagree(subject: Subject) -> Finding | None:
     """At most points the seeds differ by more than half of the height of their median."""
     seeds = subject.surface.seeds
-    if len(seeds) < 2 or not subject.is_shaped or subject.relief <= 0:
+    if len(seeds) < 2 or not subject.has_shape:
         return None
     losses = [
         np.where(each.final & np.isfinite(each.losses), each.losses, np.nan) for each in seeds

@@ -8,10 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.geometry.region import ROUNDING
 from landscape.scale import Scale
 from landscape.surface import Surface
 
 Array = NDArray[np.float64]
+
+OF_HEIGHT = 0.25
+"""Fraction of the height of a picture by which another loss is clearly another one."""
 
 _TAIL = 5  # percent of the points that a relief leaves out at either end
 
@@ -66,10 +70,42 @@ class Subject:
         low, high = np.nanpercentile(self.heights, [_TAIL, 100 - _TAIL])
         return float(high - low)
 
+    def rise(self, low: float, high: float) -> float:
+        """Return how far a loss stands above another, as a fraction of the picture's height.
+
+        Args:
+            low: A loss.
+            high: A loss.
+
+        Returns:
+            The fraction; 0 where it is unknown, infinite where the second loss is.
+        """
+        if not self.known.any() or self.relief <= 0 or not math.isfinite(low) or math.isnan(high):
+            return 0.0
+        if high == math.inf:
+            return math.inf
+        heights = self.scale.unclipped(np.array([low, high]))
+        return float(heights[1] - heights[0]) / self.relief
+
     @property
-    def is_shaped(self) -> bool:
-        """Whether the scan is complete and has several finite losses, so that it has a shape."""
+    def is_complete(self) -> bool:
+        """Whether the scan is complete and several losses are finite."""
         return self.surface.is_complete and int(self.known.sum()) > 2
+
+    @cached_property
+    def span(self) -> float:
+        """Difference of the highest and the lowest known loss; some are known."""
+        return float(np.nanmax(self.losses) - np.nanmin(self.losses))
+
+    @property
+    def rounding(self) -> float:
+        """Rounding of the highest known loss."""
+        return ROUNDING * float(np.nanmax(np.abs(self.losses)))
+
+    @cached_property
+    def has_shape(self) -> bool:
+        """Whether the scan is complete, and its losses differ by more than rounding."""
+        return self.is_complete and self.span > self.rounding and self.relief > 0
 
     @property
     def is_around_a_net(self) -> bool:

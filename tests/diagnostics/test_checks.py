@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import landscape
 from landscape import figures
 from landscape.captions import center, notes
-from landscape.diagnostics import findings, warnings
+from landscape.diagnostics import check, warnings
 from landscape.figures.captions import caption
 from landscape.grid import Grid, Interval
 from landscape.page.payload import content
@@ -70,12 +70,12 @@ TRUE = {
 def test_results_have_none_but_true_ones(file: Path) -> None:
     """The paper's pair, planes along paths and of a curve; also where chance is known."""
     surface = landscape.load(file)
-    found = {finding.check for finding in findings(surface)}
+    found = {finding.check for finding in check(surface)}
     assert found <= TRUE.get(file.stem, set())
     has_classes = not np.isnan(surface.accuracies).all()
     ten = {"classes": 10, "guess_accuracy": 0.12}  # of 256 images and more
     known = {**(ten if has_classes else {}), **surface.provenance}
-    found = {finding.check for finding in findings(replace(surface, provenance=known))}
+    found = {finding.check for finding in check(replace(surface, provenance=known))}
     assert found == TRUE.get(file.stem, set())
 
 
