@@ -1,5 +1,6 @@
 """The loop of a scan: evaluate the missing points of one stage, and store them."""
 
+import math
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -111,14 +112,10 @@ class _Sample:
     """
 
     def __init__(self, stage: Stage) -> None:
-        num = len(stage.missing)
-        wanted = min(_POINTS_CHECKED, num // _POINTS_PER_CHECK)
-        plan = stage.tuned.plan
-        reference = plan.reference
-        if reference is None:
-            wanted = 0
-        self._sees_lowest = (
-            reference is not None and wanted > 0 and (plan.precision != reference.precision)
+        num, plan = len(stage.missing), stage.tuned.plan
+        wanted = 0 if plan.reference is None else min(_POINTS_CHECKED, num // _POINTS_PER_CHECK)
+        self._sees_lowest = wanted > 0 and (
+            plan.reference is not None and plan.reference.precision != plan.precision
         )
         chosen = np.random.default_rng(num).choice(num, wanted, replace=False)
         self._numbers = sorted(int(number) for number in chosen)
@@ -129,7 +126,8 @@ class _Sample:
         """Keep the values of a point that belongs to the sample."""
         if number in self._numbers:
             self._values[number] = values
-        if self._sees_lowest and (self._lowest is None or values.loss < self._lowest[1].loss):
+        is_lower = self._lowest is None or values.loss < self._lowest[1].loss
+        if self._sees_lowest and is_lower and math.isfinite(values.loss):
             self._lowest = number, values
 
     @property

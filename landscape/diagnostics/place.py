@@ -9,7 +9,9 @@ from landscape.diagnostics.subject import Subject
 from landscape.scale import Scale
 
 _SIGMAS = 2.0
-_CLEARLY = 0.05  # of the loss at the center
+# Of the loss at the center: of another point, and of its neighbor, which is lower by an eighth next
+# to the trained residual network of Li et al. (56 layers, loss 0.0006 on 512 images).
+_CLEARLY, _NEXT = 0.05, 0.2
 
 
 def no_center(subject: Subject) -> Finding | None:
@@ -41,7 +43,7 @@ def not_lowest(subject: Subject) -> Finding | None:
         return None
     i, j = (int(k) for k in np.unravel_index(np.nanargmin(subject.losses), subject.losses.shape))
     is_adjacent = max(abs(i - center[0]), abs(j - center[1])) <= 1
-    if is_adjacent or not _is_lower(subject, (i, j), center):
+    if is_adjacent or not _is_lower(subject, (i, j), center, _CLEARLY):
         return None
     place = subject.place(middle.grid.alphas[i], middle.grid.betas[j])
     return _no_minimum(
@@ -54,7 +56,7 @@ def sloped(subject: Subject) -> Finding | None:
 
     A parabola through three points has its minimum beyond the outer one if and only if the slope
     at the center exceeds curvature times step; where the center is higher than both neighbors, it
-    has none. The lower neighbor is lower as clearly as in :func:`not_lowest`.
+    has none. The lower neighbor is lower by two standard errors and 20 % of the loss.
     """
     center = subject.middle.center
     if not subject.is_around_a_net or center is None or not subject.known[center]:
@@ -70,7 +72,7 @@ def sloped(subject: Subject) -> Finding | None:
         rises = [float(losses[k] - losses[center]) / s for k, s in zip(pair, steps, strict=True)]
         slope = (rises[1] * steps[0] - rises[0] * steps[1]) / sum(steps)
         curvature = 2 * sum(rises) / sum(steps)
-        if abs(slope) > curvature * max(steps) and _is_lower(subject, lower, center):
+        if abs(slope) > curvature * max(steps) and _is_lower(subject, lower, center, _NEXT):
             place = subject.place(grid.alphas[lower[0]], grid.betas[lower[1]])
             return _no_minimum(
                 f"the loss falls through the center: {Scale.label(losses[center])} there, "
@@ -79,11 +81,14 @@ def sloped(subject: Subject) -> Finding | None:
     return None
 
 
-def _is_lower(subject: Subject, place: tuple[int, int], center: tuple[int, int]) -> bool:
+def _is_lower(
+    subject: Subject, place: tuple[int, int], center: tuple[int, int], part: float
+) -> bool:
+    """Return whether a point is lower than the center by two standard errors and by a part."""
     middle = subject.middle
     loss, lower = float(middle.losses[center]), float(middle.losses[place])
     errors = np.nan_to_num([middle.standard_errors[each] for each in (center, place)])
-    margin = max(_SIGMAS * float(np.hypot(*errors)), _CLEARLY * abs(loss))
+    margin = max(_SIGMAS * float(np.hypot(*errors)), part * abs(loss))
     return not math.isfinite(loss) or loss - lower > margin
 
 

@@ -22,7 +22,8 @@ def caption(surface: Surface, *entries: str) -> str:
     """
     texts = entries or (*unfinished(surface), *notes(surface))
     found = [] if entries else brief(surface)
-    return "\n".join([surface.name, ", ".join(filter(None, texts)), *found])
+    lines = [", ".join(filter(None, texts)), *found]
+    return "\n".join([surface.name, *(filter(None, lines) if found else lines)])
 
 
 def below(surface: Surface) -> list[str]:
