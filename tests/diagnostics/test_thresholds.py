@@ -120,6 +120,11 @@ def test_parallel_directions_are_found(cosine: float, is_found: bool) -> None:
     assert names(surface(bowl((11, 1)), cosine=cosine)) == []  # a line has no angle
 
 
+@pytest.mark.parametrize(("part", "is_found"), [(0.11, False), (0.3, True)])
+def test_many_filters_of_norm_zero_are_found(part: float, is_found: bool) -> None:
+    assert names(surface(bowl(), zero_filters=part)) == (["zero-filters"] if is_found else [])
+
+
 def test_distances_are_distorted_by_the_ratio_that_is_reported() -> None:
     """The circle of points at distance 1, drawn in coordinates, has axes of that ratio."""
     finding = next(f for f in check(surface(bowl(), cosine=0.9)) if f.check == "parallel")
