@@ -12,7 +12,7 @@ Classes describe the objective, the plane and the grid; functions take them as a
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landscape import datasets, geometry, hf, models, planes
+    from landscape import datasets, geometry, hf, interchange, models, planes
     from landscape.comparison import Comparison, compare
     from landscape.compute import Compute
     from landscape.curvature import Hessian, sharpness
@@ -58,6 +58,7 @@ __all__ = [
     "evaluate",
     "geometry",
     "hf",
+    "interchange",
     "load",
     "models",
     "planes",
@@ -100,7 +101,7 @@ _LAZY = {
     "train": "training",
     "view": "page",
 }
-_MODULES = ("datasets", "geometry", "hf", "models", "planes")
+_MODULES = ("datasets", "geometry", "hf", "interchange", "models", "planes")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from landscape.scale import Scale
-from landscape.surface import Surface
+from landscape.surface import POINTS_ERROR, Surface
 
 
 def unfinished(surface: Surface) -> list[str]:
@@ -13,10 +13,27 @@ def unfinished(surface: Surface) -> list[str]:
         surface: The surface.
     """
     share = float(np.mean([each.evaluated for each in surface.seeds]))
+    if surface.is_refined:
+        return [] if surface.is_complete else [f"{share:.0%} of the points so far"]
     if share < 1:
         return [f"{share:.0%} of the points"]
     final = float(np.mean([each.final for each in surface.seeds]))
     return [f"{final:.0%} of the points from all their images"] if final < 1 else []
+
+
+def refinement(surface: Surface) -> list[str]:
+    """Return how many points are evaluated, and the error of the others; empty if all are.
+
+    Args:
+        surface: The surface.
+    """
+    if not surface.is_refined or not surface.is_complete or surface.evaluated.all():
+        return []
+    error = float(surface.provenance[POINTS_ERROR])
+    return [
+        f"{surface.evaluated.sum()} of {surface.grid.size} points evaluated, the others "
+        f"interpolated (error {error:.1%} of the height)"
+    ]
 
 
 def center(surface: Surface) -> list[str]:
@@ -50,13 +67,13 @@ def percent(part: float) -> str:
 
 
 def notes(surface: Surface) -> list[str]:
-    """Return caption entries: center, what is moved, non-finite points, explained variation, seeds.
+    """Return caption entries: center, points, what is moved, explained variation, seeds.
 
     Args:
         surface: The surface.
     """
     middle = surface.median
-    entries = center(surface)
+    entries = [*center(surface), *refinement(surface)]
     if "moved" in surface.settings:
         entries.append(f"moved: {surface.settings['moved']}")
     infinite = int((~np.isfinite(middle.losses[middle.evaluated])).sum())

@@ -20,7 +20,8 @@ class Compute:
     Attributes:
         precision: Precision of the forward pass: ``float32``, ``float64``, ``bfloat16``,
             ``tf32`` (GPUs), or ``auto``: bfloat16 or tf32 where it is faster and deviates from
-            float32 by at most 1 % at some probes. By default the objective's type.
+            float32 by at most 1 % at some probes, if need be corrected by a few percent of the
+            examples in float32. By default the objective's type.
         tolerance: Target relative standard error. Examples are subsampled (one random subset
             shared by all points) until it is reached at every point; below a tenth of the
             median loss it is relative to that. 0 uses all examples; ``auto`` is 0.01 on a CPU
@@ -29,6 +30,9 @@ class Compute:
         devices: Devices that a long scan is spread over, one process each; by default the
             objective's alone.
         profile: Report where the time went.
+        points_tolerance: Evaluate the grid from coarse to fine, and only where the picture needs
+            it: points left out are interpolated, and at random ones of them this deviates by at
+            most this fraction of the picture's height, on its scale. 0 evaluates all points.
 
     Raises:
         ValueError: A value is out of its range, or a device does not exist.
@@ -39,12 +43,15 @@ class Compute:
     images_per_batch: int | None = None
     devices: Devices | None = None
     profile: bool = False
+    points_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         tolerance = self.tolerance
         is_fraction = not isinstance(tolerance, str) and 0 <= tolerance < 1
         if tolerance != "auto" and not is_fraction:
             raise ValueError(f"tolerance must be in [0, 1), or auto, not {tolerance}")
+        if not 0 <= self.points_tolerance < 1:
+            raise ValueError(f"points_tolerance must be in [0, 1), not {self.points_tolerance}")
         if self.images_per_batch is not None and self.images_per_batch < 1:
             raise ValueError(f"images_per_batch must be 1 or more, not {self.images_per_batch}")
         if self.devices is not None:

@@ -1,9 +1,11 @@
-"""Recognizes surfaces and checkpoints by the first bytes of a file, whatever its name."""
+"""Recognizes surfaces, arrays and checkpoints by the first bytes of a file, whatever its name."""
 
+import zipfile
 from pathlib import Path
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # torch.save writes ZIP archives; before torch 1.6 it wrote pickles.
+_NUMPY = b"\x93NUMPY"
 _TORCH = (b"PK\x03\x04", b"\x80\x02")
 
 
@@ -15,6 +17,22 @@ def is_hdf5(path: Path) -> bool:
 def is_torch(path: Path) -> bool:
     """Return whether a file begins as those of ``torch.save`` do."""
     return _begins_with(path, _TORCH)
+
+
+def is_numpy(path: Path) -> bool:
+    """Return whether a file is one array of NumPy (.npy), or an archive of some (.npz)."""
+    if is_npy(path):
+        return True
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def is_npy(path: Path) -> bool:
+    """Return whether a file is one array of NumPy."""
+    return _begins_with(path, (_NUMPY,))
 
 
 def _begins_with(path: Path, signatures: tuple[bytes, ...]) -> bool:

@@ -122,9 +122,20 @@ class Grid:
         Corners and middle come first, then halves, quarters and so on, so that an
         unfinished scan already covers the whole range evenly.
         """
-        levels = np.maximum.outer(_levels(len(self.alphas)), _levels(len(self.betas)))
+        levels = self.levels()
         levels[len(self.alphas) // 2, len(self.betas) // 2] = -1
         return np.argsort(levels.ravel(), kind="stable")
+
+    def levels(self) -> NDArray[np.int64]:
+        """Return the number of halvings after which a point belongs to the grid, of its shape.
+
+        The corners have 0, a coarse grid over the whole range has those up to some number.
+
+        Example:
+            >>> Grid.regular((3, 2)).levels().tolist()
+            [[0, 0], [1, 1], [0, 0]]
+        """
+        return np.maximum.outer(_levels(len(self.alphas)), _levels(len(self.betas)))
 
     def holds(self, alpha: float, beta: float) -> bool:
         """Return whether a point lies between its first and last coordinates."""

@@ -1,4 +1,4 @@
-"""Interpolate unevaluated points of an incomplete scan, for plotting only."""
+"""Interpolate unevaluated points of a scan, for plotting only."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,16 +7,20 @@ _LOG_FROM_RATIO = 100.0
 
 
 def interpolate_missing(
-    values: NDArray[np.float64], known: NDArray[np.bool_]
+    values: NDArray[np.float64], known: NDArray[np.bool_], *, smooth: bool = False
 ) -> NDArray[np.float64]:
-    """Keep evaluated values; interpolate the others piecewise linearly.
+    """Keep evaluated values; interpolate the others piecewise linearly, or smoothly.
 
     In log space if the values are positive and span two decades; nearest neighbor outside the
-    convex hull. Blocks or ripples would look like the ruggedness that surfaces are drawn for.
+    convex hull. Blocks or ripples would look like the ruggedness that surfaces are drawn for, so
+    the smooth interpolation is for surfaces whose deviation from it is measured: piecewise cubic
+    with continuous slopes (Clough and Tocher), within the range of the known values.
+    A point that lies among values which are not finite is nan: no height is made up for it.
 
     Args:
         values: Over a grid, shape (num_alphas, num_betas).
         known: Mask of evaluated values; those that are not finite are not interpolated from.
+        smooth: Whether the interpolation is smooth.
 
     Returns:
         All values, shape (num_alphas, num_betas).
@@ -25,22 +29,40 @@ def interpolate_missing(
     good = known & np.isfinite(values)
     if known.all() or not good.any():
         return result
-    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+    numbers = values[good]
+    log = bool(numbers.min() > 0 and numbers.max() > _LOG_FROM_RATIO * numbers.min())
+    filled = _between(np.log(numbers) if log else numbers, good, ~known, smooth=smooth)
+    filled = np.clip(np.exp(filled) if log else filled, numbers.min(), numbers.max())
+    if not good[known].all():
+        finite = _between(good[known].astype(np.float64), known, ~known)
+        filled = np.where(finite >= 0.5, filled, np.nan)
+    result[~known] = filled
+    return result
+
+
+def _between(
+    numbers: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    missing: NDArray[np.bool_],
+    *,
+    smooth: bool = False,
+) -> NDArray[np.float64]:
+    """Return the numbers of missing points from those of known ones."""
+    from scipy.interpolate import (
+        CloughTocher2DInterpolator,
+        LinearNDInterpolator,
+        NearestNDInterpolator,
+    )
     from scipy.spatial import QhullError
 
-    numbers = values[good]
-    log = numbers.min() > 0 and numbers.max() > _LOG_FROM_RATIO * numbers.min()
-    numbers = np.log(numbers) if log else numbers
-    size = np.maximum(np.array(values.shape) - 1, 1)
-    places, missing = np.argwhere(good) / size, np.argwhere(~known) / size
-    filled = NearestNDInterpolator(places, numbers)(missing)
-    if min(values.shape) == 1:
-        filled = np.interp(missing.sum(1), places.sum(1), numbers)
-    else:
-        try:
-            between = LinearNDInterpolator(places, numbers)(missing)
-            filled = np.where(np.isnan(between), filled, between)
-        except (QhullError, ValueError):
-            pass  # too few points, or all on a line
-    result[~known] = np.exp(filled) if log else filled
-    return result
+    size = np.maximum(np.array(known.shape) - 1, 1)
+    places, others = np.argwhere(known) / size, np.argwhere(missing) / size
+    if min(known.shape) == 1:
+        return np.asarray(np.interp(others.sum(1), places.sum(1), numbers))
+    filled: NDArray[np.float64] = NearestNDInterpolator(places, numbers)(others)
+    try:
+        kind = CloughTocher2DInterpolator if smooth else LinearNDInterpolator
+        between = kind(places, numbers)(others)
+    except (QhullError, ValueError):  # too few points, or all on a line
+        return filled
+    return np.where(np.isnan(between), filled, between)

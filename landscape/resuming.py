@@ -6,14 +6,24 @@ from typing import Any, Literal
 
 from landscape.checks import is_same_loss
 from landscape.errors import SurfaceFileError
-from landscape.evaluation import reference_plan, run, torch_settings
+from landscape.evaluation import (
+    decisions_from,
+    decisions_to,
+    reference_plan,
+    run,
+    torch_settings,
+)
 from landscape.facts import Facts
 from landscape.hdf5 import SurfaceFile
 from landscape.plane import Plane
 from landscape.progress import duration
+from landscape.refinement import expected_points
 from landscape.sampling import Job, Stage, in_random_order, next_stage
 from landscape.scan_facts import facts_of_batchnorm, facts_of_plane
 from landscape.surface import Surface
+
+DECIDED = "plans"
+"""Provenance: the plans of the stages by their names, as a text."""
 
 # A scan over all examples on a CPU that takes longer than this gets a tolerance.
 _LONG, _TOLERANCE = 600.0, 0.01
@@ -46,14 +56,16 @@ def begin(
         surface = _amended(found, wanted, planes[0], output)
         precision: Any = found.provenance.get("computed_in", job.precision)
         # One surface has one precision.
-        return surface, replace(job, precision=precision), None
+        decided = decisions_from(found.provenance.get(DECIDED))
+        return surface, replace(job, precision=precision, decided=decided), None
     stage = stage or next_stage(wanted, planes[0], job)
     if stage is not None:
-        job = job.tuned_as(stage.tuned)
+        job = job.after(stage)
         facts: Facts = {
             "computed_in": stage.tuned.plan.precision,
             "plan": str(stage.tuned.plan),
             "deviation": stage.tuned.deviation,
+            DECIDED: decisions_to(job.decided),
         }
         checked_by = {**facts_of_plane(planes[0]), **facts_of_batchnorm(job.objective)}
         wanted = replace(wanted, provenance={**wanted.provenance, **facts, **checked_by})
@@ -87,7 +99,8 @@ def _with_tolerance(
             tolerance = 0.0
         else:
             stage = next_stage(wanted, planes[0], job)
-            seconds = 0.0 if stage is None else len(planes) * stage.seconds_of_examples
+            num = expected_points(wanted.grid) if job.points_tolerance else wanted.grid.size
+            seconds = 0.0 if stage is None else len(planes) * num * stage.tuned.seconds_per_point
             if seconds <= _LONG:
                 return job, stage
             tolerance = _TOLERANCE
@@ -108,6 +121,9 @@ def _with_tolerance(
 
 def _with_repeats(surface: Surface, job: Job, planes: Sequence[Plane]) -> Surface:
     """Return an empty surface with those of the further seeds."""
+    if job.points_tolerance:
+        settings = {**surface.settings, "points_tolerance": job.points_tolerance}
+        surface = replace(surface, settings=settings)
     if job.tolerance:
         surface = replace(surface, settings={**surface.settings, "tolerance": job.tolerance})
     others = [

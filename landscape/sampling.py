@@ -1,8 +1,8 @@
 """How many examples every point is evaluated on: stages of increasing sample size."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from landscape.brief import brief
 from landscape.data import Data
-from landscape.evaluation import Precision, Tuned, autotune
+from landscape.evaluation import Decision, Precision, Tuned, Wish, tune
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.progress import Progress
+from landscape.refinement import expected_points, refining
 from landscape.surface import Surface
 from landscape.values import Point, Values
 
@@ -36,6 +37,8 @@ class Job:
         profile: Whether to report where the time went; then one process does all.
         progress: Receives progress and messages.
         metric_seconds: Time that the metrics of the model take for one point.
+        decided: The plans of stages that were tuned before, by the names of these.
+        points_tolerance: Largest deviation of interpolated points; 0 evaluates all.
     """
 
     objective: Objective
@@ -46,16 +49,20 @@ class Job:
     profile: bool
     progress: Progress
     metric_seconds: float = 0.0
+    decided: Mapping[str, Decision] = field(default_factory=dict)
+    points_tolerance: float = 0.0
 
     __repr__ = brief
 
-    def tuned_as(self, tuned: Tuned) -> "Job":
-        """Return the job with the precision of a tuned plan: one scan has one precision.
+    def after(self, stage: "Stage") -> "Job":
+        """Return the job with the plan of a stage, and its precision: one scan has one.
 
         Args:
-            tuned: The plan of the first stage.
+            stage: The stage.
         """
-        return replace(self, precision=tuned.plan.precision)
+        plan = stage.tuned.plan
+        decided = {**self.decided, stage.name: Decision.from_plan(plan)}
+        return replace(self, precision=plan.precision, decided=decided)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class Stage:
         missing: Flat indices of the points, in the order in which they are visited.
         tuned: The plan.
         metric_seconds: Time that the metrics of the model take for one point.
+        is_continued: Whether it adds points to the stage before it, which are more of the same.
     """
 
     objective: Objective
@@ -75,8 +83,14 @@ class Stage:
     missing: list[int]
     tuned: Tuned
     metric_seconds: float
+    is_continued: bool = False
 
     __repr__ = brief
+
+    @property
+    def name(self) -> str:
+        """Which of the scan's examples it adds."""
+        return _name(self.images - self.objective.num_images, self.images)
 
     @property
     def seconds_per_point(self) -> float:
@@ -88,42 +102,54 @@ class Stage:
         """Expected time."""
         return self.seconds_per_point * len(self.missing)
 
-    @property
-    def seconds_of_examples(self) -> float:
-        """The part of the expected time that grows with the number of examples."""
-        return self.tuned.seconds_per_point * len(self.missing)
 
-
-def next_stage(surface: Surface, plane: Plane, job: Job) -> Stage | None:
-    """Return the next pass over the grid, tuned; None if the surface is complete.
+def next_stage(
+    surface: Surface,
+    plane: Plane,
+    job: Job,
+    wanted: NDArray[np.bool_] | None = None,
+    before: Stage | None = None,
+) -> Stage | None:
+    """Return the next pass over the grid, tuned; None if the points that are wanted are complete.
 
     Args:
         surface: The surface so far.
         plane: Its plane.
         job: The job.
+        wanted: Mask of the points that are wanted; by default those of the first step.
+        before: The last stage of the surface: its plan is kept if the examples are the same.
 
     Raises:
         LandscapeError: The loss is stochastic, or no plan agrees with the reference.
     """
-    images = _images_wanted(surface, job)
-    missing = [int(k) for k in surface.grid.order() if surface.examples.flat[k] < images]
+    wanted = next(refining(surface.grid, job.points_tolerance)) if wanted is None else wanted
+    wanted = wanted | surface.evaluated
+    images = _images_wanted(surface, wanted, job)
+    is_missing = wanted & (surface.examples < images)
+    missing = [int(k) for k in surface.grid.order() if is_missing.flat[k]]
     if not missing:
         return None
     seen = int(surface.examples.flat[missing[0]])  # the same for all of these
+    if before is not None and before.name == _name(seen, images):
+        return replace(before, missing=missing, is_continued=True)
     objective = job.objective.part(seen, images)
     if seen:  # the metrics of the model are known already
         objective = objective.replaced(model_metrics={})
-    tuned = autotune(
+    is_auto = surface.settings.get("precision") == "auto"
+    tuned = tune(
         objective,
         plane,
         probes(surface),
-        len(missing),
-        precision=job.precision,
-        images_per_batch=job.images_per_batch,
-        is_auto=surface.settings.get("precision") == "auto",
+        expected_points(surface.grid) if job.points_tolerance else len(missing),
+        Wish(job.precision, job.images_per_batch, is_auto),
+        decided=job.decided.get(_name(seen, images)),
         note=job.progress.note,
     )
     return Stage(objective, images, missing, tuned, 0.0 if seen else job.metric_seconds)
+
+
+def _name(first: int, last: int) -> str:
+    return f"{first}-{last}"
 
 
 def probes(surface: Surface) -> Sequence[Point]:
@@ -198,18 +224,18 @@ def allowed_errors(losses: NDArray[np.float64], tolerance: float) -> NDArray[np.
     return np.where(finite, tolerance * np.maximum(np.abs(losses), low), np.inf)
 
 
-def _images_wanted(surface: Surface, job: Job) -> int:
-    """Return the number of examples behind all points after the next stage."""
+def _images_wanted(surface: Surface, wanted: NDArray[np.bool_], job: Job) -> int:
+    """Return the number of examples behind all points that are wanted after the next stage."""
     most = job.objective.num_images
     if job.tolerance == 0:
         return most
-    seen = surface.examples
+    seen = surface.examples[wanted]
     if not surface.evaluated.any():
         return min(_FIRST_IMAGES, most)
     if seen.min() < seen.max():  # points with the fewest examples first, step by step
         return int(np.unique(seen)[1])
-    errors = np.nan_to_num(surface.standard_errors, nan=0.0, posinf=0.0)
-    allowed = allowed_errors(surface.losses, job.tolerance)
+    errors = np.nan_to_num(surface.standard_errors[wanted], nan=0.0, posinf=0.0)
+    allowed = allowed_errors(surface.losses[wanted], job.tolerance)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         excess = float(np.nanmax(np.where(errors > 0, errors / allowed, 0.0)))
     images, excess = int(seen.max()), min(excess, 1e6)

@@ -20,6 +20,12 @@ _CLIPPED_PART = 0.1  # of the points of any surface, at most
 _CLIPPED_FROM = 4.0  # times the range that the others need
 _KEPT_HEIGHT = 0.25  # of the picture, at least, for every surface that is clipped
 
+BOX = (1.0, 1.0, 0.75)
+"""How long the axes α, β and loss are drawn in 3-D, relative to each other."""
+
+# Limits of what can be drawn on a linear scale.
+_LARGEST, _SMALLEST = 1e300, 1e-300
+
 COLOR_MAP = "plasma"
 """Of matplotlib and plotly, perceptually uniform; figures use it unless a style has another."""
 
@@ -39,6 +45,7 @@ class Scale:
         high: Upper end of the scale; higher losses are drawn here.
         log: Whether heights are logarithms to base 10.
         clipped: Whether some losses lie above ``high``.
+        floored: Number of evaluated points that are 0 or less, of a log scale.
         quantity: What is measured, for labels.
     """
 
@@ -47,6 +54,7 @@ class Scale:
     log: bool
     clipped: bool = False
     quantity: str = "mean loss"
+    floored: int = 0
 
     @classmethod
     def covering(
@@ -77,7 +85,7 @@ class Scale:
         # Paths and marks stand at their own losses, which may lie outside of the surface's.
         values = np.concatenate([values, *map(_own_losses, surfaces)])
         positive = values[values > 0]
-        spans_decades = positive.size > 0 and positive.max() > _LOG_FROM_RATIO * positive.min()
+        spans_decades = positive.size > 0 and positive.max() / _LOG_FROM_RATIO > positive.min()
         log = kind == "log" or (kind == "auto" and bool(values.min() >= 0) and bool(spans_decades))
         if log and not positive.size:
             raise LandscapeError("a log scale needs positive losses, found none")
@@ -87,16 +95,20 @@ class Scale:
             usual = _usual_height(surfaces, low)
             if usual > low and high - low > _CLIPPED_FROM * (usual - low):
                 maximum = usual
+        if not log and high > _LARGEST:  # differences of larger losses overflow
+            maximum = min(_LARGEST, maximum or _LARGEST)
         if maximum is not None and maximum < high:
             if not maximum > low:
                 raise LandscapeError(f"the maximum must be above the lowest loss {low:.3g}")
             high = maximum
-        if not high - low > 1e-9 * max(abs(low), abs(high)):  # flat up to rounding
+        least = 0.0 if log else _SMALLEST
+        if not high - low > max(1e-9 * max(abs(low), abs(high)), least):  # flat up to rounding
             margin = max(0.5, 0.5 * abs(low))
             low, high = (low / 2, low * 2) if log else (low - margin, high + margin)
+        floored = sum(int((s.losses[s.evaluated] <= 0).sum()) for s in surfaces) if log else 0
         quantities = {surface.quantity for surface in surfaces}
         quantity = quantities.pop() if len(quantities) == 1 else cls.quantity
-        return cls(low, high, log, bool(values.max() > high), quantity)
+        return cls(low, high, log, bool(values.max() > high), quantity, floored)
 
     def heights(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is drawn: clipped losses or their logarithms; nan where not finite."""
@@ -106,7 +118,7 @@ class Scale:
     def unclipped(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the same with higher losses than :attr:`high` above it."""
         finite = np.where(np.isfinite(losses), losses, np.nan)
-        raised = np.maximum(finite, self.low)
+        raised = np.clip(finite, self.low, np.inf if self.log else _LARGEST)
         return (np.log10(raised) if self.log else raised).astype(np.float64)
 
     @property

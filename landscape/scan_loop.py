@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from landscape.evaluation import NotSpreadError, run, spread
+from landscape.evaluation import Decision, NotSpreadError, run, spread
 from landscape.evaluation.profiling import Clock, Timer, operations_per_image, report, untimed
 from landscape.evaluation.trials import DEVIATION_ALLOWED, deviation_of
 from landscape.hdf5 import SurfaceFile, metric_array
 from landscape.plane import Plane
 from landscape.progress import duration
-from landscape.sampling import Job, Stage, combined, probes
+from landscape.sampling import Job, Stage, combined
 from landscape.surface import Surface
 from landscape.values import Values
 
@@ -61,9 +61,12 @@ def evaluate_stage(
     Returns:
         The surface with the values of the stage.
     """
-    _announce(surface, stage, job)
-    result = surface.copy()
-    progress, total = job.progress, surface.grid.size
+    if not stage.is_continued:
+        _announce(surface, stage, job)
+    result, progress = surface.copy(), job.progress
+    total = surface.grid.size
+    if surface.is_refined:
+        total = len({*map(int, np.flatnonzero(surface.evaluated)), *stage.missing})
     done = total - len(stage.missing)
     clock = Clock(job.objective.device) if job.profile else None
     timer: Timer = clock or untimed
@@ -162,9 +165,12 @@ def _announce(surface: Surface, stage: Stage, job: Job) -> None:
     added = stage.objective.num_images
     more = f" ({added} of them new)" if added < stage.images else ""
     resumed = f", {size - num} of them done before" if num < size else ""
+    time_ = f"about {duration(stage.seconds)}"
+    if surface.is_refined:
+        resumed, time_ = " or fewer", f"at most about {duration(size * stage.seconds_per_point)}"
     job.progress.note(
         f"{label(surface)}: {size} points{resumed} × {stage.images} images{more}, "
-        f"about {duration(stage.seconds)} ({stage.tuned.plan})"
+        f"{time_} ({stage.tuned.plan})"
     )
     if stage.tuned.plan.precision not in ("float32", "float64"):
         job.progress.note(
@@ -219,9 +225,7 @@ def _of_new_examples(
             plane,
             points,
             job.devices,
-            probes=probes(surface),
-            precision=plan.precision,
-            images_per_batch=job.images_per_batch,
+            decision=Decision.from_plan(plan),
             seconds_per_point=stage.seconds_per_point,
             note=note,
         )
@@ -232,5 +236,24 @@ def _of_new_examples(
         except NotSpreadError as error:
             note(f"continuing on {job.devices[0]} alone: {error}")
     strategy = stage.tuned.strategy
+    visited = _in_whole_batches(surface, stage)
+    points = [surface.grid.point(k) for k in visited]
+    numbers = {index: number for number, index in enumerate(stage.missing)}
     with closing(run(plan, objective, points, note, timer, strategy=strategy)) as evaluated:
-        yield from enumerate(evaluated)
+        for index, values in zip(visited, evaluated, strict=True):
+            if index in numbers:
+                yield numbers[index], values
+
+
+def _in_whole_batches(surface: Surface, stage: Stage) -> list[int]:
+    """Return the missing points with those that share a forward pass with them.
+
+    The rounding of a value depends on its place in the batch: a scan that is resumed gives every
+    point the place that it has in one that is not interrupted.
+    """
+    size = stage.tuned.plan.points_per_batch
+    if size == 1:
+        return stage.missing
+    order, missing = [int(k) for k in surface.grid.order()], set(stage.missing)
+    batches = [order[k : k + size] for k in range(0, len(order), size)]
+    return [index for batch in batches if not missing.isdisjoint(batch) for index in batch]

@@ -12,11 +12,12 @@ import torch
 
 import landscape
 from landscape import planes as planes_
+from landscape.captions import refinement
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
 from landscape.devices import gpu_facts, hardware, is_gpu
 from landscape.directions import RECIPES
-from landscape.evaluation import autotune, check_metrics, run, torch_settings
+from landscape.evaluation import Wish, check_metrics, decisions_to, run, torch_settings, tune
 from landscape.facts import Facts
 from landscape.grid import Grid
 from landscape.hdf5 import SurfaceFile, output_file
@@ -27,10 +28,11 @@ from landscape.parameters import some_of
 from landscape.plane import Plane
 from landscape.planes import PlaneSpec
 from landscape.progress import Progress
-from landscape.resuming import begin
+from landscape.refinement import refining
+from landscape.resuming import DECIDED, begin
 from landscape.sampling import Job, Stage, next_stage
 from landscape.scan_loop import CHECKED, evaluate_stage, label
-from landscape.surface import Surface
+from landscape.surface import POINTS_ERROR, Surface
 from landscape.threads import fastest_num_threads, num_threads
 from landscape.values import Point, Values
 
@@ -100,12 +102,14 @@ def scan(
     keep_freed_memory()
     precision = compute.precision_for(objective)
     devices = compute.devices_for(objective)
-    _check(objective, quantities)
+    _check(objective, quantities, compute)
     for remark in objective.remarks:
         progress.note(f"{objective.name}: {remark}")
     with output_file(file, overwrite=overwrite) as output:
         planes = _resolved(plane, objective, output)
         _check_planes(objective, planes, quantities)
+        if len(planes) > 1 and compute.points_tolerance:
+            raise ValueError("several seeds are evaluated at all points: take points_tolerance=0")
         points = _grid(grid, planes[0])
         job = Job(
             objective,
@@ -116,8 +120,9 @@ def scan(
             compute.profile,
             progress,
             check_metrics(objective, planes[0]),
+            points_tolerance=compute.points_tolerance,
         )
-        threads = _fastest_num_threads(objective)
+        threads = _num_threads(objective, output)
         wanted = _empty(objective, planes, points, quantities, precision, threads)
         with torch_settings("float32"), num_threads(threads):
             surface, job, stage = begin(wanted, planes, job, compute.tolerance, output)
@@ -165,13 +170,12 @@ def evaluate(
     precision = compute.precision_for(objective)
     plane = plane.to(objective.device, objective.dtype)
     with torch_settings("float32"):
-        tuned = autotune(
+        tuned = tune(
             objective,
             plane,
             [(0.0, 0.0), *points[:2]],
             len(points),
-            precision=precision,
-            images_per_batch=compute.images_per_batch,
+            Wish(precision, compute.images_per_batch),
         )
     with closing(run(tuned.plan, objective, points, strategy=tuned.strategy)) as evaluated:
         for (alpha, beta), values in zip(points, evaluated, strict=True):
@@ -214,12 +218,14 @@ def _by_recipe_1(plane: Plane, objective: Objective) -> Plane:
     return Plane.random(objective.center, seed, normalization, recipe=1)  # type: ignore[arg-type]
 
 
-def _check(objective: Objective, quantities: Sequence[str]) -> None:
+def _check(objective: Objective, quantities: Sequence[str], compute: Compute) -> None:
     unknown = [name for name in quantities if name not in QUANTITIES]
     if unknown or "loss" not in quantities:
         raise ValueError(f"quantities must be loss, or loss and curvature, not {quantities!r}")
     if "curvature" in quantities and objective.batchnorm == "recomputed":
         raise ValueError("curvature is evaluated with batchnorm='frozen'")
+    if "curvature" in quantities and compute.points_tolerance:
+        raise ValueError("curvature is evaluated at all points: take points_tolerance=0")
 
 
 def _check_planes(objective: Objective, planes: Sequence[Plane], quantities: Sequence[str]) -> None:
@@ -307,25 +313,65 @@ def _evaluate_missing(
     Returns:
         The complete surface.
     """
-    done = []
-    for seed, (part, plane) in enumerate(zip(surface.seeds, planes, strict=True)):
-        first = stage if seed == 0 else None
-        following = first or next_stage(part, plane, job)
-        if following is None:
-            job.progress.note(f"{label(part)}: all losses are evaluated already")
-        result = part
-        while following is not None:
-            result = evaluate_stage(result, plane, following, job, output, seed)
-            following = next_stage(result, plane, job)
-        done.append(result)
-    complete = replace(done[0], repeats=tuple(done[1:]))
-    checked = [float(each.provenance.get(CHECKED, 0.0)) for each in complete.seeds]
-    if max(checked) == float(surface.provenance.get(CHECKED, 0.0)):
-        return complete
-    complete = replace(complete, provenance={**complete.provenance, CHECKED: max(checked)})
-    if output is not None:
-        output.write(complete)
-    return complete
+    parts = list(surface.seeds)
+    for seed, plane in enumerate(planes):
+        steps = refining(surface.grid, job.points_tolerance)
+        wanted, before, error = next(steps), None, None
+        while error is None:
+            following = stage or next_stage(parts[seed], plane, job, wanted, before)
+            stage = None
+            if following is None:
+                try:
+                    wanted = steps.send(parts[seed])
+                except StopIteration as stop:
+                    error = stop.value
+                continue
+            if following.name not in job.decided:
+                job = job.after(following)
+                _joined(parts, job, output)
+            parts[seed] = evaluate_stage(parts[seed], plane, following, job, output, seed)
+            before = following
+        if before is None:
+            job.progress.note(f"{label(parts[seed])}: all losses are evaluated already")
+        parts[seed] = _refined(parts[seed], job, error)
+    return _joined(parts, job, output)
+
+
+def _refined(surface: Surface, job: Job, error: float) -> Surface:
+    """Return a surface with the error of its interpolated points, which is reported."""
+    if not job.points_tolerance:
+        return surface
+    surface = replace(surface, provenance={**surface.provenance, POINTS_ERROR: error})
+    for text in refinement(surface):
+        job.progress.note(f"{label(surface)}: {text}")
+    return surface
+
+
+def _joined(parts: Sequence[Surface], job: Job, output: SurfaceFile | None) -> Surface:
+    """Return the surfaces of the seeds as one, having written what is new in its provenance."""
+    first = parts[0]
+    checked = max(float(each.provenance.get(CHECKED, 0.0)) for each in parts)
+    decided: Facts = {DECIDED: decisions_to(job.decided)} if job.decided else {}
+    facts: Facts = {**decided, **({CHECKED: checked} if checked else {})}
+    whole = replace(first, repeats=tuple(parts[1:]), provenance={**first.provenance, **facts})
+    before = output.found.provenance if output is not None and output.found else {}
+    if output is not None and whole.provenance != before:
+        output.write(whole)
+    return whole
+
+
+def _num_threads(objective: Objective, output: SurfaceFile | None) -> int:
+    """Return the number of threads of the scan in the file, or the fastest at this moment.
+
+    A sum over other parts is rounded otherwise: a scan that is resumed has the values of one that
+    is not interrupted.
+    """
+    found = output.found.provenance if output is not None and output.found is not None else {}
+    before = found.get("threads")
+    is_same = found.get("hardware") == hardware(objective.device)
+    if is_same and isinstance(before, int) and 0 < before <= torch.get_num_threads():
+        return before
+    return _fastest_num_threads(objective)
 
 
 def _fastest_num_threads(objective: Objective) -> int:

@@ -30,6 +30,10 @@ ARRAYS = ("losses", "accuracies", "standard_errors", "evaluated", "examples")
 """Names of the arrays that every surface has, those of metrics not among them."""
 
 
+POINTS_ERROR = "points_error"
+"""Provenance: largest deviation of interpolated points, in units of the picture's height."""
+
+
 @dataclass(frozen=True, eq=False)
 class Surface:
     """Mean loss, accuracy, standard error and metrics of a model on the grid of a plane.
@@ -194,7 +198,13 @@ class Surface:
 
     @property
     def done(self) -> tuple[int, int]:
-        """(done, total): finished and requested evaluations, of all seeds and the curvature."""
+        """(done, total): finished and requested evaluations, of all seeds and the curvature.
+
+        Of a surface whose points are refined the total is known at the end.
+        """
+        if self.is_refined:
+            done = int(self.final.sum())
+            return done, done if POINTS_ERROR in self.provenance else self.grid.size
         parts = [each.final for each in self.seeds]
         parts += [self.curvature.evaluated] if self.curvature is not None else []
         return sum(int(part.sum()) for part in parts), sum(part.size for part in parts)
@@ -204,6 +214,11 @@ class Surface:
         """Whether all evaluations are finished."""
         done, total = self.done
         return done == total
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether points are left out where the picture does not need them."""
+        return bool(self.settings.get("points_tolerance"))
 
     @property
     def images_per_point(self) -> str | None:
@@ -327,7 +342,8 @@ class Surface:
         """
         if not self.evaluated.any():
             raise LandscapeError(f"{self.name}: no point is evaluated yet")
-        return interpolate_missing(self.losses if values is None else values, self.evaluated)
+        values = self.losses if values is None else values
+        return interpolate_missing(values, self.evaluated, smooth=self.is_refined)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write an HDF5 file (docs/FORMAT.md), atomically.

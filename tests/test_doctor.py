@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,7 +20,7 @@ from landscape.doctor.memory import check_memory
 from landscape.doctor.subjects import Subject, subjects
 from landscape.doctor.workers import check_workers
 from landscape.errors import LandscapeError
-from landscape.evaluation import cuda_graph, reference_plan, strategy
+from landscape.evaluation import cuda_graph, reference_plan, rewrites, strategy
 from landscape.evaluation.autotune import _networks
 from landscape.evaluation.precision import DTYPES
 from landscape.evaluation.rewrites.convolution import convolve
@@ -97,7 +96,7 @@ def test_a_wrong_device_is_a_usage_error() -> None:
 def test_every_rewrite_of_autotuning_is_checked(
     networks: list[Subject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (plans, sys.modules[_networks.__module__]):
+    for module in (plans, rewrites):
         monkeypatch.setattr(module, "is_gpu", lambda _: True)
     for subject in networks:
         objective = subject.objective(CPU, torch.float32)
@@ -177,7 +176,7 @@ def test_a_plan_that_reads_uninitialized_memory_is_found(
         return replace(network, name="careless", forward=forward)
 
     monkeypatch.setattr(plans, "fill_free_memory", fill)
-    monkeypatch.setitem(plans._REWRITES, "careless", careless)
+    monkeypatch.setattr(plans, "REWRITES", {**rewrites.REWRITES, "careless": careless})
     findings = wrong_ones(list(plans.check_plans(CPU, networks[2:3])))
     assert len(findings) == 3
     for finding in findings:

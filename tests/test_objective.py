@@ -456,4 +456,4 @@ def test_an_array_mapped_to_a_file_is_not_copied(tmp_path: Path, mode: Any) -> N
     assert objective.inputs.data_ptr() == x.ctypes.data
     strategy = reference_plan(objective, Plane.random(objective.center)).on(objective)
     assert isinstance(strategy, BatchedStrategy)
-    assert strategy._batches[0][0].data_ptr() == x.ctypes.data
+    assert strategy._batches[0].inputs.data_ptr() == x.ctypes.data

@@ -104,7 +104,7 @@ def test_help_is_quick_and_without_torch(installed: Path, tmp_path: Path) -> Non
     subprocess.run([installed / "python", "-c", code], check=True, cwd=tmp_path)
 
 
-@pytest.mark.parametrize("verb", ["plot", "view", "info"])
+@pytest.mark.parametrize("verb", ["plot", "view", "info", "convert"])
 def test_figures_and_pages_need_no_torch(installed: Path, tmp_path: Path, verb: str) -> None:
     seconds = []
     for _ in range(5):

@@ -11,7 +11,7 @@ import numpy as np
 from landscape import hdf5
 from landscape.commands.options import PATH
 from landscape.diagnostics import warnings
-from landscape.filetypes import is_hdf5
+from landscape.filetypes import is_hdf5, is_numpy
 from landscape.progress import duration
 from landscape.surface import Surface
 
@@ -27,7 +27,7 @@ def command(path: Path, as_json: bool) -> None:
       landscape info surfaces/resnet56.h5
       landscape info runs/resnet56/last.pt --json
     """
-    is_surface = path.suffix == ".h5" or is_hdf5(path)
+    is_surface = path.suffix == ".h5" or is_hdf5(path) or is_numpy(path)
     facts = facts_of(hdf5.load(path)) if is_surface else _checkpoint(path)
     if as_json:
         click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
@@ -39,6 +39,9 @@ def command(path: Path, as_json: bool) -> None:
         if isinstance(value, list):
             value = ("\n" + " " * (width + 2)).join(value) or "none"  # noqa: PLW2901
         click.echo(f"{key:{width}}  {'unknown' if value is None else value}")
+
+
+_HIDDEN = ("name", "plans")  # other lines report them
 
 
 def facts_of(surface: Surface) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def facts_of(surface: Surface) -> dict[str, Any]:
         "warnings": [str(finding) for finding in warnings(surface)],
         **_additional(surface),
         **surface.settings,
-        **{key: value for key, value in surface.provenance.items() if key != "name"},
+        **{key: value for key, value in surface.provenance.items() if key not in _HIDDEN},
     }
 
 

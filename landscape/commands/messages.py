@@ -18,6 +18,11 @@ _OPTIONS = {
     "save_every=N": "--save-every N",
     "key='NAME'": "--key NAME",
     "pattern='": "--pattern '",
+    "split='test'": "--split test",
+    "split='train'": "--split train",
+    "align_rows=True": "--align-rows",
+    "alpha=(-1, 1)": "--alpha=-1:1",
+    "): name one": "): give --trajectory NAME",
     "given by data_dir": "given by --data-dir",
 }
 
@@ -41,4 +46,4 @@ def usage_errors() -> Iterator[None]:
     except ValueError as error:
         if user_code.failure(error) is not None:
             raise
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(with_options(str(error))) from error

@@ -45,11 +45,15 @@ class Converted(click.ParamType):  # type: ignore[type-arg]  # generic from clic
             self.fail(str(error), param, ctx)
 
 
-def _points(text: str) -> tuple[int, int]:
+def _points(text: str) -> tuple[int, int] | None:
+    if text == "auto":
+        return None
     match = re.fullmatch("([0-9]+)(?:x([0-9]+))?", text)
     pair = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if min(pair) < 1:
-        raise ValueError(f"expected N or NxM points with N and M of 1 or more, got {text!r}")
+        raise ValueError(
+            f"expected auto, or N or NxM points with N and M of 1 or more, got {text!r}"
+        )
     return pair
 
 
@@ -142,7 +146,7 @@ def _devices(text: str) -> Any:
     return choose_devices(text)
 
 
-POINTS = Converted("N|NxM", _points)
+POINTS = Converted("N|NxM|auto", _points)
 INTERVAL = Converted("START:STOP", _interval)
 COUNT_OR_ALL = Converted("N|all", _count_or_all)
 FRACTION = Converted("FRACTION", _fraction)

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +179,14 @@ def _scan(
     with SurfaceFile(target, overwrite=output.overwrite) as file:
         plane: Any = options.plane(task, objective, file, report)
         grid = options.grid(plane if isinstance(plane, Plane) else plane[0])
+        compute = computing.compute(all_images=inputs.images is None)
         return scan(
             objective,
             stored(plane) if output.store_directions else plane,
             grid,
             file=file,
             quantities=quantities,
-            compute=computing.compute(all_images=inputs.images is None),
+            compute=replace(compute, points_tolerance=options.points_tolerance),
             progress=report,
         )
 

@@ -22,6 +22,10 @@ from landscape.progress import Progress
 
 _POINTS_OF_A_LINE = 401
 
+# Of --points auto: the points that may be evaluated, and the deviation of those that are not, as a
+# fraction of the height of the picture.
+_MOST_POINTS, _TOLERANCE = (101, 101), 0.01
+
 _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
 
 
@@ -32,7 +36,7 @@ class PlaneOptions:
     Attributes:
         kind: ``random``, ``through``, ``towards``, ``pca``, ``eigenvectors``,
             ``eigenvectors:both``, or a file.
-        points: Points along both axes.
+        points: Points along both axes; None for as many as the picture needs.
         both: Range of both axes.
         alpha: Range of the α axis, or None.
         beta: Range of the β axis, or None.
@@ -49,7 +53,7 @@ class PlaneOptions:
     """
 
     kind: str
-    points: tuple[int, int]
+    points: tuple[int, int] | None
     both: Interval
     alpha: Interval | None
     beta: Interval | None
@@ -201,7 +205,14 @@ class PlaneOptions:
             raise click.UsageError("--spacing log needs ranges symmetric about 0")
         return Grid.logarithmic(points, (alpha[1], beta[1]))
 
+    @property
+    def points_tolerance(self) -> float:
+        """Largest deviation of interpolated points; 0 if all points are evaluated."""
+        return _TOLERANCE if self.points is None else 0.0
+
     def _points(self, line: bool) -> tuple[int, int]:
+        if self.points is None:
+            return (_POINTS_OF_A_LINE, 1) if line else _MOST_POINTS
         if not line:
             return self.points
         if not given("points"):

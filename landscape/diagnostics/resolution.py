@@ -37,6 +37,8 @@ def too_coarse(subject: Subject) -> Finding | None:
     both = np.where(np.isnan(one), other, np.where(np.isnan(other), one, (one + other) / 2))
     off = np.abs(both - heights)
     off = off[np.isfinite(off)]
+    if subject.surface.is_refined:  # what is left out was predicted
+        off = np.concatenate([off, np.zeros(int((~subject.middle.evaluated).sum()))])
     if off.size < _FEWEST:
         return None
     part = float(np.median(off)) / subject.relief

@@ -1,7 +1,7 @@
 """Check every plan that a scan may choose against a naive loop in float64 on the CPU."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,12 +13,9 @@ from landscape.doctor.finding import Finding, State, checked, reason
 from landscape.doctor.subjects import IMAGES_PER_BATCH, POINTS, Subject, deviation
 from landscape.evaluation.plan import Plan, reference_plan
 from landscape.evaluation.precision import DTYPES, Precision
-from landscape.evaluation.rewrites.batchnorm_folding import folded
-from landscape.evaluation.rewrites.cached_modules import with_cache
-from landscape.evaluation.rewrites.fastest_convolution import has_triton
-from landscape.evaluation.rewrites.first_layers import shared
-from landscape.evaluation.rewrites.network import Network, unmodified
-from landscape.evaluation.rewrites.onednn import with_onednn
+from landscape.evaluation.rewrites import REWRITES
+from landscape.evaluation.rewrites.first_layers import SHARED
+from landscape.evaluation.rewrites.network import UNMODIFIED, Network
 from landscape.evaluation.strategy import Strategy
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
@@ -42,27 +39,6 @@ _POINTS_AT_ONCE = 3  # does not divide the number of points
 # Bytes of the tensors that fill free memory: small ones fill what freed tensors have left.
 _SIZES = [2**k for k in range(8, 26)]
 _COPIES = 4
-
-Rewrite = Callable[[Objective, Plane, torch.dtype], Network | None]
-
-_REWRITES: Mapping[str, Rewrite] = {
-    "unmodified": unmodified,
-    "BatchNorm folded": folded,
-    "modules that do not change computed once": lambda o, p, d: (
-        with_cache(o, p, d) if o.selects else None
-    ),
-    "first layers shared": lambda o, p, d: shared(o, p) if d == o.dtype else None,
-    "linear layers by oneDNN": lambda o, p, d: with_onednn(o, p) if d == torch.float32 else None,
-}
-
-_REWRITES_OF_GPUS: Mapping[str, Rewrite] = {
-    "BatchNorm folded, fused by cuDNN": lambda o, p, d: folded(o, p, d, kernels="cudnn"),
-    "BatchNorm folded, fused by Triton": lambda o, p, d: (
-        folded(o, p, d, kernels="triton")
-        if has_triton(o.device) and d in (torch.float16, torch.bfloat16)
-        else None
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,14 +91,13 @@ def _cases(subject: Subject, device: torch.device, precision: Precision) -> Iter
 
 def _plans(objective: Objective, plane: Plane, precision: Precision) -> Iterator[Plan]:
     """Yield the plans of an objective in one precision, without CUDA graphs."""
-    rewrites = {**_REWRITES, **(_REWRITES_OF_GPUS if is_gpu(objective.device) else {})}
-    for name, rewrite in rewrites.items():
+    for name, rewrite in REWRITES.items():
         network = rewrite(objective, plane, DTYPES[precision])
         if network is None:
             continue
         plan = Plan(network, precision, network.num_images or IMAGES_PER_BATCH)
         yield plan
-        is_vectorized = name in ("unmodified", "first layers shared")
+        is_vectorized = name in (UNMODIFIED, SHARED)
         if is_vectorized and DTYPES[precision] == objective.dtype and precision != "tf32":
             yield replace(plan, points_per_batch=_POINTS_AT_ONCE)
 

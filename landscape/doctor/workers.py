@@ -7,7 +7,7 @@ import torch
 from landscape.doctor.finding import Finding, checked
 from landscape.doctor.plans import ROUNDING
 from landscape.doctor.subjects import POINTS, deviation, residual
-from landscape.evaluation import spread
+from landscape.evaluation import Decision, reference_plan, spread
 
 _NAME = "one process per device"
 
@@ -24,15 +24,14 @@ def check_workers(devices: Sequence[torch.device]) -> Finding:
 def _check(devices: Sequence[torch.device]) -> Finding:
     subject = residual()
     objective = subject.objective(devices[0], torch.float32)
+    plane = subject.plane.to(devices[0], objective.dtype)
     notes: list[str] = []
     computed = spread(
         objective,
-        subject.plane.to(devices[0], objective.dtype),
+        plane,
         POINTS,
         devices,
-        probes=POINTS[:3],
-        precision="float32",
-        images_per_batch=None,
+        decision=Decision.from_plan(reference_plan(objective, plane)),
         seconds_per_point=1.0,  # a few points for each process
         note=notes.append,
     )

@@ -2,24 +2,27 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
+from torch.nn.modules.conv import _ConvNd
 
 from landscape.devices import computes_in, is_gpu
 from landscape.errors import LandscapeError
+from landscape.evaluation.decision import Decision
 from landscape.evaluation.plan import Plan, even_batch_size
 from landscape.evaluation.precision import DTYPES, Precision
-from landscape.evaluation.rewrites.batchnorm_folding import folded
-from landscape.evaluation.rewrites.cached_modules import with_cache
-from landscape.evaluation.rewrites.convolution import cudnn_keeps_nan
+from landscape.evaluation.rehearsal import rehearsed
+from landscape.evaluation.rewrites import CHANNELS_FIRST, CHANNELS_LAST, HALF, REWRITES
+from landscape.evaluation.rewrites.batchnorm_folding import NAMES
+from landscape.evaluation.rewrites.cached_modules import CACHED
 from landscape.evaluation.rewrites.fastest_convolution import has_triton
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
-from landscape.evaluation.rewrites.onednn import with_onednn
-from landscape.evaluation.strategy import Strategy
+from landscape.evaluation.rewrites.onednn import ONEDNN
 from landscape.evaluation.streamed_plane import is_streamed
 from landscape.evaluation.trials import DEVIATION_ALLOWED, Trials
+from landscape.evaluation.tuned import Tuned
 from landscape.objective import Objective
 from landscape.plane import Plane
 from landscape.values import Point
@@ -36,31 +39,15 @@ _SECONDS_OF_A_LARGE_POINT = 0.05
 # Launching kernels is a noticeable part of a step that takes no longer than this.
 _SECONDS_WORTH_A_GRAPH = 0.02
 
+# Low precision is corrected by this share of the images, and by this number at least; a scan of so
+# many points is worth the trial.
+_CORRECTED, _CORRECTED_IMAGES, _POINTS_WORTH_A_CORRECTION = 0.05, 100, 1000
+
 # A scan of this time is worth compiling the kernels in Triton, which takes some 20 seconds.
 _SECONDS_WORTH_TRITON = 60
 
 # A scan of this time is worth a trial of torch.compile, which takes up to half a minute.
 _SECONDS_WORTH_COMPILING = 600
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """Result of autotuning.
-
-    Attributes:
-        plan: The selected plan.
-        seconds_per_point: Its measured time for one point.
-        deviation: Largest relative deviation of its losses from the reference plan's, over
-            the probes and a part of the data.
-        strategy: Its strategy for all data, where making it again would take long.
-        trials: A line for every trial.
-    """
-
-    plan: Plan
-    seconds_per_point: float
-    deviation: float
-    strategy: Strategy | None = None
-    trials: tuple[str, ...] = ()
 
 
 def autotune(
@@ -109,6 +96,7 @@ def autotune(
         trials.run(plan)
         if trials.measured and number >= 2 and trials.exhausted:
             break
+    _try_layout(objective, plane, trials)
     _try_triton(objective, plane, trials)
     best = trials.best
     if best is not None and is_gpu(objective.device):
@@ -119,6 +107,7 @@ def autotune(
         left = trials.measured[best].seconds * objective.num_images * num_points
         if left > _SECONDS_WORTH_COMPILING:
             trials.run(replace(best, compiled=True))
+    _try_correction(objective, trials)
     best = trials.best
     if best is None and is_auto:
         note(f"{precision} deviates by more than {DEVIATION_ALLOWED:.0%} here: it is not used")
@@ -134,6 +123,44 @@ def autotune(
     return Tuned(best, seconds, trial.deviation, trial.strategy, tuple(trials.log))
 
 
+def _try_layout(objective: Objective, plane: Plane, trials: Trials) -> None:
+    """Try the best precision in the other layout, if the trials have taken little time.
+
+    Tensor cores take channels last; kernels of float32 are often faster with channels first.
+    """
+    best = trials.best
+    if best is None or best.points_per_batch > 1 or is_streamed(plane) or trials.exhausted:
+        return
+    layout = CHANNELS_LAST if best.dtype in HALF else CHANNELS_FIRST
+    network = REWRITES[layout](objective, plane, best.dtype)
+    if network is not None:
+        trials.run(replace(best, network=network))
+
+
+def _try_correction(objective: Objective, trials: Trials) -> None:
+    """Try the fastest plan of low precision with a correction, if it deviates without.
+
+    The trial takes all images at every probe, which only a long scan is worth.
+    """
+    is_worth_it = trials.is_auto and trials.num_points >= _POINTS_WORTH_A_CORRECTION
+    if not is_worth_it or not objective.can_subsample or objective.metrics:
+        return
+    inexact = {
+        plan: trial.seconds
+        for plan, trial in trials.measured.items()
+        if plan.dtype in HALF and plan.points_per_batch == 1 and not plan.takes_all_data
+    }
+    if not inexact:
+        return
+    plan, best = min(inexact, key=inexact.__getitem__), trials.best
+    num = max(_CORRECTED_IMAGES, math.ceil(_CORRECTED * objective.num_images))
+    share = num / objective.num_images
+    reference = trials.reference_seconds / objective.num_images
+    seconds = inexact[plan] * (1 + share) + reference * share
+    if best is None or (plan is not best and seconds < trials.measured[best].seconds):
+        trials.run(replace(plan, corrected=num, reference=trials.reference))
+
+
 def _try_triton(objective: Objective, plane: Plane, trials: Trials) -> None:
     """Try the best plan with kernels in Triton, if compiling them is worth the time."""
     best = trials.best
@@ -143,9 +170,14 @@ def _try_triton(objective: Objective, plane: Plane, trials: Trials) -> None:
     left = trials.measured[best].seconds * objective.num_images * trials.num_points
     if not is_half or left < _SECONDS_WORTH_TRITON or not has_triton(objective.device):
         return
-    network = folded(objective, plane, DTYPES[best.precision], kernels="triton")
-    if network is not None:
-        trials.run(replace(best, network=network))
+    network = REWRITES[NAMES["triton"]](objective, plane, DTYPES[best.precision])
+    if network is None:
+        return
+    plan = replace(best, network=network)
+    if reason := rehearsed(Decision.from_plan(plan), objective.device):
+        trials.log.append(f"not used ({reason}): {plan}")
+    else:
+        trials.run(plan)
 
 
 def _candidates(
@@ -168,7 +200,10 @@ def _candidates(
         return
     networks = {kind: _networks(objective, plane, reference, DTYPES[kind]) for kind in precisions}
     small: list[Plan] = []
-    if trials.reference_seconds < _SECONDS_OF_A_LARGE_POINT and reference.precision in precisions:
+    is_small = trials.reference_seconds < _SECONDS_OF_A_LARGE_POINT
+    # Several points in one convolution are groups of it, which GPUs compute slowly.
+    is_small = is_small and not (is_gpu(objective.device) and _has_convolutions(objective))
+    if is_small and reference.precision in precisions:
         size = images_per_batch or min(num, 2048)
         first = shared(objective, plane) if size == num else None
         most = 2 ** math.ceil(math.log2(max(trials.num_points, 2)))
@@ -188,6 +223,10 @@ def _candidates(
                 yield from (Plan(network, kind, size) for network in rewritten)
             seen.add((kind, size))
     yield from small[1:]
+
+
+def _has_convolutions(objective: Objective) -> bool:
+    return any(isinstance(module, _ConvNd) for module in objective.model.modules())
 
 
 def _streamed(
@@ -219,16 +258,10 @@ def _networks(
 ) -> list[Network]:
     """Return the rewrites of the model for one type, in every form that may be the fastest."""
     own = reference.network if dtype == objective.dtype else unmodified(objective, plane, dtype)
-    found = [with_cache(objective, plane, dtype)] if objective.selects else []
-    found += [folded(objective, plane, dtype)]
-    if (
-        is_gpu(objective.device)
-        and found[-1] is not None
-        and cudnn_keeps_nan(objective.device, dtype)
-    ):
-        found.append(folded(objective, plane, dtype, kernels="cudnn"))
-    if found[-1] is None and dtype == torch.float32:
-        found.append(with_onednn(objective, plane))
-    rewritten = [network for network in found if network is not None]
+    names = [CACHED, NAMES["plain"], NAMES["cudnn"]]
+    found = {name: REWRITES[name](objective, plane, dtype) for name in names}
+    if found[NAMES["plain"]] is None:
+        found[ONEDNN] = REWRITES[ONEDNN](objective, plane, dtype)
+    rewritten = [network for network in found.values() if network is not None]
     # A network that is cached may end, and leave no plan of its precision.
     return [*rewritten, own] if objective.selects else rewritten or [own]

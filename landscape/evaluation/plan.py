@@ -10,6 +10,7 @@ import torch
 from landscape.behavior import torch_settings
 from landscape.devices import release
 from landscape.errors import first_line
+from landscape.evaluation.corrected import Corrected, drawn
 from landscape.evaluation.cuda_graph import CudaGraph
 from landscape.evaluation.precision import DTYPES, Precision, own_precision
 from landscape.evaluation.profiling import Timer, untimed
@@ -35,6 +36,8 @@ class Plan:
         points_per_batch: Points in one forward pass; more than one are vectorized.
         compiled: Whether ``torch.compile`` fuses it.
         cuda_graph: Whether one step is captured as a CUDA graph and replayed.
+        corrected: Number of random images that the reference computes as well, to correct the
+            mean of all; 0 for none.
         reference: The plan that is taken where this one fails; None for a reference plan.
     """
 
@@ -44,12 +47,21 @@ class Plan:
     points_per_batch: int = 1
     compiled: bool = False
     cuda_graph: bool = False
+    corrected: int = 0
     reference: "Plan | None" = None
 
     def on(self, objective: Objective, timer: Timer = untimed) -> Strategy:
         """Return the strategy for an objective's data."""
+        strategy = self._batched(objective, timer)
+        if self.corrected and self.reference is not None:
+            some = drawn(objective, self.corrected)
+            low, full = self._batched(some), self.reference._batched(some)
+            return Corrected(strategy, low, full, objective.num_images)
+        return CudaGraph(strategy) if self.cuda_graph else strategy
+
+    def _batched(self, objective: Objective, timer: Timer = untimed) -> BatchedStrategy:
         kind = Looped if self.points_per_batch == 1 else Vmapped
-        strategy = kind(
+        return kind(
             objective,
             self.network,
             dtype=self.dtype,
@@ -58,7 +70,6 @@ class Plan:
             compiled=self.compiled,
             timer=timer,
         )
-        return CudaGraph(strategy) if self.cuda_graph else strategy
 
     @property
     def dtype(self) -> torch.dtype:
@@ -68,7 +79,8 @@ class Plan:
     @property
     def takes_all_data(self) -> bool:
         """Whether it is made for the whole data set and cannot be timed on a part of it."""
-        return self.network.num_images is not None or self.compiled or self.cuda_graph
+        is_of_all = self.network.num_images is not None or self.corrected > 0
+        return is_of_all or self.compiled or self.cuda_graph
 
     def halved(self) -> "Plan | None":
         """Return a plan that needs about half of the memory, or None."""
@@ -107,6 +119,8 @@ class Plan:
     def __str__(self) -> str:
         points = f"{self.points_per_batch} points at once, " if self.points_per_batch > 1 else ""
         extras = ", compiled" * self.compiled + ", CUDA graph" * self.cuda_graph
+        if self.corrected:
+            extras += f", corrected by {self.corrected} images in full precision"
         return (
             f"{points}{self.network.name}, {self.precision}, "
             f"{self.images_per_batch} images per batch{extras}"

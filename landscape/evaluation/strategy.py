@@ -2,23 +2,28 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
 from landscape import trees
+from landscape.data import Batch
 from landscape.devices import Download, entered, is_gpu
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.profiling import Timer, untimed
 from landscape.evaluation.rewrites.network import Network
 from landscape.evaluation.streamed_plane import StreamedPlane, is_streamed
 from landscape.evaluation.values import ratios, summary
-from landscape.memory import release_freed_memory
+from landscape.memory import free_bytes, release_freed_memory
 from landscape.objective import Objective
 from landscape.parameters import Parameters, single_type
 from landscape.trees import Tree
 from landscape.values import Point, Values
+
+# The largest copy of the data in another type or layout, as a part of the free memory.
+_COPY = 0.3
 
 Measure = Callable[[Parameters, Tree, Tree], tuple[Tensor, ...]]
 """From parameters, inputs and targets to what :meth:`landscape.Objective.measure` returns."""
@@ -90,7 +95,8 @@ class Strategy(ABC):
 class BatchedStrategy(Strategy):
     """Runs the net over batches of images.
 
-    The data stays on the device, in the type and layout of the computation.
+    The data stays on the device, in the type and layout of the computation where a copy of them
+    leaves most of the free memory; else each batch is converted when it is computed.
 
     Args:
         objective: The objective.
@@ -120,24 +126,51 @@ class BatchedStrategy(Strategy):
         self.device, self.dtype = objective.device, single_type(objective.dtype)
         self.metrics = list(objective.metrics)
 
-        def prepared(tensor: Tensor) -> Tensor:
-            tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
-            if network.channels_last and tensor.dim() == 4:
-                return tensor.contiguous(memory_format=torch.channels_last)
-            return tensor
-
-        self._batches = [
-            (trees.changed(prepared, batch.inputs), batch.targets, batch.num)
-            for batch in objective.data.split(images_per_batch)
-        ]
+        self._batches = objective.data.split(images_per_batch)
+        self._is_prepared = _bytes_of(self._batches) < _COPY * free_bytes(objective.device)
+        if self._is_prepared:
+            self._batches = [
+                replace(batch, inputs=self._prepared(batch.inputs)) for batch in self._batches
+            ]
         self._measures: dict[int, Measure] = {}
         self._compiled = compiled
 
-    def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
+    def _prepared(self, inputs: Tree) -> Tree:
+        """Return inputs in the type and layout of the computation."""
+
+        def prepared(tensor: Tensor) -> Tensor:
+            tensor = tensor.to(self._forward_dtype) if tensor.is_floating_point() else tensor
+            if self._network.channels_last and tensor.dim() == 4:
+                return tensor.contiguous(memory_format=torch.channels_last)
+            return tensor
+
+        return trees.changed(prepared, inputs)
+
+    def _inputs(self) -> Iterator[Tree]:
+        """Yield the inputs of every batch."""
+        for batch in self._batches:
+            yield batch.inputs if self._is_prepared else self._prepared(batch.inputs)
+
+    def examples(self, coordinates: Tensor) -> list[Tensor]:
+        """Return what :meth:`landscape.Objective.measure` does of all examples at some points.
+
+        Args:
+            coordinates: α and β of each, shape (points, 2).
+
+        Returns:
+            Tensors of shape (points, examples).
+        """
         parameters = self.parameters(coordinates)
-        measured = [self._measure(num)(parameters, x, y) for x, y, num in self._batches]
+        measured = [
+            self._measure(batch.num)(parameters, inputs, batch.targets)
+            for batch, inputs in zip(self._batches, self._inputs(), strict=True)
+        ]
         with self.timer("loss"):
-            parts = [_joined(each) for each in zip(*measured, strict=True)]
+            return [_joined(each) for each in zip(*measured, strict=True)]
+
+    def step(self, coordinates: Tensor) -> Tensor:  # noqa: D102
+        parts = self.examples(coordinates)
+        with self.timer("loss"):
             first = len(parts) - 2 * len(self.metrics)
             values = summary(*parts[:first], per_example=self._objective.loss.per_example)
             return torch.cat([values, ratios(*parts[first:])], 1) if self.metrics else values
@@ -152,7 +185,7 @@ class BatchedStrategy(Strategy):
             parameters = self._weights(coordinates)
         if self._network.prepare is not None:
             with self.timer("forward"):
-                parameters = self._network.prepare(parameters, (x for x, _, _ in self._batches))
+                parameters = self._network.prepare(parameters, self._inputs())
         return parameters
 
     def _measure(self, num: int) -> Measure:
@@ -163,6 +196,8 @@ class BatchedStrategy(Strategy):
         of_batch = partial(_of_batch, self._network, self._objective, self.timer, num)
         if not self._compiled:
             return self._vectorized(of_batch)
+        if not self._measures:  # after some functions of the same code torch compiles no more
+            torch.compiler.reset()
         if num not in self._measures:
             self._measures[num] = torch.compile(self._vectorized(of_batch), dynamic=False)
         return self._measures[num]
@@ -175,6 +210,11 @@ class BatchedStrategy(Strategy):
     @abstractmethod
     def _vectorized(measure: Measure) -> Measure:
         """Return the measurement of a batch of images for the points of a step."""
+
+
+def _bytes_of(batches: Sequence[Batch]) -> int:
+    tensors = [tensor for batch in batches for tensor in trees.tensors(batch.inputs)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _of_batch(

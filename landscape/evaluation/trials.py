@@ -34,8 +34,8 @@ _SECONDS = {"cpu": 0.0, "cuda": 2.0}  # that all trials may take in any case
 
 _SHORT = 0.01  # seconds
 
-# Larger relative deviations are not rounding.
-_ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3, "float16": 0.3}
+ROUNDING = {"float64": 1e-9, "float32": 1e-3, "tf32": 0.1, "bfloat16": 0.3, "float16": 0.3}
+"""Relative deviations by precision: larger ones are not rounding."""
 
 # Largest share of the probes at which float16 may overflow: they are computed again in float32.
 _LOST = 0.5
@@ -46,11 +46,19 @@ _MEMORY = 0.7
 
 @dataclass(frozen=True)
 class Trial:
-    """Measurements of one plan: seconds per point and image, deviation, and the strategy."""
+    """Measurements of one plan.
+
+    Attributes:
+        seconds: Per point and image.
+        deviation: Largest relative deviation from the reference's values.
+        strategy: The plan's strategy, where making it again would take long.
+        lost: Share of the points that overflow, and are computed again by the reference.
+    """
 
     seconds: float
     deviation: float
     strategy: Strategy | None = None
+    lost: float = 0.0
 
 
 @dataclass(eq=False)
@@ -82,11 +90,10 @@ class Trials:
 
     def __post_init__(self) -> None:
         objective, num_points = self.objective, self.num_points
-        self._room = _MEMORY * free_bytes(objective.device)
         reference = reference_plan(objective, self.plane)
         self.activations = bytes_per_image(objective, reference.network)
         if reference.network.prepare is None:
-            fitting = reference.within(self._room, self.activations)
+            fitting = reference.within(self._room(), self.activations)
             reference = fitting or replace(reference, images_per_batch=1)
         self.reference = reference
         self.reference_seconds = reference_seconds(objective, reference, self.probes[0])
@@ -98,9 +105,13 @@ class Trials:
             self._keep(reference, Trial(seconds, 0.0))
         self._began = time.perf_counter()
 
+    def _room(self) -> float:
+        """Return the bytes that a plan may take now: other processes come and go."""
+        return _MEMORY * free_bytes(self.objective.device)
+
     def run(self, candidate: Plan) -> None:
         """Try a plan, with smaller batches if it does not fit into memory."""
-        plan = candidate.within(self._room, self.activations)
+        plan = candidate.within(self._room(), self.activations)
         if plan is None:
             self.log.append(f"not used (does not fit into memory): {candidate}")
             return
@@ -108,7 +119,7 @@ class Trials:
         if plan.takes_all_data not in self._expected:
             self._expected[plan.takes_all_data] = list(self.reference.on(data)(self.probes))
         trial = self._try(plan, data)
-        if trial is not None and trial.deviation <= _ROUNDING[plan.precision]:
+        if trial is not None and trial.deviation <= ROUNDING[plan.precision]:
             self._keep(plan, trial)
         elif trial is not None:
             self.log.append(f"not used (deviation {trial.deviation:.2g}): {plan}")
@@ -125,28 +136,17 @@ class Trials:
     def _try(self, plan: Plan, data: Objective) -> Trial | None:
         """Return the measurements of a plan; None if it raises.
 
-        The time is the shorter of two: other work may slow the machine for a while. It includes
-        that of points which overflow in half precision, and are computed again.
+        The time includes that of points which overflow in half precision, and are computed again.
         """
         try:
-            with warnings.catch_warnings(), torch_settings(plan.precision):
-                warnings.simplefilter("ignore")
-                if plan.points_per_batch > 1 and not plan.compiled:  # torch loops over the points
-                    warnings.filterwarnings("error", ".*performance drop")
-                strategy = plan.on(data)
-                found = list(strategy(self.probes))
-                deviation, lost = deviation_of(found, self._expected[plan.takes_all_data])
-                if (plan.precision != "float16" and lost) or lost > _LOST:
-                    deviation = math.inf
-                seconds = min(_time(strategy, data, self.probes) for _ in range(2))
-                seconds += lost * self.reference_seconds / self.objective.num_images
-                keeps = plan.compiled or plan.cuda_graph
-                return Trial(seconds, deviation, strategy if keeps else None)
+            trial = tried(plan, data, self.probes, self._expected[plan.takes_all_data])
         except Exception as error:  # whatever a user's model raises when it is rewritten
             if is_out_of_memory(error):
                 release(data.device)
             self.log.append(f"not used ({type(error).__name__}: {first_line(error)}): {plan}")
             return None
+        seconds = trial.seconds + trial.lost * self.reference_seconds / self.objective.num_images
+        return replace(trial, seconds=seconds)
 
     @property
     def exhausted(self) -> bool:
@@ -169,6 +169,32 @@ class Trials:
 
         fit = filter(is_allowed, self.measured)
         return min(fit, key=lambda plan: self.measured[plan].seconds, default=None)
+
+
+def tried(
+    plan: Plan, data: Objective, probes: Sequence[Point], expected: Sequence[Values]
+) -> Trial:
+    """Return the measurements of a plan.
+
+    The time is the shorter of two: other work may slow the machine for a while.
+
+    Args:
+        plan: The plan.
+        data: The objective, or a part of it.
+        probes: Points.
+        expected: The reference's values there.
+    """
+    with warnings.catch_warnings(), torch_settings(plan.precision):
+        warnings.simplefilter("ignore")
+        if plan.points_per_batch > 1 and not plan.compiled:  # torch loops over the points
+            warnings.filterwarnings("error", ".*performance drop")
+        strategy = plan.on(data)
+        deviation, lost = deviation_of(list(strategy(probes)), expected)
+        if (plan.precision != "float16" and lost) or lost > _LOST:
+            deviation = math.inf
+        seconds = min(_time(strategy, data, probes) for _ in range(2))
+        keeps = plan.compiled or plan.cuda_graph
+        return Trial(seconds, deviation, strategy if keeps else None, lost)
 
 
 def reference_seconds(objective: Objective, reference: Plan, center: Point) -> float:

@@ -4,9 +4,10 @@ import multiprocessing
 import pickle
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
+from threading import Thread
 from typing import Any
 
 import torch
@@ -14,9 +15,8 @@ import torch
 from landscape import user_code
 from landscape.behavior import torch_settings
 from landscape.errors import LandscapeError, first_line
-from landscape.evaluation.autotune import autotune
-from landscape.evaluation.plan import run
-from landscape.evaluation.precision import Precision
+from landscape.evaluation.decision import Decision
+from landscape.evaluation.plan import reference_plan, run
 from landscape.memory import keep_freed_memory
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -41,24 +41,21 @@ def spread(
     points: Sequence[Point],
     devices: Sequence[torch.device],
     *,
-    probes: Sequence[Point],
-    precision: Precision,
-    images_per_batch: int | None,
+    decision: Decision,
     seconds_per_point: float,
     note: Callable[[str], None],
 ) -> Generator[tuple[int, Values]]:
     """Yield the number and the values of each point, in the order in which they are ready.
 
-    Every process autotunes its own plan; the points of one that dies are given to the others.
+    Every process has the same plan; the points of one that dies are given to the others. Tasks
+    take a few seconds, and less towards the end.
 
     Args:
         objective: The objective.
         plane: The plane.
         points: (α, β) of each point.
         devices: One for each process.
-        probes: Points where plans are compared.
-        precision: Precision of the forward pass.
-        images_per_batch: The only batch size to try, if given.
+        decision: The plan of all processes.
         seconds_per_point: Expected time of a point; determines the size of a task.
         note: Receives a message for every process that dies.
 
@@ -67,11 +64,9 @@ def spread(
             is not understood there.
         LandscapeError: All processes died at work.
     """
-    share = len(points) // len(devices)
-    parcel = _parcel(objective, plane, list(probes), share, precision, images_per_batch)
+    parcel = _parcel(objective, plane, decision)
     at_a_time = max(1, min(256, round(_SECONDS_PER_TASK / max(seconds_per_point, 1e-6))))
-    numbered = list(enumerate(points))
-    tasks = deque(numbered[k : k + at_a_time] for k in range(0, len(points), at_a_time))
+    tasks = deque(_tasks(points, at_a_time, len(devices)))
     processes: dict[Connection, Any] = {}
     try:
         _start(processes, devices, parcel)
@@ -106,6 +101,18 @@ def spread(
             process.join()
 
 
+def _tasks(points: Sequence[Point], most: int, num_processes: int) -> Iterator[Task]:
+    """Yield the points in parts of at most ``most``, which shrink towards the end.
+
+    So that no process waits long for the last of the others.
+    """
+    numbered = list(enumerate(points))
+    while numbered:
+        size = min(most, max(1, len(numbered) // (2 * num_processes)))
+        yield numbered[:size]
+        numbered = numbered[size:]
+
+
 def _parcel(objective: Objective, plane: Plane, *others: object) -> bytes:
     """Return what every process receives.
 
@@ -124,19 +131,29 @@ def _parcel(objective: Objective, plane: Plane, *others: object) -> bytes:
 def _start(
     processes: dict[Connection, Any], devices: Sequence[torch.device], parcel: bytes
 ) -> None:
-    """Start a process for each device, and add it to ``processes`` by its connection."""
+    """Start a process for each device, and add it to ``processes`` by its connection.
+
+    The parcel follows when all have started, from threads: it may be as large as the data.
+    """
     threads = max(1, torch.get_num_threads() // len(devices))
     context = multiprocessing.get_context("spawn")
     for device in devices:
         here, there = context.Pipe()
         process = context.Process(
             target=_work,
-            args=(there, parcel, user_code.loaded_files(), str(device), threads),
+            args=(there, user_code.loaded_files(), str(device), threads),
             daemon=True,
         )
         process.start()
-        there.close()
+        there.close()  # else the death of the process would go unnoticed
         processes[here] = process
+    for connection in processes:
+        Thread(target=_send, args=(connection, parcel), daemon=True).start()
+
+
+def _send(connection: Connection, parcel: bytes) -> None:
+    with suppress(OSError):  # the process has died, which the reader of its answers notices
+        connection.send_bytes(parcel)
 
 
 def _handed_out(alive: set[Connection], tasks: deque[Task]) -> dict[Connection, Task]:
@@ -161,37 +178,26 @@ def _handed_out(alive: set[Connection], tasks: deque[Task]) -> dict[Connection, 
     return given
 
 
-def _work(
-    connection: Connection, parcel: bytes, files: list[str], device: str, threads: int
-) -> None:
+def _work(connection: Connection, files: list[str], device: str, threads: int) -> None:
     """Compute what is sent, until the connection ends: the main function of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it decides
     keep_freed_memory()
     torch.set_num_threads(threads)
-    for file in files:
-        user_code.load_file(file)
-    # Written by the process that started this one.
-    objective, plane, probes, num_points, precision, images_per_batch = pickle.loads(parcel)  # noqa: S301
-    place = torch.device(device)
-    objective, plane = objective.to(place), plane.to(place, objective.dtype)
-    with torch_settings("float32"):
-        tuned = autotune(
-            objective,
-            plane,
-            probes,
-            num_points,
-            precision=precision,
-            images_per_batch=images_per_batch,
-        )
-        try:
-            connection.send([])  # ready
-            while True:
-                task = connection.recv()
-                points = [point for _, point in task]
-                with closing(
-                    run(tuned.plan, objective, points, strategy=tuned.strategy)
-                ) as computed:
-                    values = list(computed)
-                connection.send([(k, v) for (k, _), v in zip(task, values, strict=True)])
-        except (EOFError, OSError):
-            return
+    with suppress(EOFError, OSError):
+        for file in files:
+            user_code.load_file(file)
+        # Written by the process that started this one.
+        objective, plane, decision = pickle.loads(connection.recv_bytes())  # noqa: S301
+        place = torch.device(device)
+        objective, plane = objective.to(place), plane.to(place, objective.dtype)
+        plan = decision.plan(objective, plane) or reference_plan(objective, plane)
+        strategy = None
+        with suppress(Exception), torch_settings(plan.precision):  # run() reports what it raises
+            strategy = plan.on(objective)
+        connection.send([])  # ready
+        while True:
+            task = connection.recv()
+            points = [point for _, point in task]
+            with closing(run(plan, objective, points, strategy=strategy)) as computed:
+                values = list(computed)
+            connection.send([(k, v) for (k, _), v in zip(task, values, strict=True)])

@@ -19,6 +19,24 @@ def finer(axis: Array, num: int) -> Array:
     return result
 
 
+def alone(heights: Array) -> NDArray[np.bool_]:
+    """Return which samples belong to no area: those of no cell whose corners are all known.
+
+    A surface or contours do not show them.
+
+    Args:
+        heights: nan where unknown, shape (A, B).
+    """
+    known = np.isfinite(heights)
+    cells = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
+    shown = np.zeros_like(known)
+    for i, j in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        rows, columns = cells.shape
+        shown[i : i + rows, j : j + columns] |= cells
+    lonely: NDArray[np.bool_] = known & ~shown
+    return lonely
+
+
 def between(grid: Grid, heights: Array, alphas: Array, betas: Array) -> Array:
     """Interpolate heights without adding hills or holes.
 
@@ -63,7 +81,7 @@ def _slopes(steps: Array, rises: Array) -> Array:
     before, after = np.concatenate([none, rises]), np.concatenate([rises, none])
     left, right = np.concatenate([steps[:1], steps]), np.concatenate([steps, steps[-1:]])
     weights = 2 * right + left, right + 2 * left
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         harmonic = sum(weights) / (weights[0] / before + weights[1] / after)
     inner = np.where(np.sign(before) * np.sign(after) > 0, harmonic, 0.0)
     begin = _at_end(right, np.roll(right, -1, 0), after, np.concatenate([after[1:], none]))

@@ -44,6 +44,7 @@ def draw_contour(axes: Any, surface: Surface, picture: Picture) -> Contours:
         norm=picture.norm,
         cmap=picture.cmap,
     )
+    picture.draw_alone(axes, surface)
     losses, levels, inks = picture.contours
     alphas, betas = finer(grid.alphas, _POINTS), finer(grid.betas, _POINTS)
     drawn = axes.contour(

@@ -9,8 +9,7 @@ from matplotlib import rcParams
 from mpl_toolkits.mplot3d import proj3d
 from numpy.typing import NDArray
 
-BOX = (1.0, 1.0, 0.75)
-"""How long the axes α, β and loss are drawn, relative to each other."""
+from landscape.scale import BOX
 
 _ROUNDS = 4  # text does not grow with the picture, so that it takes some
 

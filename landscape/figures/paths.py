@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
@@ -50,6 +51,8 @@ def draw_paths(request: Request) -> Figure:
                 losses.plot(path.steps, path.plane_losses, "--", label="at the projection", **style)
         if any(away):
             off.set_ylim(bottom=0)
+        if not any(np.isfinite(path.losses).any() for path in surface.trajectories):
+            losses.text(0.5, 0.5, "losses unknown", ha="center", transform=losses.transAxes)
         losses.set_ylabel(picture.scale.quantity)
         if picture.scale.log:
             logarithmic(losses)

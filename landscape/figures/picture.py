@@ -11,12 +11,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.brief import brief
-from landscape.figures.between import between
+from landscape.figures.between import alone, between
 from landscape.figures.style import ink, loss_label, loss_ticks
 from landscape.scale import Scale
 from landscape.surface import Surface
 
 Array = NDArray[np.float64]
+
+_DOT = 16  # area of a dot, in square points
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,24 @@ class Picture:
         losses = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
         heights = self.scale.heights(losses)
         return losses, heights, ink(self.cmap, np.asarray(self.norm(heights)))
+
+    def draw_alone(self, axes: Any, surface: Surface) -> None:
+        """Draw the points that belong to no area of the surface, as dots of their color.
+
+        Args:
+            axes: Axes in 3-D, or of the plane.
+            surface: The surface.
+        """
+        heights = self.scale.heights(surface.interpolated())
+        i, j = np.nonzero(alone(heights))
+        if not i.size:
+            return
+        place = [surface.grid.alphas[i], surface.grid.betas[j]]
+        more: dict[str, Any] = {"edgecolors": "k", "linewidths": 0.3, "zorder": 5}
+        if axes.name == "3d":
+            place.append(heights[i, j])
+            more["depthshade"] = False
+        axes.scatter(*place, c=heights[i, j], cmap=self.cmap, norm=self.norm, s=_DOT, **more)
 
     def heights_between(self, surface: Surface, alphas: Array, betas: Array) -> Array:
         """Return interpolated heights, clipped after the interpolation: the cut is straight.

@@ -8,12 +8,12 @@ from matplotlib import pyplot as plt
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
 from landscape.figures.between import between, finer
-from landscape.figures.framing import BOX
 from landscape.figures.kinds import FigureKind, needs_area, register
 from landscape.figures.panels import side_by_side
 from landscape.figures.picture import Picture
 from landscape.figures.polygons import polygons
 from landscape.figures.style import escape_mathtext, loss_ticks, outlined, path_style, width
+from landscape.scale import BOX
 from landscape.surface import Surface
 
 _POLYGONS = 120  # along an axis
@@ -50,18 +50,21 @@ def draw_relief(axes: Any, surface: Surface, picture: Picture) -> None:
             rasterized=True,
         )
     )
+    picture.draw_alone(axes, surface)
     axes.auto_scale_xyz(alphas[[0, -1]], betas[[0, -1]], [low, high])
     axes.set_zlim(low, high)
     _furnish(axes, picture)
     for number, path in enumerate(surface.trajectories):
         # At their own losses: a path does not lie on the surface.
+        if not np.isfinite(path.losses).any():
+            continue
         at = np.clip(picture.scale.heights(path.losses), low, high)
         below = np.clip(picture.scale.heights(path.plane_losses), low, high)
         name = escape_mathtext(path.name)
         axes.plot(path.alphas, path.betas, at, "o-", zorder=10, label=name, **path_style(number))
         for x0, y0, z0, z1 in zip(path.alphas, path.betas, below, at, strict=True):
             axes.plot([x0, x0], [y0, y0], [z0, z1], color="0.4", linewidth=0.5, zorder=9)
-    if surface.trajectories:
+    if axes.lines:
         axes.legend(fontsize="small", loc="upper left")
     for mark in surface.marks:
         x0, y0 = mark.alpha, mark.beta

@@ -158,7 +158,9 @@ def escape_mathtext(name: str) -> str:
 def loss_label(scale: Scale) -> str:
     """Return the label of an axis of losses."""
     clipped = f", clipped at {Scale.label(scale.high)}" if scale.clipped else ""
-    return f"{scale.quantity}{', log scale' if scale.log else ''}{clipped}"
+    points = "1 point" if scale.floored == 1 else f"{scale.floored} points"
+    floored = f", {points} at or below 0" if scale.floored else ""
+    return f"{scale.quantity}{', log scale' if scale.log else ''}{floored}{clipped}"
 
 
 def loss_ticks(axis: Any, scale: Scale, num: int = 8) -> None:

@@ -23,10 +23,11 @@ def complete_losses(surface: Surface) -> NDArray[np.float64]:
         LandscapeError: Points are missing, or the grid is too coarse for second differences.
     """
     done = int(surface.final.sum())
+    remedy = "scan with a number of points" if surface.is_refined else "resume the scan"
     if done < surface.grid.size:
         raise LandscapeError(
             f"{surface.name}: {done} of {surface.grid.size} points are evaluated, and measures "
-            "need all: resume the scan"
+            f"need all: {remedy}"
         )
     if min(n for n in surface.grid.shape if n > 1 or surface.grid.size == 1) < _FEWEST_POINTS:
         raise LandscapeError(

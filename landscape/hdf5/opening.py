@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import h5py
 import numpy as np
 
 from landscape.errors import SurfaceFileError, first_line
-from landscape.filetypes import is_torch
+from landscape.filetypes import is_numpy, is_torch
 from landscape.hdf5.layout import FORMAT, VERSION
+
+_LISTED = 4  # entries of a file, in a message
 
 
 def check_surface(file: Any, path: Path) -> None:
@@ -24,12 +27,8 @@ def check_surface(file: Any, path: Path) -> None:
         SurfaceFileError: It is not, or of a later version, or refers to data elsewhere.
     """
     if str(file.attrs.get("format")) != FORMAT:
-        hint = " (it was written by the code of Li et al., tomgoldstein/loss-landscape)" * (
-            "xcoordinates" in file
-        )
         raise SurfaceFileError(
-            f"{path} is not a surface of landscape{hint}: expected an HDF5 file with the "
-            f"attribute format = {FORMAT!r}, as written by `landscape scan`",
+            f"{path} is {_what_else(file, path)}",
             path=path,
             key="format",
             expected=FORMAT,
@@ -45,6 +44,19 @@ def check_surface(file: Any, path: Path) -> None:
             expected=VERSION,
             got=version,
         )
+    check_self_contained(file, path)
+
+
+def check_self_contained(file: Any, path: Path) -> None:
+    """Check that all data of an open file are in it: else it would determine what else is read.
+
+    Args:
+        file: The open file.
+        path: Its path, for the message.
+
+    Raises:
+        SurfaceFileError: It refers to data elsewhere.
+    """
     if not _is_self_contained(file):
         raise SurfaceFileError(
             f"{path} contains external or virtual datasets or links, which are not allowed.",
@@ -94,6 +106,11 @@ def not_hdf5(path: Path, error: Exception) -> SurfaceFileError:
         path: The file.
         error: The library's error.
     """
+    if is_numpy(path):
+        return SurfaceFileError(
+            f"{path} holds NumPy arrays, not a surface of landscape: "
+            f"`landscape convert {quote(str(path))} --out NAME.h5`"
+        )
     if is_torch(path):
         return SurfaceFileError(
             f"{path} is a checkpoint, not a surface: make one with `landscape scan {path}`"
@@ -113,8 +130,30 @@ def _open_unlocked(path: Path) -> Any:
         return h5py.File(path, "r")
 
 
+def _what_else(file: Any, path: Path) -> str:
+    """Return what an HDF5 file is that is no surface of this program, and what to do with it."""
+    theirs, name = "of the code of Li et al. (tomgoldstein/loss-landscape)", quote(str(path))
+    if "xcoordinates" in file:
+        return f"a surface {theirs}: `landscape convert {name} --out NAME.h5`"
+    if "xdirection" in file:
+        return f"a direction file {theirs}, not a surface: `landscape scan NET.pt --plane {name}`"
+    if "proj_xcoord" in file:
+        return (
+            f"a projected trajectory {theirs}, not a surface: "
+            f"`landscape convert SURFACE.h5 {name} --out NAME.h5`"
+        )
+    return (
+        f"an HDF5 file but not a surface of landscape: expected the attribute format = {FORMAT!r}, "
+        f"as written by `landscape scan`, found the entries {_listed(list(file))}"
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED]) + ", …" * (len(names) > _LISTED) or "none"
+
+
 def _is_self_contained(group: Any) -> bool:
-    """Return whether all data are in the file: else it would determine what else is read."""
+    """Return whether all data are in the file."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             return False

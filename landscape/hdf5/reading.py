@@ -69,10 +69,15 @@ def directions_of(file: Any, path: Path) -> "tuple[Parameters, Parameters]":
     found = read_directions(file, path)
     if found is None:
         settings = read(file, path).settings
+        recipe = ":"
+        if "seed" in settings:
+            normalization = settings.get("normalize")
+            recipe = (
+                f", only seed {settings['seed']} and normalization {normalization}: use these, or"
+            )
         raise SurfaceFileError(
-            f"{path} stores no direction arrays, only seed {settings.get('seed')} and "
-            f"normalization {settings.get('normalize')}: use these, or scan it again with "
-            "its directions stored (`landscape scan --store-directions`)",
+            f"{path} stores no direction arrays{recipe} scan it again with its directions stored "
+            "(`landscape scan --store-directions`)",
             path=path,
         )
     return found

@@ -22,10 +22,23 @@ def save(surface: Surface, path: Path, *, overwrite: bool = False) -> None:
         SurfaceFileError: The file exists and ``overwrite`` is false, or is being written.
         OSError: It cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise SurfaceFileError(f"{path} exists: choose another name, or overwrite it", path=path)
+    if not overwrite:
+        check_new(path)
     with SurfaceFile(path, overwrite=True) as file:
         file.write(surface)
+
+
+def check_new(path: Path) -> None:
+    """Check that a path is free.
+
+    Args:
+        path: The path.
+
+    Raises:
+        SurfaceFileError: Something exists there.
+    """
+    if path.exists():
+        raise SurfaceFileError(f"{path} exists: choose another name, or overwrite it", path=path)
 
 
 def amend(path: Path, change: Callable[[Surface], Surface]) -> Surface:

@@ -1,14 +1,16 @@
-"""Read direction files of the code of Li et al. (2018), tomgoldstein/loss-landscape."""
+"""Direction files of the code of Li et al. (2018), tomgoldstein/loss-landscape."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 
 from landscape.errors import SurfaceFileError
 from landscape.hdf5.opening import open_hdf5
-from landscape.hdf5.reading import directions_of
+from landscape.hdf5.reading import directions_of, read
 from landscape.parameters import Parameters
 from landscape.plane import Plane
 
@@ -35,9 +37,52 @@ def load_directions(path: Path, center: Parameters, state_names: list[str]) -> P
                 _from_original(file, key, center, state_names, path)
                 for key in ("xdirection", "ydirection")
             )
+        elif "xcoordinates" in file:
+            raise SurfaceFileError(
+                f"{path} is a surface of the code of Li et al., which stores no directions: give "
+                "its direction file, with xdirection and ydirection",
+                path=path,
+            )
         else:
             delta, eta = directions_of(file, path)
     return Plane(center, _like(delta, center), _like(eta, center))
+
+
+def write_directions(source: Path, path: Path) -> list[str]:
+    """Write the directions that a surface file stores as a direction file of their code.
+
+    Args:
+        source: One of our surface files, with stored directions.
+        path: The file, which is replaced.
+
+    Returns:
+        Notes on what the format does not hold.
+
+    Raises:
+        SurfaceFileError: The surface stores no directions, or such that move BatchNorm
+            statistics, or is not a surface.
+    """
+    with open_hdf5(source) as file:
+        delta, eta = directions_of(file, source)
+        settings = read(file, source).settings
+    if settings.get("batchnorm") == "interpolated":
+        raise SurfaceFileError(
+            f"{source}: its directions move BatchNorm statistics, but a direction file holds "
+            "parameters: scan with --batchnorm frozen",
+            path=source,
+        )
+    exact = all(t.dtype == torch.float32 for t in (*delta.values(), *eta.values()))
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        for key, direction in (("xdirection", delta), ("ydirection", eta)):
+            for number, tensor in enumerate(direction.values()):
+                file[f"{key}/{number}"] = tensor.float().numpy()
+        if "explained_variation_alpha" in settings:
+            file["explained_variance_ratio_"] = [
+                float(settings[f"explained_variation_{axis}"]) for axis in ("alpha", "beta")
+            ]
+    path.write_bytes(content.getbuffer())
+    return [] if exact else ["directions are rounded to float32"]
 
 
 def _like(direction: Parameters, center: Parameters) -> Parameters:

@@ -200,6 +200,21 @@ def test_unfinished_and_adaptive_scans_are_not_judged_by_their_shape() -> None:
     assert warnings(part) == []  # the progress stands in every caption
 
 
+def test_points_that_a_refined_scan_leaves_out_were_predicted() -> None:
+    """Evaluated are the rough part, and every third point of the rest."""
+    losses = bowl(21, 1.0)
+    losses[:, :7] += 2 * np.abs(noise((21, 7)))
+    part = surface(losses, points_error=0.01)
+    part = replace(part, settings={**RANDOM, "points_tolerance": 0.01})
+    assert part.is_refined
+    left_out = np.ones((21, 21), dtype=bool)
+    left_out[:, :7] = left_out[::3, ::3] = False
+    part.evaluated[left_out], part.examples[left_out], part.losses[left_out] = False, 0, np.nan
+    assert part.is_complete
+    assert "too-coarse" not in names(part)
+    assert "incomplete" not in names(part)
+
+
 def test_captions_hold_two_findings_and_count_the_others() -> None:
     bad = surface(
         np.full((10, 10), 5.0), cosine=1.0, zero_filters=0.5, deviation=0.5, computed_in="float16"

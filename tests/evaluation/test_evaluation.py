@@ -19,7 +19,8 @@ from landscape.evaluation import Precision, autotune, reference_plan, run
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.plan import Plan
 from landscape.evaluation.precision import DTYPES
-from landscape.evaluation.rewrites.batchnorm_folding import folded
+from landscape.evaluation.rewrites import REWRITES
+from landscape.evaluation.rewrites.batchnorm_folding import NAMES, folded
 from landscape.evaluation.rewrites.convolution import convolve
 from landscape.evaluation.rewrites.first_layers import shared
 from landscape.evaluation.rewrites.network import Network, unmodified
@@ -340,7 +341,8 @@ def test_a_wrong_plan_is_dropped_and_reported(
     plane = Plane.random(objective.center, 0)
     right = unmodified(objective, plane)
     wrong = Network("wrong", plane, lambda p, x: right.forward(p, x) * 1.01)
-    monkeypatch.setattr(AUTOTUNE, "folded", lambda *_: wrong)
+    rewrites = {**REWRITES, NAMES["plain"]: lambda *_: wrong}
+    monkeypatch.setattr(AUTOTUNE, "REWRITES", rewrites)
     notes: list[str] = []
     tuned = autotune(objective, plane, POINTS, 100_000, precision="float32", note=notes.append)
     assert tuned.plan.network.name != "wrong"

@@ -18,11 +18,9 @@ from torch import Tensor, nn
 
 import landscape
 from landscape import devices, scan, scan_loop
-from landscape.curvature import Hessian
-from landscape.curvature.operator import HessianOperator
 from landscape.data import Batch, Data
 from landscape.errors import DataError
-from landscape.evaluation import reference_plan, run
+from landscape.evaluation import reference_plan, run, strategy
 from landscape.evaluation.flat_plane import FlatPlane
 from landscape.evaluation.plan import Plan, values_at
 from landscape.evaluation.precision import Precision
@@ -246,6 +244,10 @@ def test_a_hessian_takes_smaller_batches_where_memory_runs_out(
 ) -> None:
     data = (torch.randn(12, 4), torch.randint(3, (12,)))
     objective = Objective(nn.Linear(4, 3), data=data, device="cpu")
+    pytest.importorskip("curvlinops")  # a machine that only evaluates does without
+    from landscape.curvature import Hessian
+    from landscape.curvature.operator import HessianOperator
+
     expected = Hessian(objective).matrix()
     gradients, sizes = HessianOperator._gradients, []
 
@@ -385,3 +387,40 @@ def test_kernels_that_make_zeros_of_nan_are_not_used(
         assert calls == keeps
     finally:
         convolution.cudnn_keeps_nan.cache_clear()
+
+
+def test_data_are_converted_batch_by_batch_where_a_copy_would_fill_the_memory(
+    resnet: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = Plane.random(resnet.center, 0)
+    network = folded(resnet, plane, torch.bfloat16)
+    assert network is not None
+    plan = Plan(network, "bfloat16", 4)
+    copied = plan.on(resnet)
+    monkeypatch.setattr(strategy, "free_bytes", lambda _: 1000.0)
+    converting = plan.on(resnet)
+    assert list(converting(POINTS)) == list(copied(POINTS))
+
+    def kept(each: Any) -> set[torch.dtype]:
+        return {batch.inputs.dtype for batch in each._batches}
+
+    assert kept(copied) == {torch.bfloat16}
+    assert kept(converting) == {torch.float32}
+
+
+def test_every_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch compiles at most eight functions of the same code, and no others, in silence."""
+    compiled = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        compiled.append(graph)
+        return graph.forward
+
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, **more: compile_(f, backend=backend, **more))
+    data = (torch.randn(5, 4), torch.randint(3, (5,)))
+    for number in range(1, 13):
+        objective = Objective(nn.Linear(4, 3), data=data, device="cpu")
+        plan = replace(reference_plan(objective, Plane.random(objective.center, 0)), compiled=True)
+        list(plan.on(objective)(POINTS))
+        assert len(compiled) >= number

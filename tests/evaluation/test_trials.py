@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from landscape.evaluation import autotune
+from landscape.evaluation import autotune, rewrites
 from landscape.evaluation import trials as trials_module
 from landscape.evaluation.plan import Plan
 from landscape.evaluation.trials import Trials
@@ -58,7 +58,7 @@ def test_trials_take_a_small_part_of_the_scan(mix: Any, monkeypatch: pytest.Monk
 
     def speed(plan: Plan) -> float:
         by_network = fused if "fused" in plan.network.name else folded
-        factor = 1.0 if plan.network.name == "unmodified" else by_network
+        factor = 1.0 if plan.network.name.startswith("unmodified") else by_network
         batch = min(1.0, plan.images_per_batch / 2048) ** 0.3
         return float(REFERENCE * factor * by_precision[plan.precision] * batch)
 
@@ -81,11 +81,11 @@ def test_trials_take_a_small_part_of_the_scan(mix: Any, monkeypatch: pytest.Monk
     objective = Objective(model, F.cross_entropy, data, device="cpu", images_per_batch=2048)
     monkeypatch.setattr(Plan, "on", on)
     monkeypatch.setattr(time, "perf_counter", clock)
-    for module in (AUTOTUNE, trials_module):
+    for module in (AUTOTUNE, trials_module, rewrites):
         monkeypatch.setattr(module, "is_gpu", lambda _: True)
     monkeypatch.setattr(AUTOTUNE, "computes_in", lambda *_: True)
     monkeypatch.setattr(AUTOTUNE, "has_triton", lambda _: False)
-    monkeypatch.setattr(AUTOTUNE, "cudnn_keeps_nan", lambda *_: True)
+    monkeypatch.setattr(rewrites, "cudnn_keeps_nan", lambda *_: True)
     monkeypatch.setattr(AUTOTUNE, "_BYTES_PER_BATCH", {"cpu": 400_000_000})
     monkeypatch.setattr(trials_module, "_IMAGES", {"cpu": trials_module._IMAGES["cuda"]})
     monkeypatch.setattr(trials_module, "_SECONDS", {"cpu": trials_module._SECONDS["cuda"]})
@@ -143,3 +143,22 @@ def test_a_precision_of_auto_is_left_where_it_deviates(monkeypatch: pytest.Monke
     assert "bfloat16 deviates" in notes[0]
     del given["is_auto"]  # what the user wants is done
     assert autotune(objective, plane, PROBES, 9, **given).plan.precision == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("precision", "layout"), [("float32", "channels first"), ("bfloat16", "channels last")]
+)
+def test_on_a_gpu_convolutions_are_tried_in_both_layouts_and_not_vectorized(
+    precision: Any, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (AUTOTUNE, rewrites):
+        monkeypatch.setattr(module, "is_gpu", lambda _: True)
+    model = nets.ConvNet()
+    model.train()(torch.randn(30, 1, 6, 6))
+    data = torch.randn(23, 1, 6, 6), torch.randint(3, (23,))
+    objective = Objective(model, F.cross_entropy, data, device="cpu")
+    plane = Plane.random(objective.center, 0)
+    tuned = autotune(objective, plane, PROBES, 100_000_000, precision=precision)
+    tried = [line for line in tuned.trials if not line.startswith("not used")]
+    assert any(layout in line for line in tried)
+    assert not any("points at once" in line for line in tuned.trials)

@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import landscape
 from landscape.devices import choose_devices
 from landscape.errors import LandscapeError
+from landscape.evaluation.workers import _tasks
 from landscape.progress import Silent
 from tests.conftest import Run
 from tests.reporters import Recorder
 from tests.scans import scan
 
+# A process needs seconds to import torch.
 pytestmark = pytest.mark.slow
 
 DEVICES = ("cpu", "cpu")
@@ -90,6 +94,29 @@ def test_a_dead_process_costs_no_point(
     np.testing.assert_allclose(go().losses, alone.losses, rtol=1e-12)
     assert sum("a worker process died" in note for note in recorder.notes) == deaths
     assert any("cpu alone" in note for note in recorder.notes) == (deaths == len(DEVICES))
+
+
+@given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 9))
+def test_tasks_hold_every_point_once_and_shrink(num: int, most: int, processes: int) -> None:
+    points = [(float(k), 0.0) for k in range(num)]
+    tasks = list(_tasks(points, most, processes))
+    assert [each for task in tasks for each in task] == list(enumerate(points))
+    sizes = [len(task) for task in tasks]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all(1 <= size <= most for size in sizes)
+    assert num == 0 or sizes[-1] == 1
+
+
+def test_processes_that_cannot_start_do_not_block(
+    mlp: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a script without a guard: they end before they read data that fill a pipe."""
+    monkeypatch.setattr("landscape.evaluation.workers._work", os.abort)
+    recorder = Recorder()
+    vectors = torch.randn(100_000, 7), torch.randint(3, (100_000,))
+    surface = scan(mlp, F.cross_entropy, vectors, points=2, device=DEVICES, progress=recorder)
+    assert surface.is_complete
+    assert any("Could not start worker processes" in note for note in recorder.notes)
 
 
 def test_processes_that_die_at_work_are_an_error(

@@ -367,7 +367,7 @@ def test_a_surface_of_the_code_of_li_et_al_is_recognized_and_kept(tmp_path: Path
     path = tmp_path / "a.h5"
     inputs.original_surface(path)
     before = path.read_bytes()
-    with pytest.raises(SurfaceFileError, match="written by the code of Li et al"):
+    with pytest.raises(SurfaceFileError, match="is a surface of the code of Li et al"):
         landscape.load(path)
     assert path.read_bytes() == before
 

@@ -10,9 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landscape import hdf5
 from landscape.errors import ParameterMismatchError, SurfaceFileError
-from landscape.interchange.li2018 import load_directions
+from landscape.grid import Grid
+from landscape.hdf5 import SurfaceFile
+from landscape.interchange.li2018 import load_directions, write_directions
 from landscape.models import Architecture
+from landscape.surface import Surface
 from tests.scans import scan
 
 
@@ -114,3 +118,49 @@ def test_other_files_are_refused(net: nn.Module, tmp_path: Path) -> None:
         file["ydirection/a"] = np.zeros(3)
     with pytest.raises(SurfaceFileError, match="no whole group xdirection"):
         load_directions(path, center, names)
+
+
+def test_our_directions_are_theirs(net: nn.Module, tmp_path: Path) -> None:
+    data = torch.randn(9, 1, 8, 8), torch.randint(10, (9,))
+    ours, theirs = tmp_path / "ours.h5", tmp_path / "theirs.h5"
+    surface = scan(net, F.cross_entropy, data, points=(3, 2), path=ours, store_directions=True)
+    assert write_directions(ours, theirs) == []
+    weights = tensors_of(net, "weights")
+    with h5py.File(theirs) as file:
+        for name in ("xdirection", "ydirection"):
+            tensors = [file[name][str(number)] for number in range(len(file[name]))]
+            assert [each.shape for each in tensors] == [tuple(t.shape) for t in weights]
+            assert {each.dtype for each in tensors} == {np.dtype("f4")}
+    center = {name: p.detach() for name, p in net.named_parameters()}
+    plane = load_directions(theirs, center, list(net.state_dict()))
+    for found, direction in zip((plane.delta, plane.eta), hdf5.load_directions(ours), strict=True):
+        assert found.keys() == direction.keys()
+        for name, tensor in direction.items():
+            torch.testing.assert_close(found[name], tensor, rtol=0, atol=0)
+    again = scan(net, F.cross_entropy, data, points=(3, 2), directions=theirs)
+    np.testing.assert_allclose(again.losses, surface.losses, rtol=1e-5)
+
+
+def test_variances_of_principal_components_stand_with_their_directions(tmp_path: Path) -> None:
+    settings = {"explained_variation_alpha": 0.5, "explained_variation_beta": 0.25}
+    surface = Surface.empty(Grid.regular(3), settings, {})
+    directions = {"w": torch.ones(2, 3, dtype=torch.float64)}
+    with SurfaceFile(tmp_path / "a.h5") as file:
+        file.write(surface, (directions, directions))
+    assert write_directions(tmp_path / "a.h5", tmp_path / "b.h5") == [
+        "directions are rounded to float32"
+    ]
+    with h5py.File(tmp_path / "b.h5") as found:
+        assert found["explained_variance_ratio_"][:].tolist() == [0.5, 0.25]
+
+
+def test_directions_that_theirs_do_not_hold_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    Surface.empty(Grid.regular(3), {}, {}).save(path)
+    with pytest.raises(SurfaceFileError, match="stores no direction arrays: scan it again"):
+        write_directions(path, tmp_path / "b.h5")
+    one = {"w": torch.ones(2, 3)}
+    with SurfaceFile(path, overwrite=True) as file:
+        file.write(Surface.empty(Grid.regular(3), {"batchnorm": "interpolated"}, {}), (one, one))
+    with pytest.raises(SurfaceFileError, match="move BatchNorm statistics"):
+        write_directions(path, tmp_path / "b.h5")

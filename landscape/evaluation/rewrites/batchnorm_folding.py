@@ -34,11 +34,12 @@ from landscape.plane import Plane
 Kernels = Literal["plain", "cudnn", "triton"]
 """Of the convolutions: torch's (oneDNN's); cuDNN's; or the fastest of all with Triton's."""
 
-_NAMES = {
+NAMES = {
     "plain": "BatchNorm folded",
     "cudnn": "BatchNorm folded, fused by cuDNN",
     "triton": "BatchNorm folded, fused by Triton",
 }
+"""Of the networks, by what computes their convolutions."""
 
 
 def folded(
@@ -87,7 +88,7 @@ def folded(
         return outputs
 
     return Network(
-        _NAMES[kernels],
+        NAMES[kernels],
         moved,
         forward,
         channels_last=frozenset(f"{fold.conv}.weight" for fold in folds),

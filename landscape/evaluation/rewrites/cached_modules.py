@@ -24,6 +24,9 @@ from landscape.parameters import Parameters
 from landscape.plane import Plane
 from landscape.trees import Tree
 
+CACHED = "modules cached"
+"""Name of the network."""
+
 _SAMPLE = 4
 _COMPARED_AT = (0.0, 0.0), (0.37, -0.53)  # inputs of modules; the center first
 _MEMORY = 0.25  # of the free memory may hold outputs
@@ -86,7 +89,7 @@ def with_cache(objective: Objective, plane: Plane, dtype: torch.dtype) -> Networ
             recordings[key].inputs = tuple(map(weakref.ref, tensors))
         return calls.replay(recordings[key], model, inputs, parameters)
 
-    return Network(f"{len(calls.kept)} modules cached", plane, forward, compiles=False)
+    return Network(CACHED, plane, forward, compiles=False)
 
 
 def _unmoved(model: nn.Module, moved: frozenset[str]) -> list[nn.Module]:

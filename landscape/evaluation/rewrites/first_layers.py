@@ -27,6 +27,9 @@ from landscape.objective import Objective
 from landscape.parameters import Parameters
 from landscape.plane import Plane
 
+SHARED = "first layers shared"
+"""Name of the network."""
+
 _MOST_NUMBERS = 16_000_000
 
 
@@ -91,7 +94,7 @@ def shared(objective: Objective, plane: Plane) -> Network | None:
         outputs: Tensor = torch.func.functional_call(traced, left, (x, moved))
         return outputs
 
-    return Network("first layers shared", Plane(*tensors), forward, num_images=objective.num_images)
+    return Network(SHARED, Plane(*tensors), forward, num_images=objective.num_images)
 
 
 def _first_layers(traced: fx.GraphModule) -> list[fx.Node]:

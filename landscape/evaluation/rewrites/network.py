@@ -16,6 +16,10 @@ from landscape.parameters import Parameters
 from landscape.plane import Plane
 from landscape.trees import Tree, arguments
 
+UNMODIFIED = "unmodified"
+RECOMPUTED = "BatchNorm recomputed"
+"""Of the networks that are not rewritten."""
+
 Prepare = Callable[[Parameters, Iterable[Tree]], Parameters]
 """From the parameters of a point and all inputs to what the forward pass takes."""
 
@@ -67,10 +71,8 @@ def unmodified(objective: Objective, plane: Plane, dtype: torch.dtype | None = N
         return torch.func.functional_call(model, {**buffers, **parameters}, *arguments(inputs))
 
     if objective.batchnorm == "recomputed":
-        return Network(
-            "BatchNorm recomputed", plane, forward, compiles=False, prepare=_recomputing(model)
-        )
-    return Network("unmodified", plane, forward, compiles=not is_streamed(plane))
+        return Network(RECOMPUTED, plane, forward, compiles=False, prepare=_recomputing(model))
+    return Network(UNMODIFIED, plane, forward, compiles=not is_streamed(plane))
 
 
 def _recomputing(model: nn.Module) -> Prepare:

@@ -21,6 +21,9 @@ from landscape.parameters import Parameters
 from landscape.plane import Plane
 from landscape.trees import Tree, arguments
 
+ONEDNN = "linear layers by oneDNN"
+"""Name of the network."""
+
 TYPES = (torch.float32, torch.bfloat16)
 
 _SAMPLE = 2
@@ -71,7 +74,7 @@ def with_onednn(objective: Objective, plane: Plane) -> Network | None:
         return None
     if not (fuses or products.replaced):
         return None
-    return Network("linear layers by oneDNN", plane, forward, compiles=False)
+    return Network(ONEDNN, plane, forward, compiles=False)
 
 
 def linear(
