@@ -69,6 +69,11 @@ def tolerance(trained: Trained, _: Path) -> Surface:
     return around(objective(trained(MLP), TRAIN), tolerance=0.05)
 
 
+def refined(trained: Trained, _: Path) -> Surface:
+    """A scan that leaves points out where neighbors predict them."""
+    return around(objective(trained(MLP)), 33, points_tolerance=0.02)
+
+
 def regression(trained: Trained, _: Path) -> Surface:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1))
@@ -128,6 +133,7 @@ GOOD: dict[str, Make] = {
             logarithmic,
             eigenvectors,
             tolerance,
+            refined,
             regression,
             language,
             along_a_run,

@@ -5,13 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
+import landscape
 from landscape import diagnostics
 from landscape.cli import group
 from tests.conftest import ROOT
 from tests.diagnostics.good import GOOD, Make
-from tests.diagnostics.networks import Trained
+from tests.diagnostics.networks import Trained, around, objective
 from tests.diagnostics.spoiled import SPOILED
 
 pytestmark = pytest.mark.slow
@@ -55,13 +57,27 @@ def test_every_check_is_described() -> None:
     assert sorted(described) == sorted(diagnostics.names())
 
 
-def test_findings_are_printed_as_json_and_stand_at_the_end_of_a_scan(
-    trained: Trained, tmp_path: Path
-) -> None:
-    surface = {make.__name__: make for _, make in SPOILED}["even_points"](trained, tmp_path)
-    path = tmp_path / "a.h5"
-    surface.save(path)
-    code, output = check(path, "--json", "--strict")
-    (finding,) = json.loads(output)["findings"]
-    assert (code, finding["check"], finding["severity"]) == (3, "no-center", "wrong")
-    assert finding["text"] in check(path)[1]
+def test_findings_are_printed_as_json(trained: Trained, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    for path, points in zip(paths, (9, 10), strict=True):
+        around(objective(trained("mlp2x64")), points).save(path)
+    arguments = ["check", *map(str, paths), "--json", "--strict"]
+    result = CliRunner().invoke(group, arguments)
+    good, bad = map(json.loads, result.output.splitlines())
+    assert result.exit_code == 3
+    assert good == {"path": str(paths[0]), "findings": []}
+    (finding,) = bad["findings"]
+    assert (finding["check"], finding["severity"]) == ("no-center", "wrong")
+    text = f"{finding['text']}: {finding['remedy']}"
+    assert check(paths[1])[1] == f"{paths[1]}: wrong: {text} [no-center]\n"
+
+
+def test_findings_stand_at_the_end_of_a_scan(trained: Trained, tmp_path: Path) -> None:
+    torch.save(trained("mlp2x64").state_dict(), tmp_path / "net.pt")
+    usual = ("--net", "mlp2x64", "--data", "digits", "--images", "64", "--device", "cpu")
+    arguments = ["scan", str(tmp_path / "net.pt"), *usual, "--points", "4", "--out"]
+    result = CliRunner().invoke(group, [*arguments, str(tmp_path / "a.h5")])
+    assert result.exit_code == 0, result.output
+    (finding,) = diagnostics.warnings(landscape.load(tmp_path / "a.h5"))
+    assert f"warning: a: {finding}" in result.output
+    assert finding.check == "no-center"
