@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from landscape.comparison import Comparison, compare
     from landscape.compute import Compute
     from landscape.curvature import Hessian, sharpness
+    from landscape.diagnostics import check
     from landscape.errors import LandscapeError
     from landscape.figures import animate, plot
     from landscape.grid import Grid
@@ -51,6 +52,7 @@ __all__ = [
     "Values",
     "__version__",
     "animate",
+    "check",
     "compare",
     "connect",
     "datasets",
@@ -88,6 +90,7 @@ _LAZY = {
     "Trajectory": "overlays",
     "Values": "values",
     "animate": "figures",
+    "check": "diagnostics",
     "compare": "comparison",
     "connect": "training",
     "evaluate": "scanning",

@@ -26,6 +26,7 @@ VERBS = {
     "view": "Open an interactive page of surfaces side by side.",
     "experiment": "Re-run a claim of the literature, and say whether it held.",
     "compare": "Compare surfaces by height, sharpness and roughness.",
+    "check": "Look for faults in surfaces: is the picture right?",
     "convert": "Read surfaces of other programs, and write surfaces for them.",
     "info": "Show the contents of a checkpoint or surface file.",
     "doctor": "Check what this machine computes, and how fast.",

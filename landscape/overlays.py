@@ -22,6 +22,7 @@ class Mark:
         beta: Coordinate along η of that point.
         distance: Euclidean distance of the checkpoint from the plane.
         loss: Its own mean loss, with its own buffers; nan if unknown.
+        plane_loss: Loss at the nearest point of the plane; nan if unknown.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Mark:
     beta: float
     distance: float = 0.0
     loss: float = math.nan
+    plane_loss: float = math.nan
 
     @property
     def is_off_plane(self) -> bool:

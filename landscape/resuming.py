@@ -19,6 +19,7 @@ from landscape.plane import Plane
 from landscape.progress import duration
 from landscape.refinement import expected_points
 from landscape.sampling import Job, Stage, in_random_order, next_stage
+from landscape.scan_facts import facts_of_batchnorm, facts_of_plane
 from landscape.surface import Surface
 
 DECIDED = "plans"
@@ -66,7 +67,8 @@ def begin(
             "deviation": stage.tuned.deviation,
             DECIDED: decisions_to(job.decided),
         }
-        wanted = replace(wanted, provenance={**wanted.provenance, **facts})
+        checked_by = {**facts_of_plane(planes[0]), **facts_of_batchnorm(job.objective)}
+        wanted = replace(wanted, provenance={**wanted.provenance, **facts, **checked_by})
     if output is not None:
         first = planes[0]
         output.write(wanted, (first.delta, first.eta) if first.stored else None)

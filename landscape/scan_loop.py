@@ -1,5 +1,6 @@
 """The loop of a scan: evaluate the missing points of one stage, and store them."""
 
+import math
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -116,21 +117,34 @@ def evaluate_stage(
 
 
 class _Sample:
-    """Some points of a stage, at random, with the values that an optimized plan gave them."""
+    """Some points of a stage, at random, with the values that an optimized plan gave them.
+
+    In reduced precision also the lowest point, where it deviates most.
+    """
 
     def __init__(self, stage: Stage) -> None:
-        num = len(stage.missing)
-        wanted = min(_POINTS_CHECKED, num // _POINTS_PER_CHECK)
-        if stage.tuned.plan.reference is None:
-            wanted = 0
+        num, plan = len(stage.missing), stage.tuned.plan
+        wanted = 0 if plan.reference is None else min(_POINTS_CHECKED, num // _POINTS_PER_CHECK)
+        self._sees_lowest = wanted > 0 and (
+            plan.reference is not None and plan.reference.precision != plan.precision
+        )
         chosen = np.random.default_rng(num).choice(num, wanted, replace=False)
-        self.numbers = sorted(int(number) for number in chosen)
-        self.values: dict[int, Values] = {}
+        self._numbers = sorted(int(number) for number in chosen)
+        self._values: dict[int, Values] = {}
+        self._lowest: tuple[int, Values] | None = None
 
     def see(self, number: int, values: Values) -> None:
         """Keep the values of a point that belongs to the sample."""
-        if number in self.numbers:
-            self.values[number] = values
+        if number in self._numbers:
+            self._values[number] = values
+        is_lower = self._lowest is None or values.loss < self._lowest[1].loss
+        if self._sees_lowest and is_lower and math.isfinite(values.loss):
+            self._lowest = number, values
+
+    @property
+    def values(self) -> dict[int, Values]:
+        """The values by the number of the point."""
+        return {**self._values, **dict([self._lowest] if self._lowest else [])}
 
 
 def _checked(surface: Surface, stage: Stage, job: Job, sample: _Sample) -> Surface:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from landscape.atomic import replacing
 from landscape.brief import brief
 from landscape.checkpoints import weights
-from landscape.checkpoints.content import Unknown, read, unknown_names
+from landscape.checkpoints.content import Unknown, read, recorded_accuracy, unknown_names
 from landscape.checkpoints.files import is_adapter
 from landscape.datasets.preprocessing import Preprocessing
 from landscape.errors import CheckpointError
@@ -50,6 +50,7 @@ class Checkpoint:
         resume: State that the trainer needs to resume; empty in a finished run.
         is_partial: Whether the rest of the net's parameters are those of the net itself, as the
             frozen ones of an adapter.
+        accuracy: On data it was not trained on, 0 to 1, if another program recorded it.
     """
 
     state: Mapping[str, Tensor]
@@ -62,8 +63,16 @@ class Checkpoint:
     history: Mapping[str, list[float]] = field(default_factory=dict)
     resume: Mapping[str, Any] = field(default_factory=dict)
     is_partial: bool = False
+    accuracy: float | None = None
 
     __repr__ = brief
+
+    @property
+    def recorded(self) -> Mapping[str, float]:
+        """``accuracy`` (0 to 1) and ``loss`` on data it was not trained on, if they are known."""
+        last = {key: self.history.get(f"test_{key}", [])[-1:] for key in ("accuracy", "loss")}
+        known = {key: float(values[0]) for key, values in last.items() if values}
+        return {**({} if self.accuracy is None else {"accuracy": self.accuracy}), **known}
 
     @property
     def unwrapped(self) -> Mapping[str, Tensor]:
@@ -183,8 +192,11 @@ def load(path: str | Path, key: str | None = None) -> Checkpoint:
                 path=path,
             ) from error
         raise
-    epoch = content.get("epoch") if isinstance(content, Mapping) else None
-    return Checkpoint(found, epoch=epoch if isinstance(epoch, int) else None)
+    if not isinstance(content, Mapping):
+        return Checkpoint(found)
+    epoch = content.get("epoch")
+    accuracy = recorded_accuracy(content)
+    return Checkpoint(found, epoch=epoch if isinstance(epoch, int) else None, accuracy=accuracy)
 
 
 def _find(content: Any, key: str | None, path: Path) -> Mapping[Any, Any]:

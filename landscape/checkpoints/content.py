@@ -14,6 +14,9 @@ from landscape.checkpoints.files import check_sums, weight_files
 from landscape.errors import CheckpointError, first_line
 from landscape.filetypes import is_hdf5
 
+# Of images that the network was not trained on: Li et al. and many others; torchvision, and so on.
+_ACCURACIES = ("acc", "test_acc", "val_acc", "best_acc", "best_acc1", "best_prec1")
+
 
 class Unknown:
     """Stands for an object of a class that is not imported; holds nothing, does nothing."""
@@ -58,6 +61,21 @@ def unknown_names(path: Path) -> list[str]:
     if not zipfile.is_zipfile(path):
         return []
     return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+
+
+def recorded_accuracy(content: Mapping[Any, Any]) -> float | None:
+    """Return the test accuracy, 0 to 1, that a training script saved with its weights, or None.
+
+    Args:
+        content: The content of the checkpoint.
+    """
+    for key in _ACCURACIES:
+        value = content.get(key)
+        if isinstance(value, Tensor) and value.numel() == 1:
+            value = value.item()
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100:
+            return float(value) if value <= 1 else float(value) / 100
+    return None
 
 
 def _content(path: Path) -> Any:

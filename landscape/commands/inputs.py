@@ -125,7 +125,7 @@ class Inputs:
                 f"{' or '.join(map(str, net.alternatives))} as well (--net, "
                 "--shortcut and --set choose)"
             )
-        return replace(found, provenance=self.check(net, found))
+        return replace(found, provenance={**net.recorded(source), **self.check(net, found)})
 
     def objective(
         self,

@@ -90,6 +90,16 @@ class LoadedModel:
         """What a plane reads the weights from."""
         return self.path if self.in_file else self.model
 
+    def recorded(self, data: str) -> Facts:
+        """Return what the checkpoint recorded on such data, for a surface's provenance.
+
+        Args:
+            data: Name of the data set; a checkpoint of other data recorded another task.
+        """
+        if self.checkpoint.data not in (None, data):
+            return {}
+        return {f"recorded_{key}": value for key, value in self.checkpoint.recorded.items()}
+
     @property
     def provenance(self) -> Facts:
         """Path and SHA-256 of the checkpoint, for a surface's provenance."""

@@ -8,7 +8,7 @@ from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 
 from landscape.captions import center, notes, unfinished
-from landscape.diagnostics import warnings
+from landscape.diagnostics import brief
 from landscape.figures.style import escape_mathtext, wrapped
 from landscape.surface import Surface
 
@@ -21,17 +21,14 @@ def caption(surface: Surface, *entries: str) -> str:
         *entries: Caption entries; by default those of the losses.
     """
     texts = entries or (*unfinished(surface), *notes(surface))
-    found = [] if entries else _found(surface)
-    return "\n".join([surface.name, ", ".join(filter(None, texts)), *found])
+    found = [] if entries else brief(surface)
+    lines = [", ".join(filter(None, texts)), *found]
+    return "\n".join([surface.name, *(filter(None, lines) if found else lines)])
 
 
 def below(surface: Surface) -> list[str]:
     """Return what stands below the name of a line: its center, then warnings."""
-    return [escape_mathtext(text) for text in (*center(surface), *_found(surface))]
-
-
-def _found(surface: Surface) -> list[str]:
-    return [finding.text for finding in warnings(surface)]
+    return [escape_mathtext(text) for text in (*center(surface), *brief(surface))]
 
 
 def write(every: Sequence[Any], texts: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The layout of a surface file, version 3 (docs/FORMAT.md), and how it is composed."""
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,8 @@ def _write_overlays(
     for number, mark in enumerate(marks):
         group = file.create_group(f"marks/{number:03d}")
         group.attrs.update({"name": mark.name, **{key: getattr(mark, key) for key in MARK}})
+        if not math.isnan(mark.plane_loss):
+            group.attrs["plane_loss"] = mark.plane_loss
     for number, path in enumerate(trajectories):
         group = file.create_group(f"trajectories/{number:03d}")
         group.attrs.update({"name": path.name, "unit": path.unit})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ def read_marks(file: Any) -> tuple[Mark, ...]:
         file: The file.
     """
     return tuple(
-        Mark(str(group.attrs["name"]), *(float(group.attrs[key]) for key in MARK))
+        replace(
+            Mark(str(group.attrs["name"]), *(float(group.attrs[key]) for key in MARK)),
+            plane_loss=float(group.attrs.get("plane_loss", math.nan)),  # older files have none
+        )
         for group in members(file, "marks")
     )
 

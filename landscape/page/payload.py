@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.captions import notes
-from landscape.diagnostics import warnings
+from landscape.diagnostics import brief, warnings
 from landscape.geometry import local_minima
 from landscape.hdf5.layout import MARK, TRAJECTORY
 from landscape.overlays import Trajectory
@@ -65,7 +65,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "curvature": _curvature(surface),
         "seeds": _seeds(surface) if surface.is_line and surface.repeats else [],
         "facts": _facts(surface),
-        "notes": [*notes(surface), *(finding.text for finding in warnings(surface))],
+        "notes": [*notes(surface), *brief(surface)],
     }
 
 

@@ -13,7 +13,7 @@ from landscape.planes.states import Source, load_state
 
 
 def project_checkpoint(name: str, objective: Objective, plane: Plane, checkpoint: Source) -> Mark:
-    """Project a checkpoint onto a plane, and evaluate its own loss.
+    """Project a checkpoint onto a plane, and evaluate its own loss and that of the plane.
 
     Args:
         name: Name in figures.
@@ -41,7 +41,9 @@ def project_checkpoint(name: str, objective: Objective, plane: Plane, checkpoint
     own = {key: tensor for key, tensor in state.items() if key in plane.center}
     here = {key: tensor.to(plane.center[key]) for key, tensor in own.items()}
     alpha, beta = plane.project(here)
-    return Mark(name, alpha, beta, plane.distance(here), values_at(objective, state).loss)
+    loss = values_at(objective, state).loss
+    below = values_at(objective, plane.at(alpha, beta)).loss
+    return Mark(name, alpha, beta, plane.distance(here), loss, below)
 
 
 def project_trajectory(
@@ -78,8 +80,7 @@ def project_trajectory(
         is_function = callable(checkpoint) and not hasattr(checkpoint, "state_dict")
         source: Source = checkpoint() if is_function else checkpoint  # type: ignore[assignment, operator]
         mark = project_checkpoint(name, objective, plane, source)
-        below = values_at(objective, plane.at(mark.alpha, mark.beta)).loss
-        rows.append((mark.alpha, mark.beta, mark.distance, mark.loss, below))
+        rows.append((mark.alpha, mark.beta, mark.distance, mark.loss, mark.plane_loss))
         done(number)
     alphas, betas, distances, losses, below_losses = np.array(rows, dtype=np.float64).T
     positions = np.arange(len(rows)) if steps is None else steps

@@ -113,11 +113,11 @@ def towards_spec(
             name: torch.zeros((), dtype=t.dtype, device=t.device).expand(t.shape)
             for name, t in delta.items()
         }
-        loss = values_at(objective, state).loss
+        loss, below = (values_at(objective, each).loss for each in (state, point))
         (progress or default_progress()).note(
             f"{titles[1]}: loss {loss:.6g} at α = {1 / length:.6g}"
         )
-        mark = Mark(titles[1], 1 / length, 0.0, 0.0, loss)
+        mark = Mark(titles[1], 1 / length, 0.0, 0.0, loss, below)
         # A file would take as much as two networks.
         return Plane(center, delta, zero, origin=origin, stored=not large, marks=(mark,))
 

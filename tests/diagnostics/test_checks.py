@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 import landscape
 from landscape import figures
 from landscape.captions import center, notes
-from landscape.diagnostics import warnings
+from landscape.diagnostics import check, warnings
 from landscape.figures.captions import caption
 from landscape.grid import Grid, Interval
 from landscape.page.payload import content
@@ -57,13 +58,25 @@ def test_a_good_surface_has_none() -> None:
     assert not warnings(Surface.empty(Grid.regular(3), {"seed": 0}, TEN))
 
 
+# What is true of surfaces in results/: the deep linear network of the identity experiment is flat
+# around zero, and a grid of 13 points is too coarse for the narrow basin of the plain network.
+TRUE = {
+    **{f"around zero, plane {number}": {"too-narrow"} for number in range(3)},
+    "plain56-curvature": {"too-wide"},
+}
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "results").rglob("*.h5")), ids=lambda f: f.stem)
-def test_results_have_none(file: Any) -> None:
-    """The paper's pair, planes along paths and of a curve."""
+def test_results_have_none_but_true_ones(file: Path) -> None:
+    """The paper's pair, planes along paths and of a curve; also where chance is known."""
     surface = landscape.load(file)
-    assert not warnings(surface)
-    chance = {**surface.provenance, **TEN}
-    assert not warnings(replace(surface, provenance=chance))
+    found = {finding.check for finding in check(surface)}
+    assert found <= TRUE.get(file.stem, set())
+    has_classes = not np.isnan(surface.accuracies).all()
+    ten = {"classes": 10, "guess_accuracy": 0.12}  # of 256 images and more
+    known = {**(ten if has_classes else {}), **surface.provenance}
+    found = {finding.check for finding in check(replace(surface, provenance=known))}
+    assert found == TRUE.get(file.stem, set())
 
 
 def test_guessing_is_reported() -> None:
@@ -125,7 +138,7 @@ def test_a_lower_point_is_reported() -> None:
     assert not found(slightly)
     seen_less = bowl(lowest=(0.6, -0.2))
     seen_less.examples[6:] = 100  # not final in a scan with a tolerance
-    assert not found(seen_less)
+    assert "not the lowest" not in found(seen_less)
 
 
 def test_an_infinite_center_is_not_the_lowest() -> None:
@@ -133,7 +146,7 @@ def test_an_infinite_center_is_not_the_lowest() -> None:
     surface.losses[5, 5] = math.inf
     assert "not the lowest" in found(surface)
     surface.losses[:] = math.nan
-    assert not found(surface)
+    assert found(surface) == "the loss at the center is nan"
 
 
 @pytest.mark.parametrize(
