@@ -226,6 +226,17 @@ class Surface:
         return bool(self.settings.get("points_tolerance"))
 
     @property
+    def known_losses(self) -> NDArray[np.float64]:
+        """Losses of the evaluated points, nan elsewhere.
+
+        Of a complete surface whose points are refined, those left out are interpolated: this
+        deviates by no more than the error that is stored.
+        """
+        if self.is_refined and self.is_complete and self.evaluated.any():
+            return self.interpolated()
+        return np.where(self.evaluated, self.losses, np.nan)
+
+    @property
     def images_per_point(self) -> str | None:
         """Number of images behind the losses, as text, if a tolerance determined it."""
         if not self.settings.get("tolerance"):

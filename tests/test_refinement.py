@@ -264,6 +264,16 @@ def test_a_resumed_scan_has_the_same_points(
     assert len(np.unique(resumed.examples[resumed.evaluated])) == 1
 
 
+def test_a_mesh_of_it_has_no_holes(objective: Objective, tmp_path: Path) -> None:
+    surface = landscape.scan(objective, grid=61, compute=Compute(points_tolerance=0.01))
+    notes = landscape.interchange.write(surface, tmp_path / "a.stl")
+    assert any("the others interpolated" in note for note in notes)
+    assert not any("holes" in note for note in notes)
+    part = replace(surface, provenance={})  # as if it were not complete
+    with pytest.raises(LandscapeError, match="points are not evaluated"):
+        landscape.interchange.write(part, tmp_path / "b.stl")
+
+
 def test_what_needs_all_points_is_refused(objective: Objective) -> None:
     compute = Compute(points_tolerance=0.01)
     with pytest.raises(ValueError, match="curvature is evaluated at all points"):

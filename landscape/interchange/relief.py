@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.brief import brief
+from landscape.captions import refinement
 from landscape.errors import LandscapeError
 from landscape.scale import BOX, COLOR_MAP, Scale, ScaleKind
 from landscape.surface import Surface
@@ -90,7 +91,7 @@ class Relief:
         # Overlays are not part of the shape, and do not determine its scale.
         middle = replace(surface.median, marks=(), trajectories=())
         scale = Scale.covering([middle], shape.scale, shape.maximum)
-        losses = np.where(middle.evaluated, middle.losses, np.nan)
+        losses = middle.known_losses
         low, high = scale.limits
         finite = losses[np.isfinite(losses)]
         clipped, raised = int((finite > scale.high).sum()), int((finite < scale.low).sum())
@@ -122,6 +123,7 @@ class Relief:
         found = [f"{number} {text}" for number, text in counts if number]
         if self.surface.repeats:
             found.append(f"they are the median of {len(self.surface.seeds)} seeds")
+        found += refinement(self.surface)
         return ["; ".join([f"heights on a {scale} scale", *found])]
 
     @property
@@ -161,7 +163,7 @@ class Relief:
             LandscapeError: A point is not evaluated: it has no height.
         """
         missing = int((~self.surface.median.evaluated).sum())
-        if missing:
+        if missing and not (self.surface.is_refined and self.surface.is_complete):
             raise LandscapeError(
                 f"{self.surface.name}: {missing} points are not evaluated, and a solid needs all: "
                 "complete the scan, or write a mesh with holes (.ply, .glb)"

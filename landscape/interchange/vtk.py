@@ -34,7 +34,7 @@ def write_vts(surface: Surface, path: Path, shape: Shape) -> list[str]:
     alphas, betas, heights = np.moveaxis(relief.points, -1, 0)
     hidden = np.isnan(heights)
     arrays: dict[str, NDArray[Any]] = {
-        "loss": np.where(middle.evaluated, middle.losses, np.nan),
+        "loss": middle.known_losses,
         "accuracy": middle.accuracies,
         "standard_error": middle.standard_errors,
         **{f"metric {name}": values for name, values in middle.metrics.items()},
