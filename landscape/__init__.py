@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from landscape.curvature import Hessian, sharpness
     from landscape.diagnostics import check
     from landscape.errors import LandscapeError
+    from landscape.estimating import estimate
     from landscape.figures import animate, plot
     from landscape.grid import Grid
     from landscape.hdf5 import load
@@ -56,6 +57,7 @@ __all__ = [
     "compare",
     "connect",
     "datasets",
+    "estimate",
     "evaluate",
     "geometry",
     "hf",
@@ -93,6 +95,7 @@ _LAZY = {
     "check": "diagnostics",
     "compare": "comparison",
     "connect": "training",
+    "estimate": "estimating",
     "evaluate": "scanning",
     "load": "hdf5",
     "merge": "merging",

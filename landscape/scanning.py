@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,6 +12,7 @@ import torch
 
 import landscape
 from landscape import planes as planes_
+from landscape.brief import brief
 from landscape.captions import refinement
 from landscape.compute import Compute
 from landscape.curvature_map import Curvature
@@ -98,41 +99,89 @@ def scan(
         ((5, 5), True)
     """
     progress = progress or default_progress()
-    keep_freed_memory()
-    precision = compute.precision_for(objective)
-    devices = compute.devices_for(objective)
     _check(objective, quantities, compute)
     for remark in objective.remarks:
         progress.note(f"{objective.name}: {remark}")
     with output_file(file, overwrite=overwrite) as output:
-        planes = _resolved(plane, objective, output)
-        _check_planes(objective, planes, quantities)
-        if len(planes) > 1 and compute.points_tolerance:
-            raise ValueError("several seeds are evaluated at all points: take points_tolerance=0")
-        points = _grid(grid, planes[0])
-        job = Job(
-            objective,
-            precision,
-            0.0,
-            compute.images_per_batch,
-            devices,
-            compute.profile,
-            progress,
-            check_metrics(objective, planes[0]),
-            points_tolerance=compute.points_tolerance,
-            executor=compute.executor,
-            part=compute.part,
-        )
-        threads = _num_threads(objective, output)
-        wanted = _empty(objective, planes, points, quantities, precision, threads)
-        with torch_settings("float32"), num_threads(threads):
-            surface, job, stage = begin(wanted, planes, job, compute.tolerance, output)
-            surface = _evaluate_missing(surface, planes, job, stage, output)
+        start = prepared(objective, plane, grid, compute, progress, output)
+        _check_planes(objective, start.planes, quantities)
+        wanted = start.wanted
+        if "curvature" in quantities:
+            wanted = replace(wanted, curvature=Curvature.empty(wanted.grid))
+        with torch_settings("float32"), num_threads(start.threads):
+            surface, job, stage = begin(wanted, start.planes, start.job, compute.tolerance, output)
+            surface = _evaluate_missing(surface, start.planes, job, stage, output)
             if wanted.curvature is not None:
                 from landscape.curvature.map import map_curvature  # takes a second to import
 
-                surface = map_curvature(surface, planes[0], objective, progress, output)
+                surface = map_curvature(surface, start.planes[0], objective, progress, output)
     return surface
+
+
+@dataclass(frozen=True)
+class Start:
+    """A scan before its first point.
+
+    Attributes:
+        planes: One for each seed.
+        job: The job; its tolerance is not decided.
+        wanted: The surface, with no point evaluated.
+        threads: Number of threads.
+    """
+
+    planes: list[Plane]
+    job: Job
+    wanted: Surface
+    threads: int
+
+    __repr__ = brief
+
+
+def prepared(
+    objective: Objective,
+    plane: AnyPlane,
+    grid: AnyGrid,
+    compute: Compute,
+    progress: Progress,
+    output: SurfaceFile | None = None,
+) -> Start:
+    """Return the scan that some arguments describe; see :func:`scan`.
+
+    Args:
+        objective: The objective.
+        plane: The plane.
+        grid: The grid.
+        compute: How it is computed.
+        progress: Receives progress and messages.
+        output: The file.
+
+    Raises:
+        ValueError: An argument is out of its range, or they do not fit together.
+        ParameterMismatchError: The plane is not one of the objective's parameters.
+        LandscapeError: A metric is stochastic, or not finite at the center.
+    """
+    keep_freed_memory()
+    precision = compute.precision_for(objective)
+    devices = compute.devices_for(objective)
+    planes = _resolved(plane, objective, output)
+    if len(planes) > 1 and compute.points_tolerance:
+        raise ValueError("several seeds are evaluated at all points: take points_tolerance=0")
+    job = Job(
+        objective,
+        precision,
+        0.0,
+        compute.images_per_batch,
+        devices,
+        compute.profile,
+        progress,
+        check_metrics(objective, planes[0]),
+        points_tolerance=compute.points_tolerance,
+        executor=compute.executor,
+        part=compute.part,
+    )
+    threads = _num_threads(objective, output)
+    wanted = _empty(objective, planes, _grid(grid, planes[0]), precision, threads)
+    return Start(planes, job, wanted, threads)
 
 
 def evaluate(
@@ -257,7 +306,6 @@ def _empty(
     objective: Objective,
     planes: Sequence[Plane],
     grid: Grid,
-    quantities: Sequence[str],
     precision: str,
     threads: int,
 ) -> Surface:
@@ -287,7 +335,6 @@ def _empty(
         Surface.empty(grid, settings, provenance, objective.metric_names),
         marks=tuple(planes[0].marks),
         trajectories=tuple(planes[0].trajectories),
-        curvature=Curvature.empty(grid) if "curvature" in quantities else None,
     )
 
 

@@ -29,6 +29,7 @@ from landscape.commands.selection_options import SELECTION_OPTIONS, Selection, s
 from landscape.commands.tasks import PlaneOptions, Task, stored
 from landscape.commands.verb import Verb
 from landscape.diagnostics import warnings
+from landscape.estimating import estimate
 from landscape.figures import terminal
 from landscape.hdf5 import SurfaceFile
 from landscape.metrics import Metric
@@ -41,7 +42,7 @@ from landscape.threads import use_free_cores
 _GROUPS = {
     "Network and data": (*INPUT_OPTIONS, "metric_references"),
     "Plane": (*PLANE_OPTIONS, *SELECTION_OPTIONS, "curvature"),
-    "Precision and speed": (*COMPUTE_OPTIONS, "checks_devices"),
+    "Precision and speed": (*COMPUTE_OPTIONS, "checks_devices", "estimates"),
     "Output": OUTPUT_OPTIONS,
 }
 _ESSENTIAL = (
@@ -85,6 +86,12 @@ _ESSENTIAL = (
     is_flag=True,
     help="First check what the devices compute, as landscape doctor does.",
 )
+@click.option(
+    "--estimate",
+    "estimates",
+    is_flag=True,
+    help="Print the time that the scan would take, from a few trials, without computing it.",
+)
 @output_options
 def command(
     paths: tuple[Path, ...],
@@ -95,6 +102,7 @@ def command(
     metric_references: tuple[str, ...],
     computing: ComputeOptions,
     checks_devices: bool,
+    estimates: bool,
     output: OutputOptions,
 ) -> None:
     """Evaluate the loss on a plane through trained parameters, and write an HDF5 file.
@@ -143,12 +151,15 @@ def command(
                     executor,
                     output,
                     report,
+                    estimates=estimates,
                 )
+            if surface is None:
+                continue
             if output.as_json:
                 click.echo(as_one_line({"path": str(target), **facts_of(surface)}))
             else:
                 _report(surface, target, report)
-    if not output.as_json and not output.view:
+    if surface is not None and not output.as_json and not output.view:
         verb = "plot" if surface.is_line or 1 in surface.grid.shape else "view"
         click.echo(f"see it: {shlex.join(['landscape', verb, *map(str, targets)])}", err=True)
 
@@ -165,7 +176,9 @@ def _scan(
     executor: Executor | None,
     output: OutputOptions,
     report: Progress,
-) -> Surface:
+    *,
+    estimates: bool,
+) -> Surface | None:
     net = inputs.networks.net(task.checkpoint)
     examples = inputs.data(net, report)
     objective = inputs.objective(
@@ -183,14 +196,22 @@ def _scan(
     with SurfaceFile(target, overwrite=output.overwrite) as file:
         plane: Any = options.plane(task, objective, file, report)
         grid = options.grid(plane if isinstance(plane, Plane) else plane[0])
-        compute = computing.compute(all_images=inputs.images is None)
+        compute = replace(
+            computing.compute(all_images=inputs.images is None),
+            points_tolerance=options.points_tolerance,
+            executor=executor,
+        )
+        if estimates:
+            found = estimate(objective, plane, grid, compute=compute, progress=report)
+            click.echo(f"{objective.name}: {found}")
+            return None
         return scan(
             objective,
             stored(plane) if output.store_directions else plane,
             grid,
             file=file,
             quantities=quantities,
-            compute=replace(compute, points_tolerance=options.points_tolerance, executor=executor),
+            compute=compute,
             progress=report,
         )
 
