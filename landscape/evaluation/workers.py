@@ -100,7 +100,7 @@ def spread(
     alive, answered, reason = list(crews), set[int](), ""
     lost_since: float | None = None
     late = max(_LATEST, _LATE * seconds * at_a_time)
-    while waiting or any(crew.tasks for crew in alive):
+    while len(answered) < len(points):
         for crew in alive:
             while waiting and len(crew.tasks) < crew.slots():
                 _submit(crew, parcel, waiting.popleft())

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,27 @@ def test_processes_that_cannot_start_do_not_block(
     surface = scan(mlp, F.cross_entropy, vectors, points=2, device=DEVICES, progress=recorder)
     assert surface.is_complete
     assert any("Could not start worker processes" in note for note in recorder.notes)
+
+
+def test_a_stopped_process_does_not_hold_up_the_others(
+    mlp: nn.Module, vectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PLAIN_VARIABLE, "1")
+    monkeypatch.setattr("landscape.evaluation.workers._LATEST", 1.0)
+    monkeypatch.setattr("landscape.evaluation.workers._SECONDS_PER_TASK", 0.01)
+    monkeypatch.setattr("landscape.evaluation.workers._LATE", 1.0)
+    stopped: list[int] = []
+
+    class Stopper(Silent):
+        def update(self, done: int, detail: str = "") -> None:
+            if not stopped and done > 20:
+                stopped.append(multiprocessing.active_children()[0].pid or 0)
+                os.kill(stopped[0], signal.SIGSTOP)
+
+    alone = scan(mlp, F.cross_entropy, vectors, points=15)
+    together = scan(mlp, F.cross_entropy, vectors, points=15, device=DEVICES, progress=Stopper())
+    assert stopped
+    np.testing.assert_array_equal(together.losses, alone.losses)
 
 
 def test_processes_that_die_at_work_are_an_error(
