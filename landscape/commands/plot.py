@@ -23,7 +23,7 @@ _KINDS = (AUTO, *figures.registered())
 _OF_LOSSES = ("scale", "maximum")
 _LONGEST_NAME = 100
 _GROUPS = {
-    "Picture": ("kind", "quantity", "scale", "maximum", "levels", "cmap"),
+    "Picture": ("kind", "quantity", "scale", "maximum", "levels", "evaluated", "cmap"),
     "Text": ("names", "title", "no_title", "font", "font_size"),
     "Camera": ("elevation", "azimuth", "zoom"),
     "Animation": ("motion", "seconds"),
@@ -52,6 +52,11 @@ _ESSENTIAL = (*_GROUPS["Picture"][:4], "names", "title", *_GROUPS["Camera"][:2],
     "--levels",
     type=LEVELS,
     help="Losses (accuracies in %) of the contour lines: 0.1,1,10 or START:STOP:STEP.",
+)
+@click.option(
+    "--evaluated",
+    is_flag=True,
+    help="Dots at the evaluated points; between them the picture is interpolated.",
 )
 @click.option("--cmap", help="Matplotlib colormap.  [default: plasma, or the style's]")
 @click.option("--names", help="Names of the surfaces, in order, separated by commas.")

@@ -13,14 +13,16 @@ from landscape.figures.style import escape_mathtext, wrapped
 from landscape.surface import Surface
 
 
-def caption(surface: Surface, *entries: str) -> str:
+def caption(surface: Surface, *entries: str, evaluated: bool = False) -> str:
     """Return the title of a panel: the name, and below it the caption entries and warnings.
 
     Args:
         surface: The surface.
         *entries: Caption entries; by default those of the losses.
+        evaluated: Whether dots show the evaluated points.
     """
     texts = entries or (*unfinished(surface), *notes(surface))
+    texts = (*texts, "dots: evaluated points" if evaluated else "")
     found = [] if entries else _found(surface)
     return "\n".join([surface.name, ", ".join(filter(None, texts)), *found])
 

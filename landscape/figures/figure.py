@@ -57,6 +57,7 @@ def plot(
     azimuth: float | None = None,
     zoom: float = 1.0,
     size: tuple[float, float] | None = None,
+    evaluated: bool = False,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot surfaces side by side on one scale, or lines in one panel.
@@ -92,6 +93,7 @@ def plot(
         azimuth: Degrees around it, -60 by default (matplotlib's ``azim``).
         zoom: How much larger than usual a surface in 3-D is drawn.
         size: Width and height of the figure in inches; text of the usual size shrinks with it.
+        evaluated: Draw dots at the evaluated points; between them the picture is interpolated.
         ax: Draw into these, one for each surface (made with ``projection="3d"`` for the kind
             ``surface``), or the losses of lines into one.
 
@@ -128,6 +130,7 @@ def plot(
         None if title is None else under_a_title(shown, names, title),
         title if ax is None else None,
         every,
+        evaluated,
     )
     with settings(_fonts(size, len(surfaces), figure_kind)):
         figure = figure_kind.draw(request)

@@ -175,7 +175,7 @@ register(
         "loss and accuracy along α",
         draw_lines,
         unsuitable=_needs_line,
-        ignores=("levels", "cmap", "no_title", *CAMERA),
+        ignores=("levels", "cmap", "no_title", "evaluated", *CAMERA),
         columns=2,
         shares_axes=True,
     )

@@ -45,7 +45,8 @@ def side_by_side(request: Request, draw: Draw, is_3d: bool = False) -> Figure:
         contours += [] if drawn is None else [drawn]
         name_axes(axes, surface)
     picture.add_bar(figure, every, pad=0.08 if is_3d else 0.02)
-    write(every, request.captions or [caption(surface) for surface in request.surfaces])
+    captions = [caption(surface, evaluated=request.evaluated) for surface in request.surfaces]
+    write(every, request.captions or captions)
     if is_3d:
         fill_axes(every, picture.camera.zoom)
     label(figure, contours)

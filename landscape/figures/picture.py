@@ -44,6 +44,7 @@ class Picture:
         cmap: Name of the color map.
         lines: Losses of the contour lines.
         camera: Camera of surfaces in 3-D.
+        evaluated: Whether dots show the evaluated points.
     """
 
     scale: Scale
@@ -51,6 +52,7 @@ class Picture:
     cmap: str
     lines: Array
     camera: Camera = field(default_factory=Camera)
+    evaluated: bool = False
 
     __repr__ = brief
 
@@ -75,12 +77,21 @@ class Picture:
         )
         bar.set_label(loss_label(self.scale))
 
+    def inks(self, heights: Array) -> Array:
+        """Return the RGB of what is seen on the colors of heights, shape (heights, 3).
+
+        Args:
+            heights: Heights, shape (heights,); nan where missing, which is drawn in gray.
+        """
+        parts = np.asarray(self.norm(np.nan_to_num(heights, nan=self.scale.limits[0])))
+        return np.where(np.isnan(heights)[:, None], 0.0, ink(self.cmap, parts))
+
     @property
     def contours(self) -> tuple[Array, Array, Array]:
         """Losses, heights and RGB of the contour lines within the scale."""
         losses = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
         heights = self.scale.heights(losses)
-        return losses, heights, ink(self.cmap, np.asarray(self.norm(heights)))
+        return losses, heights, self.inks(heights)
 
     def heights_between(self, surface: Surface, alphas: Array, betas: Array) -> Array:
         """Return interpolated heights, clipped after the interpolation: the cut is straight.

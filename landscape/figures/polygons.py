@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ Array = NDArray[np.float64]
 
 _LIGHT_AZIMUTH, _LIGHT_ALTITUDE = -135.0, 45.0  # degrees; from the left of the usual camera
 _CONTRAST = 0.85
+_DOT = 0.4  # of the sides of a polygon
 _DARKEST, _BRIGHTEST = 0.4, 1.35  # of a color's own brightness; above 1 it is mixed with white
 
 
@@ -30,6 +32,14 @@ class Polygons:
     edge: Array
 
     __repr__ = brief
+
+    def __add__(self, other: "Polygons") -> "Polygons":
+        """Return both, in order."""
+        return Polygons(
+            np.concatenate([self.corners, other.corners]),
+            np.concatenate([self.fill, other.fill]),
+            np.concatenate([self.edge, other.edge]),
+        )
 
 
 def polygons(
@@ -54,7 +64,7 @@ def polygons(
         levels: Heights of the contour lines, shape (levels,).
         inks: Their RGBA, shape (levels, 4).
     """
-    points = np.stack(np.broadcast_arrays(alphas[:, None], betas, heights), axis=-1)
+    points = _points(alphas, betas, heights)
     quads = np.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], axis=2)
     fill = colors(quads[..., 2].mean(axis=2))
     fill[..., :3] = _lit(fill[..., :3], _brightness(quads, box))
@@ -67,6 +77,47 @@ def polygons(
         np.concatenate([fill, np.zeros_like(ink)]),
         np.concatenate([fill, ink]),
     )
+
+
+def dots(
+    alphas: Array,
+    betas: Array,
+    heights: Array,
+    marked: NDArray[np.bool_],
+    inks: Callable[[Array], Array],
+) -> Polygons:
+    """Return flat diamonds on a surface, around marked points.
+
+    Each is cut into pieces that lie on one polygon of the surface, so that sorted by depth they
+    come after these, and are hidden by what is before them.
+
+    Args:
+        alphas: Coordinates, shape (A,).
+        betas: Coordinates, shape (B,).
+        heights: Of the surface, shape (A, B); nan where it has a hole.
+        marked: Which have a dot, shape (A, B).
+        inks: From heights to RGB.
+    """
+    points = _points(alphas, betas, heights)
+    pieces = [np.empty((0, 4, 3))]
+    finite = np.isfinite(points[..., 2])
+    for a, b in product((-1, 1), repeat=2):
+        i, j = np.nonzero(marked & finite)
+        m, n = marked.shape
+        inside = (i + a >= 0) & (i + a < m) & (j + b >= 0) & (j + b < n)
+        i, j = i[inside], j[inside]
+        whole = finite[i + a, j] & finite[i, j + b] & finite[i + a, j + b]
+        i, j = i[whole], j[whole]
+        middle = points[i, j]
+        ends = [middle + _DOT * (each - middle) for each in (points[i + a, j], points[i, j + b])]
+        pieces.append(np.stack([middle, ends[0], ends[1], middle], axis=1))
+    corners = np.concatenate(pieces)
+    ink = np.column_stack([inks(corners[:, 0, 2]), np.ones(len(corners))])
+    return Polygons(corners, ink, ink)
+
+
+def _points(alphas: Array, betas: Array, heights: Array) -> Array:
+    return np.stack(np.broadcast_arrays(alphas[:, None], betas, heights), axis=-1)
 
 
 def _brightness(quads: Array, box: tuple[float, float, float]) -> Array:

@@ -409,6 +409,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("plot x.h5 --kind contour --zoom 2", 2, "--zoom changes nothing in --kind contour"),
         ("plot line.h5 --azimuth 2", 2, "--azimuth changes nothing in --kind line"),
         ("plot line.h5 --no-title", 2, "--no-title changes nothing in --kind line"),
+        ("plot line.h5 --evaluated", 2, "--evaluated changes nothing in --kind line"),
         ("plot x.h5 --kind path --quantity loss", 2, "--quantity changes nothing"),
         ("plot x.h5 --quantity accuracy --max 3", 2, "--max is for losses"),
         ("plot x.h5 --title a --no-title", 2, "--title and --no-title contradict"),
