@@ -43,8 +43,9 @@ function away({ eye, center }) {
 /** @param {View} view */
 function surfaceOptions(view) {
   const { kind, quantity } = view;
-  if (isCurvature(quantity)) return ["--kind curvature"];
-  const result = [`--kind ${kind}`, ...scaleOptions(view, view.scale)];
+  const dots = view.state.points && view.isPartial ? ["--evaluated"] : [];
+  if (isCurvature(quantity)) return ["--kind curvature", ...dots];
+  const result = [`--kind ${kind}`, ...scaleOptions(view, view.scale), ...dots];
   if (kind === "surface") {
     const { elevation, azimuth, zoom } = angles(view.camera(0), view.nearest);
     result.push(`--elevation ${round(elevation)}`, `--azimuth ${round(azimuth)}`);
