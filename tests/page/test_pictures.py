@@ -190,7 +190,7 @@ def test_eigenvalues_of_the_hessian_are_quantities(tab: Tab) -> None:
     assert (tab.trace("net")["zmin"], tab.trace("net")["zmax"]) == (0, 1)
     crosses = tab.trace("net", number=1)
     assert (crosses["x"], crosses["y"]) == ([GRID.alphas[4]], [pytest.approx(GRID.betas[5])])
-    assert command_of(tab)[0].endswith("--kind curvature")
+    assert command_of(tab)[0].endswith("--kind heatmap --quantity ratio")
     for value, wanted in (("lowest", found.lowest), ("highest", found.highest)):
         tab.act(lambda value=value: tab.page.select_option("select[name=quantity]", value))
         trace = tab.trace("net")

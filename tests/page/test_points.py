@@ -274,6 +274,22 @@ def test_a_point_is_marked_on_a_relief(open_tab: Open) -> None:
         assert 0.3 < (ring[key] - stage[key]) / stage[size] < 0.8
 
 
+@pytest.mark.parametrize("place", ["-1_0.5", "0_0", "1_-0.5", "0.5_0.2"])
+def test_values_of_a_point_fit_on_a_phone(open_tab: Open, place: str) -> None:
+    tab = open_tab(
+        f"show=layers&view=heatmap&point={place}", viewport={"width": 390, "height": 844}
+    )
+    stage, text, ring = (
+        tab.page.query_selector(f'[data-id="layers"] .{part}').bounding_box()
+        for part in ("stage", "readout", "here")
+    )
+    for key, size in (("x", "width"), ("y", "height")):
+        assert text[key] >= stage[key] - 0.5
+        assert text[key] + text[size] <= stage[key] + stage[size] + 0.5
+    beyond = text["y"] - ring["y"], ring["y"] - text["y"] - text["height"]
+    assert max(beyond) > 5  # it does not cover the point
+
+
 @pytest.mark.parametrize("value", ["1", "x_0", "0_0_0", "1e999_0", "7_0", "_", "%00"])
 def test_a_link_to_no_point_is_ignored(open_tab: Open, value: str) -> None:
     tab = open_tab(f"show=refined&view=heatmap&point={value}")

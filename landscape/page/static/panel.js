@@ -30,6 +30,7 @@ const Plotly = Reflect.get(globalThis, "Plotly");
  */
 
 const STILL = 5; // pixels that a click may move
+const APART = 12; // pixels between a point and its text
 
 /** A surface's part of the page. */
 export class Panel {
@@ -288,11 +289,9 @@ export class Panel {
     const y = Math.min(Math.max(at.y, 0), height);
     this.here.style.left = `${x}px`;
     this.here.style.top = `${y}px`;
-    const { style } = this.readout;
-    style.left = x < width / 2 ? `${x + 12}px` : "auto";
-    style.right = x < width / 2 ? "auto" : `${width - x + 12}px`;
-    style.top = y < height / 2 ? `${y + 12}px` : "auto";
-    style.bottom = y < height / 2 ? "auto" : `${height - y + 12}px`;
+    const { style, offsetWidth, offsetHeight } = this.readout;
+    style.left = `${nextTo(x, offsetWidth, width)}px`;
+    style.top = `${nextTo(y, offsetHeight, height)}px`;
   }
 
   /**
@@ -323,6 +322,18 @@ export class Panel {
     );
     return project(camera, point, this.stage.clientWidth, this.stage.clientHeight);
   }
+}
+
+/**
+ * Where a text begins that stands next to a point, on the side with more room, and within it.
+ *
+ * @param {number} at where the point is
+ * @param {number} size of the text
+ * @param {number} room
+ */
+function nextTo(at, size, room) {
+  const begin = at < room / 2 ? at + APART : at - APART - size;
+  return Math.max(Math.min(begin, room - size), 0);
 }
 
 /**
