@@ -21,6 +21,7 @@ from landscape.surface import Surface
 
 _KINDS = (AUTO, *figures.registered())
 _OF_LOSSES = ("scale", "maximum")
+_BOUNDED = ("accuracy", "ratio")  # quantities with a scale of their own
 _LONGEST_NAME = 100
 _GROUPS = {
     "Picture": ("kind", "quantity", "scale", "maximum", "levels", "evaluated", "cmap"),
@@ -43,9 +44,10 @@ _ESSENTIAL = (*_GROUPS["Picture"][:4], "names", "title", *_GROUPS["Camera"][:2],
 )
 @click.option(
     "--quantity",
-    metavar="loss|accuracy|METRIC",
-    help="Quantity to draw: also the name of a metric of scan --metric.  [default: loss; lines: "
-    "loss and accuracy]",
+    metavar="loss|accuracy|METRIC|ratio|lowest|highest",
+    help="Quantity to draw: also the name of a metric of scan --metric, or |λ_min / λ_max|, the "
+    "lowest or the highest eigenvalue of scan --curvature.  [default: loss; lines: loss and "
+    "accuracy]",
 )
 @scale_options
 @click.option(
@@ -147,8 +149,9 @@ def command(
         raise click.UsageError("--motion and --seconds are for animations: --out FILE.gif or .mp4")
     if title and no_title:
         raise click.UsageError("--title and --no-title contradict each other")
-    if options["quantity"] == "accuracy" and (option := next(filter(given, _OF_LOSSES), None)):
-        raise click.UsageError(f"--{_flag(option)} is for losses, not --quantity accuracy")
+    quantity = options["quantity"]
+    if quantity in _BOUNDED and (option := next(filter(given, _OF_LOSSES), None)):
+        raise click.UsageError(f"--{_flag(option)} is for losses, not --quantity {quantity}")
     _refuse_what_changes_nothing(options["kind"])
     _use(style, font, font_size)
     if options["cmap"] not in (None, *matplotlib.colormaps):

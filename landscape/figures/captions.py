@@ -8,6 +8,7 @@ from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 
 from landscape.captions import center, notes, unfinished
+from landscape.curvature_map import Curvature
 from landscape.diagnostics import warnings
 from landscape.figures.style import escape_mathtext, wrapped
 from landscape.surface import Surface
@@ -23,8 +24,18 @@ def caption(surface: Surface, *entries: str, evaluated: bool = False) -> str:
     """
     texts = entries or (*unfinished(surface), *notes(surface))
     texts = (*texts, "dots: evaluated points" if evaluated else "")
-    found = [] if entries else _found(surface)
-    return "\n".join([surface.name, ", ".join(filter(None, texts)), *found])
+    return "\n".join([surface.name, ", ".join(filter(None, texts)), *_found(surface)])
+
+
+def convergence(curvature: Curvature) -> list[str]:
+    """Return the caption entries of a curvature map.
+
+    Args:
+        curvature: The curvature map.
+    """
+    num, done = int(curvature.not_converged.sum()), float(curvature.evaluated.mean())
+    entries = [f"× {num} points not converged"] if num else []
+    return [*entries, f"{done:.0%} of the points"] if done < 1 else entries
 
 
 def below(surface: Surface) -> list[str]:

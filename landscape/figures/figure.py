@@ -75,9 +75,11 @@ def plot(
             ``line`` (loss and accuracy along α), ``path`` (contours with the paths of
             optimizers, and how far off the plane they are), ``curvature`` (|λ_min / λ_max|),
             or ``auto``: ``line`` where all are lines, else ``surface``.
-        quantity: ``loss``, ``accuracy``, or the name of a metric; by default the loss, and of
-            lines loss and accuracy. Accuracies have a scale from 0 to 100 %; off-plane checkpoints
-            are drawn at the value of the plane.
+        quantity: ``loss``, ``accuracy``, the name of a metric, or of the Hessian ``ratio``
+            (|λ_min / λ_max|), ``lowest`` or ``highest`` (eigenvalue, with crosses where it did not
+            converge); by default the loss, and of lines loss and accuracy. Accuracies have a scale
+            from 0 to 100 %, ratios one from 0 to 1; off-plane checkpoints are drawn at the value of
+            the plane.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100; or the
             scale of other surfaces, to compare with them.
         maximum: Losses above are drawn at this value; the figure says so.

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from landscape.brief import brief
 from landscape.errors import LandscapeError
 from landscape.figures.picture import Camera, Picture
-from landscape.figures.quantities import Quantity, quantities, scale_of, shown_as
+from landscape.figures.quantities import CURVATURE, Quantity, quantities, scale_of, shown_as
 from landscape.scale import COLOR_MAP, Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -73,7 +73,15 @@ class Request:
         levels = scale.levels() if self.levels is None else self.levels
         lines = np.asarray(levels, dtype=np.float64)
         cmap = self.cmap or _color_map()
-        return Picture(scale, Normalize(*scale.limits), cmap, lines, self.camera, self.evaluated)
+        return Picture(
+            scale,
+            Normalize(*scale.limits),
+            cmap,
+            lines,
+            self.camera,
+            self.evaluated,
+            self.quantity in CURVATURE,
+        )
 
 
 def _anything(_: Surface) -> str | None:

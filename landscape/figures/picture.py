@@ -45,6 +45,7 @@ class Picture:
         lines: Losses of the contour lines.
         camera: Camera of surfaces in 3-D.
         evaluated: Whether dots show the evaluated points.
+        curvature: Whether an eigenvalue is drawn, with crosses where it did not converge.
     """
 
     scale: Scale
@@ -53,6 +54,7 @@ class Picture:
     lines: Array
     camera: Camera = field(default_factory=Camera)
     evaluated: bool = False
+    curvature: bool = False
 
     __repr__ = brief
 
@@ -76,6 +78,24 @@ class Picture:
             int(np.clip(room * 72 / plt.rcParams["font.size"], 2, 8)),
         )
         bar.set_label(loss_label(self.scale))
+
+    def crosses(self, surface: Surface) -> NDArray[np.bool_]:
+        """Return the mask of the points that have a cross.
+
+        Args:
+            surface: The surface.
+        """
+        if not self.curvature or surface.curvature is None:
+            return np.zeros(surface.grid.shape, dtype=bool)
+        return surface.curvature.not_converged
+
+    def dots(self, surface: Surface) -> NDArray[np.bool_]:
+        """Return the mask of the points that have a dot.
+
+        Args:
+            surface: The surface.
+        """
+        return surface.evaluated & ~self.crosses(surface) & self.evaluated
 
     def inks(self, heights: Array) -> Array:
         """Return the RGB of what is seen on the colors of heights, shape (heights, 3).

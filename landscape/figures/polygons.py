@@ -13,7 +13,6 @@ Array = NDArray[np.float64]
 
 _LIGHT_AZIMUTH, _LIGHT_ALTITUDE = -135.0, 45.0  # degrees; from the left of the usual camera
 _CONTRAST = 0.85
-_DOT = 0.4  # of the sides of a polygon
 _DARKEST, _BRIGHTEST = 0.4, 1.35  # of a color's own brightness; above 1 it is mixed with white
 
 
@@ -79,14 +78,20 @@ def polygons(
     )
 
 
-def dots(
+DOT = np.array([[0.4, 0.0], [0.0, 0.4]])
+CROSS = np.array([[1.0, 0.7], [0.7, 1.0]])
+"""Corners of a piece of a symbol, as parts of the two sides of a polygon at its point."""
+
+
+def symbols(
     alphas: Array,
     betas: Array,
     heights: Array,
     marked: NDArray[np.bool_],
     inks: Callable[[Array], Array],
+    form: Array,
 ) -> Polygons:
-    """Return flat diamonds on a surface, around marked points.
+    """Return flat symbols on a surface, at marked points.
 
     Each is cut into pieces that lie on one polygon of the surface, so that sorted by depth they
     come after these, and are hidden by what is before them.
@@ -95,8 +100,9 @@ def dots(
         alphas: Coordinates, shape (A,).
         betas: Coordinates, shape (B,).
         heights: Of the surface, shape (A, B); nan where it has a hole.
-        marked: Which have a dot, shape (A, B).
+        marked: Which points have a symbol, shape (A, B).
         inks: From heights to RGB.
+        form: :data:`DOT` or :data:`CROSS`.
     """
     points = _points(alphas, betas, heights)
     pieces = [np.empty((0, 4, 3))]
@@ -109,8 +115,9 @@ def dots(
         whole = finite[i + a, j] & finite[i, j + b] & finite[i + a, j + b]
         i, j = i[whole], j[whole]
         middle = points[i, j]
-        ends = [middle + _DOT * (each - middle) for each in (points[i + a, j], points[i, j + b])]
-        pieces.append(np.stack([middle, ends[0], ends[1], middle], axis=1))
+        sides = np.stack([points[i + a, j] - middle, points[i, j + b] - middle])
+        first, second = (np.tensordot(parts, sides, axes=1) + middle for parts in form)
+        pieces.append(np.stack([middle, first, second, middle], axis=1))
     corners = np.concatenate(pieces)
     ink = np.column_stack([inks(corners[:, 0, 2]), np.ones(len(corners))])
     return Polygons(corners, ink, ink)

@@ -11,7 +11,7 @@ from landscape.figures.between import between, finer
 from landscape.figures.kinds import FigureKind, needs_area, register
 from landscape.figures.panels import side_by_side
 from landscape.figures.picture import Picture
-from landscape.figures.polygons import dots, polygons
+from landscape.figures.polygons import CROSS, DOT, polygons, symbols
 from landscape.figures.style import escape_mathtext, loss_ticks, outlined, path_style, width
 from landscape.scale import BOX
 from landscape.surface import Surface
@@ -42,12 +42,14 @@ def draw_relief(axes: Any, surface: Surface, picture: Picture) -> None:
         levels,
         np.column_stack([inks, np.full(len(inks), 0.6)]),
     )
-    if picture.evaluated:
-        rows, columns = surface.grid.shape
+    for where, form in ((picture.dots(surface), DOT), (picture.crosses(surface), CROSS)):
+        if not where.any():
+            continue
+        rows, columns = where.shape
         marked = np.zeros(heights.shape, dtype=bool)
-        finest = (len(alphas) - 1) // (rows - 1), (len(betas) - 1) // (columns - 1)
-        marked[:: finest[0], :: finest[1]] = surface.evaluated
-        shape += dots(alphas, betas, heights, marked, picture.inks)
+        steps = (len(alphas) - 1) // (rows - 1), (len(betas) - 1) // (columns - 1)
+        marked[:: steps[0], :: steps[1]] = where
+        shape += symbols(alphas, betas, heights, marked, picture.inks, form)
     axes.add_collection3d(
         Poly3DCollection(
             shape.corners,

@@ -412,6 +412,8 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("plot line.h5 --evaluated", 2, "--evaluated changes nothing in --kind line"),
         ("plot x.h5 --kind path --quantity loss", 2, "--quantity changes nothing"),
         ("plot x.h5 --quantity accuracy --max 3", 2, "--max is for losses"),
+        ("plot x.h5 --quantity ratio --scale log", 2, "--scale is for losses"),
+        ("plot x.h5 --quantity lowest", 1, "has no lowest, only loss, accuracy"),
         ("plot x.h5 --title a --no-title", 2, "--title and --no-title contradict"),
         ("plot x.h5 --names a,b", 2, "expected 1 names"),
         ("plot lonely", 1, "lonely holds no surface"),

@@ -22,7 +22,7 @@ from landscape.errors import LandscapeError
 from landscape.figures import captions
 from landscape.figures.between import between, finer
 from landscape.figures.picture import Picture
-from landscape.figures.polygons import Polygons, dots, polygons
+from landscape.figures.polygons import Polygons, polygons, symbols
 from landscape.figures.style import line_color
 from landscape.grid import Grid
 from landscape.overlays import Mark, Trajectory
@@ -457,16 +457,81 @@ def test_dots_of_the_curvature_are_where_it_converged(slope: Surface) -> None:
     np.testing.assert_allclose(dots.get_offsets(), [[0.0, 0.5], [1.0, 0.0]], atol=1e-12)
 
 
+CURVED = [(1, 1), (2, 0), (3, 2), (0, 0)]
+
+
+def curved(surface: Surface) -> Surface:
+    """Return a surface with eigenvalues at four points, of which the third did not converge."""
+    curvature = Curvature.empty(surface.grid)
+    for number, place in enumerate(CURVED):
+        curvature.lowest[place], curvature.highest[place] = -1.0 - number, 4.0 + number
+        curvature.evaluated[place], curvature.converged[place] = True, number != 2
+    return replace(surface, curvature=curvature)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "values", "label"),
+    [
+        ("lowest", [-1, -2, -3, -4], r"\lambda_{\min}$ of"),
+        ("highest", [4, 5, 6, 7], r"\lambda_{\max}$ of"),
+        ("ratio", [1 / 4, 2 / 5, 3 / 6, 4 / 7], "/"),
+    ],
+)
+def test_eigenvalues_are_layers_of_figures(
+    slope: Surface, quantity: str, values: Any, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surface = curved(slope)
+    figure = surface.plot(kind="heatmap", quantity=quantity, evaluated=True)
+    axes = drawn(figure)
+    cells = axes.collections[0].get_array().T
+    np.testing.assert_allclose([cells[place] for place in CURVED], values)
+    assert label in figure.axes[1].get_ylabel()
+    limits = (0, 1) if quantity == "ratio" else (min(values), max(values))
+    assert axes.collections[0].get_clim() == limits
+    assert "× 1 points not converged, 33% of the points" in axes.get_title()
+    assert axes.get_lines()[0].get_xydata().tolist() == [[2.0, 1.0]]
+    (dots,) = scattered(axes)
+    np.testing.assert_allclose(
+        dots.get_offsets(), [[-1.0, 0.0], [0.0, 0.5], [1.0, 0.0]], atol=1e-12
+    )
+    assert drawn(surface.plot(kind="contour", quantity=quantity)).get_lines()
+
+    made = []
+
+    def record(*arguments: Any) -> Polygons:
+        made.append(symbols(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("landscape.figures.relief.symbols", record)
+    drawn(surface.plot(kind="surface", quantity=quantity))
+    (cross,) = made
+    np.testing.assert_allclose(cross.corners[:, 0], [[2, 1, values[2]]] * len(cross.corners))
+    with pytest.raises(ValueError, match="expected a quantity"):
+        slope.plot(quantity=quantity)
+
+
+def test_eigenvalues_along_a_line_are_drawn_where_they_are_evaluated() -> None:
+    line = Surface.empty(Grid.regular((5, 1)), {}, {"name": "line"})
+    line.losses[:], line.evaluated[:] = 1.0, True
+    curvature = Curvature.empty(line.grid)
+    curvature.lowest[1:4, 0], curvature.highest[1:4, 0] = [-3, -2, -1], [4, 5, 6]
+    curvature.evaluated[1:4], curvature.converged[1:3] = True, True
+    figure = replace(line, curvature=curvature).plot(quantity="highest")
+    curve, cross = drawn(figure).get_lines()
+    np.testing.assert_allclose(curve.get_xydata(), [[-0.5, 4.0], [0.0, 5.0], [0.5, 6.0]])
+    assert cross.get_xydata().tolist() == [[0.5, 6]]
+
+
 def test_dots_of_a_relief_lie_on_its_polygons(
     partial: Surface, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
 
     def record(*arguments: Any) -> Polygons:
-        made.append(dots(*arguments))
+        made.append(symbols(*arguments))
         return made[-1]
 
-    monkeypatch.setattr("landscape.figures.relief.dots", record)
+    monkeypatch.setattr("landscape.figures.relief.symbols", record)
     axes = drawn(partial.plot(kind="surface", evaluated=True))
     corners = made[0].corners
     scale = Scale.covering([partial])
