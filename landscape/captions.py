@@ -34,7 +34,7 @@ def refinement(surface: Surface) -> list[str]:
     error = float(surface.provenance[POINTS_ERROR])
     return [
         f"{surface.evaluated.sum()} of {surface.grid.size} points evaluated, the others "
-        f"interpolated (error {error:.1%} of the height)"
+        f"interpolated (error of the loss {error:.1%} of its height)"
     ]
 
 

@@ -43,6 +43,12 @@ class Curvature:
         return cls(unknown, unknown.copy(), nowhere, nowhere.copy())
 
     @property
+    def not_converged(self) -> NDArray[np.bool_]:
+        """Mask of evaluated points where an eigenvalue did not converge."""
+        loose: NDArray[np.bool_] = self.evaluated & ~self.converged
+        return loose
+
+    @property
     def ratio(self) -> NDArray[np.float64]:
         """|λ_min / λ_max|: small where the loss is nearly convex (Li et al. 2018, section 6)."""
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -21,9 +21,10 @@ from landscape.surface import Surface
 
 _KINDS = (AUTO, *figures.registered())
 _OF_LOSSES = ("scale", "maximum")
+_BOUNDED = ("accuracy", "ratio")  # quantities with a scale of their own
 _LONGEST_NAME = 100
 _GROUPS = {
-    "Picture": ("kind", "quantity", "scale", "maximum", "levels", "cmap"),
+    "Picture": ("kind", "quantity", "scale", "maximum", "levels", "evaluated", "cmap"),
     "Text": ("names", "title", "no_title", "font", "font_size"),
     "Camera": ("elevation", "azimuth", "zoom"),
     "Animation": ("motion", "seconds"),
@@ -43,15 +44,21 @@ _ESSENTIAL = (*_GROUPS["Picture"][:4], "names", "title", *_GROUPS["Camera"][:2],
 )
 @click.option(
     "--quantity",
-    metavar="loss|accuracy|METRIC",
-    help="Quantity to draw: also the name of a metric of scan --metric.  [default: loss; lines: "
-    "loss and accuracy]",
+    metavar="loss|accuracy|METRIC|ratio|lowest|highest",
+    help="Quantity to draw: also the name of a metric of scan --metric, or |λ_min / λ_max|, the "
+    "lowest or the highest eigenvalue of scan --curvature.  [default: loss; lines: loss and "
+    "accuracy]",
 )
 @scale_options
 @click.option(
     "--levels",
     type=LEVELS,
     help="Losses (accuracies in %) of the contour lines: 0.1,1,10 or START:STOP:STEP.",
+)
+@click.option(
+    "--evaluated",
+    is_flag=True,
+    help="Dots at the evaluated points; between them the picture is interpolated.",
 )
 @click.option("--cmap", help="Matplotlib colormap.  [default: plasma, or the style's]")
 @click.option("--names", help="Names of the surfaces, in order, separated by commas.")
@@ -142,8 +149,9 @@ def command(
         raise click.UsageError("--motion and --seconds are for animations: --out FILE.gif or .mp4")
     if title and no_title:
         raise click.UsageError("--title and --no-title contradict each other")
-    if options["quantity"] == "accuracy" and (option := next(filter(given, _OF_LOSSES), None)):
-        raise click.UsageError(f"--{_flag(option)} is for losses, not --quantity accuracy")
+    quantity = options["quantity"]
+    if quantity in _BOUNDED and (option := next(filter(given, _OF_LOSSES), None)):
+        raise click.UsageError(f"--{_flag(option)} is for losses, not --quantity {quantity}")
     _refuse_what_changes_nothing(options["kind"])
     _use(style, font, font_size)
     if options["cmap"] not in (None, *matplotlib.colormaps):

@@ -8,22 +8,36 @@ from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 
 from landscape.captions import center, notes, unfinished
+from landscape.curvature_map import Curvature
 from landscape.diagnostics import brief
 from landscape.figures.style import escape_mathtext, wrapped
 from landscape.surface import Surface
 
 
-def caption(surface: Surface, *entries: str) -> str:
+def caption(surface: Surface, *entries: str, evaluated: bool = False) -> str:
     """Return the title of a panel: the name, and below it the caption entries and warnings.
 
     Args:
         surface: The surface.
         *entries: Caption entries; by default those of the losses.
+        evaluated: Whether dots show the evaluated points.
     """
     texts = entries or (*unfinished(surface), *notes(surface))
-    found = [] if entries else brief(surface)
+    texts = (*texts, "dots: evaluated points" if evaluated else "")
+    found = brief(surface)
     lines = [", ".join(filter(None, texts)), *found]
     return "\n".join([surface.name, *(filter(None, lines) if found else lines)])
+
+
+def convergence(curvature: Curvature) -> list[str]:
+    """Return the caption entries of a curvature map.
+
+    Args:
+        curvature: The curvature map.
+    """
+    num, done = int(curvature.not_converged.sum()), float(curvature.evaluated.mean())
+    entries = [f"× {num} points not converged"] if num else []
+    return [*entries, f"{done:.0%} of the points"] if done < 1 else entries
 
 
 def below(surface: Surface) -> list[str]:

@@ -60,7 +60,7 @@ def draw_contour(axes: Any, surface: Surface, picture: Picture) -> Contours:
     if surface.center_loss is not None and not surface.marks:
         size = 0.7 * plt.rcParams["font.size"]
         axes.plot(0, 0, "+", markersize=size, **outlined("w", "k", 2.5))
-    draw_overlay(axes, surface)
+    draw_overlay(axes, surface, picture)
     return Contours(axes, drawn, texts)
 
 

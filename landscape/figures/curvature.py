@@ -8,10 +8,14 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from landscape.figures.captions import caption, put_above, write
+from landscape.figures.captions import caption, convergence, put_above, write
 from landscape.figures.kinds import CAMERA, FigureKind, Request, needs_area, register
-from landscape.figures.style import edges, flat, name_axes, outlined
+from landscape.figures.overlay import draw_crosses, draw_dots
+from landscape.figures.quantities import CURVATURE
+from landscape.figures.style import edges, flat, ink, name_axes
 from landscape.surface import Surface
+
+_CMAP = "cividis"
 
 
 def draw_curvature(request: Request) -> Figure:
@@ -43,24 +47,18 @@ def draw_curvature(request: Request) -> Figure:
                 replace(surface, evaluated=curvature.evaluated).interpolated(curvature.ratio).T
             ),
             norm=Normalize(0, 1),
-            cmap="cividis",
+            cmap=_CMAP,
             rasterized=True,
         )
-        loose = np.argwhere(curvature.evaluated & ~curvature.converged)
-        axes.plot(
-            surface.grid.alphas[loose[:, 0]],
-            surface.grid.betas[loose[:, 1]],
-            "x",
-            markersize=3,
-            **outlined("w", "k", 2),
-        )
-        notes = [] if not len(loose) else [f"× {len(loose)} points not converged"]
-        done = curvature.evaluated.mean()
-        notes += [] if done == 1 else [f"{done:.0%} of the points"]
-        captions.append(caption(surface, ", ".join(notes)))
+        if request.evaluated:
+            known = curvature.evaluated & curvature.converged  # crosses mark the others
+            draw_dots(axes, surface.grid, known, ink(_CMAP, np.clip(curvature.ratio[known], 0, 1)))
+        draw_crosses(axes, surface.grid, curvature.not_converged)
+        notes = ", ".join(convergence(curvature))
+        captions.append(caption(surface, notes, evaluated=request.evaluated))
         name_axes(axes, surface)
     bar = figure.colorbar(image, ax=list(every[0]), shrink=0.8, extend="max")
-    bar.set_label(r"$|\lambda_{\min} / \lambda_{\max}|$ of the Hessian")
+    bar.set_label(CURVATURE["ratio"])
     write(list(every[0]), request.captions or captions)
     if request.title:
         put_above(figure, request.title)

@@ -57,6 +57,7 @@ def plot(
     azimuth: float | None = None,
     zoom: float = 1.0,
     size: tuple[float, float] | None = None,
+    evaluated: bool = False,
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot surfaces side by side on one scale, or lines in one panel.
@@ -74,9 +75,11 @@ def plot(
             ``line`` (loss and accuracy along α), ``path`` (contours with the paths of
             optimizers, and how far off the plane they are), ``curvature`` (|λ_min / λ_max|),
             or ``auto``: ``line`` where all are lines, else ``surface``.
-        quantity: ``loss``, ``accuracy``, or the name of a metric; by default the loss, and of
-            lines loss and accuracy. Accuracies have a scale from 0 to 100 %; off-plane checkpoints
-            are drawn at the value of the plane.
+        quantity: ``loss``, ``accuracy``, the name of a metric, or of the Hessian ``ratio``
+            (|λ_min / λ_max|), ``lowest`` or ``highest`` (eigenvalue, with crosses where it did not
+            converge); by default the loss, and of lines loss and accuracy. Accuracies have a scale
+            from 0 to 100 %, ratios one from 0 to 1; off-plane checkpoints are drawn at the value of
+            the plane.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100; or the
             scale of other surfaces, to compare with them.
         maximum: Losses above are drawn at this value; the figure says so.
@@ -92,6 +95,7 @@ def plot(
         azimuth: Degrees around it, -60 by default (matplotlib's ``azim``).
         zoom: How much larger than usual a surface in 3-D is drawn.
         size: Width and height of the figure in inches; text of the usual size shrinks with it.
+        evaluated: Draw dots at the evaluated points; between them the picture is interpolated.
         ax: Draw into these, one for each surface (made with ``projection="3d"`` for the kind
             ``surface``), or the losses of lines into one.
 
@@ -128,6 +132,7 @@ def plot(
         None if title is None else under_a_title(shown, names, title),
         title if ax is None else None,
         every,
+        evaluated,
     )
     with settings(_fonts(size, len(surfaces), figure_kind)):
         figure = figure_kind.draw(request)

@@ -30,7 +30,7 @@ def draw_heatmap(axes: Any, surface: Surface, picture: Picture) -> None:
         cmap=picture.cmap,
         rasterized=True,
     )
-    draw_overlay(axes, surface)
+    draw_overlay(axes, surface, picture)
 
 
 register(

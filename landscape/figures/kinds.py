@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from landscape.brief import brief
 from landscape.errors import LandscapeError
 from landscape.figures.picture import Camera, Picture
-from landscape.figures.quantities import Quantity, quantities, scale_of, shown_as
+from landscape.figures.quantities import CURVATURE, Quantity, quantities, scale_of, shown_as
 from landscape.scale import COLOR_MAP, Scale, ScaleKind
 from landscape.surface import Surface
 
@@ -42,6 +42,7 @@ class Request:
         captions: Titles of the panels, or None for the usual ones.
         title: Title of the figure.
         axes: Axes to draw into; empty for new ones.
+        evaluated: Whether dots show the evaluated points.
     """
 
     surfaces: Sequence[Surface]
@@ -55,6 +56,7 @@ class Request:
     captions: Sequence[str] | None
     title: str | None
     axes: Sequence[Any] = ()
+    evaluated: bool = False
 
     __repr__ = brief
 
@@ -71,7 +73,15 @@ class Request:
         levels = scale.levels() if self.levels is None else self.levels
         lines = np.asarray(levels, dtype=np.float64)
         cmap = self.cmap or _color_map()
-        return Picture(scale, Normalize(*scale.limits), cmap, lines, self.camera)
+        return Picture(
+            scale,
+            Normalize(*scale.limits),
+            cmap,
+            lines,
+            self.camera,
+            self.evaluated,
+            self.quantity in CURVATURE,
+        )
 
 
 def _anything(_: Surface) -> str | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from landscape.captions import unfinished
 from landscape.figures.captions import below, break_labels, put_above
 from landscape.figures.kinds import CAMERA, FigureKind, Request, register
-from landscape.figures.quantities import Quantity, scale_of, shown_as
+from landscape.figures.quantities import CURVATURE, Quantity, scale_of, shown_as
 from landscape.figures.style import (
     axis_labels,
     escape_mathtext,
@@ -81,7 +81,16 @@ def _draw_scaled(axes: Any, request: Request, quantity: Quantity) -> None:
         ]
         every = [shown_as(each, quantity) for each in seeds]
         scale = scale_of(every, quantity, scale, request.maximum)
-    _draw_quantity(axes, request.surfaces, "losses" if quantity == "loss" else quantity, 1.0)
+    if quantity in CURVATURE:
+        shown = request.shown
+        _draw_quantity(axes, shown, "losses", 1.0)
+        for number, line in enumerate(shown):
+            curvature: Any = line.curvature
+            loose = curvature.not_converged
+            alphas = line.grid.alphas[loose[:, 0]]
+            axes.plot(alphas, line.losses[loose], "x", color=line_color(number), markersize=8)
+    else:
+        _draw_quantity(axes, request.surfaces, "losses" if quantity == "loss" else quantity, 1.0)
     if scale.log:
         logarithmic(axes)
     axes.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
@@ -175,7 +184,7 @@ register(
         "loss and accuracy along α",
         draw_lines,
         unsuitable=_needs_line,
-        ignores=("levels", "cmap", "no_title", *CAMERA),
+        ignores=("levels", "cmap", "no_title", "evaluated", *CAMERA),
         columns=2,
         shares_axes=True,
     )

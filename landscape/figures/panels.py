@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from landscape.figures.captions import caption, put_above, write
+from landscape.figures.captions import caption, convergence, put_above, write
 from landscape.figures.contour_labels import Contours, label
 from landscape.figures.framing import fill_axes
 from landscape.figures.kinds import Request
@@ -45,11 +45,17 @@ def side_by_side(request: Request, draw: Draw, is_3d: bool = False) -> Figure:
         contours += [] if drawn is None else [drawn]
         name_axes(axes, surface)
     picture.add_bar(figure, every, pad=0.08 if is_3d else 0.02)
-    write(every, request.captions or [caption(surface) for surface in request.surfaces])
+    write(every, request.captions or [_caption(surface, picture) for surface in request.surfaces])
     if is_3d:
         fill_axes(every, picture.camera.zoom)
     label(figure, contours)
     return figure
+
+
+def _caption(surface: Surface, picture: Picture) -> str:
+    curvature = surface.curvature if picture.curvature else None
+    entries = [] if curvature is None else convergence(curvature)
+    return caption(surface, *entries, evaluated=picture.evaluated)
 
 
 def shape_of(num: int) -> tuple[int, int]:

@@ -61,7 +61,8 @@ def draw_paths(request: Request) -> Figure:
             axes.grid(alpha=0.3)
             axes.legend(fontsize="x-small")
     maps = [each.axes for each in contours]
-    write(maps, request.captions or [caption(surface) for surface in surfaces])
+    captions = [caption(surface, evaluated=request.evaluated) for surface in surfaces]
+    write(maps, request.captions or captions)
     label(figure, contours)
     return figure
 

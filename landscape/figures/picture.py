@@ -46,6 +46,8 @@ class Picture:
         cmap: Name of the color map.
         lines: Losses of the contour lines.
         camera: Camera of surfaces in 3-D.
+        evaluated: Whether dots show the evaluated points.
+        curvature: Whether an eigenvalue is drawn, with crosses where it did not converge.
     """
 
     scale: Scale
@@ -53,6 +55,8 @@ class Picture:
     cmap: str
     lines: Array
     camera: Camera = field(default_factory=Camera)
+    evaluated: bool = False
+    curvature: bool = False
 
     __repr__ = brief
 
@@ -77,12 +81,39 @@ class Picture:
         )
         bar.set_label(loss_label(self.scale))
 
+    def crosses(self, surface: Surface) -> NDArray[np.bool_]:
+        """Return the mask of the points that have a cross.
+
+        Args:
+            surface: The surface.
+        """
+        if not self.curvature or surface.curvature is None:
+            return np.zeros(surface.grid.shape, dtype=bool)
+        return surface.curvature.not_converged
+
+    def dots(self, surface: Surface) -> NDArray[np.bool_]:
+        """Return the mask of the points that have a dot.
+
+        Args:
+            surface: The surface.
+        """
+        return surface.evaluated & ~self.crosses(surface) & self.evaluated
+
+    def inks(self, heights: Array) -> Array:
+        """Return the RGB of what is seen on the colors of heights, shape (heights, 3).
+
+        Args:
+            heights: Heights, shape (heights,); nan where missing, which is drawn in gray.
+        """
+        parts = np.asarray(self.norm(np.nan_to_num(heights, nan=self.scale.limits[0])))
+        return np.where(np.isnan(heights)[:, None], 0.0, ink(self.cmap, parts))
+
     @property
     def contours(self) -> tuple[Array, Array, Array]:
         """Losses, heights and RGB of the contour lines within the scale."""
         losses = self.lines[(self.lines > self.scale.low) & (self.lines < self.scale.high)]
         heights = self.scale.heights(losses)
-        return losses, heights, ink(self.cmap, np.asarray(self.norm(heights)))
+        return losses, heights, self.inks(heights)
 
     def draw_alone(self, axes: Any, surface: Surface) -> None:
         """Draw the points that belong to no area of the surface, as dots of their color.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,14 @@ class Polygons:
 
     __repr__ = brief
 
+    def __add__(self, other: "Polygons") -> "Polygons":
+        """Return both, in order."""
+        return Polygons(
+            np.concatenate([self.corners, other.corners]),
+            np.concatenate([self.fill, other.fill]),
+            np.concatenate([self.edge, other.edge]),
+        )
+
 
 def polygons(
     alphas: Array,
@@ -54,7 +63,7 @@ def polygons(
         levels: Heights of the contour lines, shape (levels,).
         inks: Their RGBA, shape (levels, 4).
     """
-    points = np.stack(np.broadcast_arrays(alphas[:, None], betas, heights), axis=-1)
+    points = _points(alphas, betas, heights)
     quads = np.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], axis=2)
     fill = colors(quads[..., 2].mean(axis=2))
     fill[..., :3] = _lit(fill[..., :3], _brightness(quads, box))
@@ -67,6 +76,55 @@ def polygons(
         np.concatenate([fill, np.zeros_like(ink)]),
         np.concatenate([fill, ink]),
     )
+
+
+DOT = np.array([[0.4, 0.0], [0.0, 0.4]])
+CROSS = np.array([[1.0, 0.7], [0.7, 1.0]])
+"""Corners of a piece of a symbol, as parts of the two sides of a polygon at its point."""
+
+
+def symbols(
+    alphas: Array,
+    betas: Array,
+    heights: Array,
+    marked: NDArray[np.bool_],
+    inks: Callable[[Array], Array],
+    form: Array,
+) -> Polygons:
+    """Return flat symbols on a surface, at marked points.
+
+    Each is cut into pieces that lie on one polygon of the surface, so that sorted by depth they
+    come after these, and are hidden by what is before them.
+
+    Args:
+        alphas: Coordinates, shape (A,).
+        betas: Coordinates, shape (B,).
+        heights: Of the surface, shape (A, B); nan where it has a hole.
+        marked: Which points have a symbol, shape (A, B).
+        inks: From heights to RGB.
+        form: :data:`DOT` or :data:`CROSS`.
+    """
+    points = _points(alphas, betas, heights)
+    pieces = [np.empty((0, 4, 3))]
+    finite = np.isfinite(points[..., 2])
+    for a, b in product((-1, 1), repeat=2):
+        i, j = np.nonzero(marked & finite)
+        m, n = marked.shape
+        inside = (i + a >= 0) & (i + a < m) & (j + b >= 0) & (j + b < n)
+        i, j = i[inside], j[inside]
+        whole = finite[i + a, j] & finite[i, j + b] & finite[i + a, j + b]
+        i, j = i[whole], j[whole]
+        middle = points[i, j]
+        sides = np.stack([points[i + a, j] - middle, points[i, j + b] - middle])
+        first, second = (np.tensordot(parts, sides, axes=1) + middle for parts in form)
+        pieces.append(np.stack([middle, first, second, middle], axis=1))
+    corners = np.concatenate(pieces)
+    ink = np.column_stack([inks(corners[:, 0, 2]), np.ones(len(corners))])
+    return Polygons(corners, ink, ink)
+
+
+def _points(alphas: Array, betas: Array, heights: Array) -> Array:
+    return np.stack(np.broadcast_arrays(alphas[:, None], betas, heights), axis=-1)
 
 
 def _brightness(quads: Array, box: tuple[float, float, float]) -> Array:

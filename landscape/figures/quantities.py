@@ -1,4 +1,4 @@
-"""The quantity that a figure shows: the loss, or accuracy or a metric in its place."""
+"""The quantity that a figure shows: the loss, or accuracy, a metric or an eigenvalue instead."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,14 @@ from landscape.scale import Scale, ScaleKind
 from landscape.surface import Surface
 
 Quantity = str
-"""``loss``, ``accuracy``, or the name of a metric."""
+"""``loss``, ``accuracy``, the name of a metric, or one of :data:`CURVATURE`."""
+
+CURVATURE = {
+    "ratio": r"$|\lambda_{\min} / \lambda_{\max}|$ of the Hessian",
+    "lowest": r"$\lambda_{\min}$ of the Hessian",
+    "highest": r"$\lambda_{\max}$ of the Hessian",
+}
+"""Labels of the layers of a curvature map."""
 
 _COMMON = ("loss", "accuracy")
 
@@ -22,7 +29,9 @@ def quantities(surfaces: Sequence[Surface]) -> list[Quantity]:
     Args:
         surfaces: The surfaces.
     """
-    return list(dict.fromkeys((*_COMMON, *(name for each in surfaces for name in each.metrics))))
+    metrics = (name for each in surfaces for name in each.metrics)
+    curved = any(each.curvature is not None and each.curvature.evaluated.any() for each in surfaces)
+    return list(dict.fromkeys((*_COMMON, *metrics, *(CURVATURE if curved else ()))))
 
 
 def shown_as(surface: Surface, quantity: Quantity | None) -> Surface:
@@ -37,9 +46,14 @@ def shown_as(surface: Surface, quantity: Quantity | None) -> Surface:
     surface = surface.median
     if quantity in (None, "loss"):
         return surface
-    is_accuracy = quantity == "accuracy"
-    values = 100 * surface.accuracies if is_accuracy else surface.metrics[str(quantity)]
-    shown = replace(surface, losses=values)
+    if quantity in CURVATURE:
+        curvature: Any = surface.curvature
+        values = getattr(curvature, str(quantity))
+        shown = replace(surface, losses=values, evaluated=curvature.evaluated)
+    elif quantity == "accuracy":
+        shown = replace(surface, losses=100 * surface.accuracies)
+    else:
+        shown = replace(surface, losses=surface.metrics[str(quantity)])
 
     def on_plane(alphas: Any, betas: Any) -> Any:
         return np.array([shown.loss_at(*each) for each in zip(alphas, betas, strict=True)])
@@ -61,7 +75,7 @@ def scale_of(
     kind: ScaleKind,
     maximum: float | None,
 ) -> Scale:
-    """Return the common scale of some surfaces; of accuracies, 0 to 100 %.
+    """Return the common scale of some surfaces; of accuracies 0 to 100 %, of ratios 0 to 1.
 
     Args:
         shown: The surfaces, with the quantity in place of their losses.
@@ -71,7 +85,11 @@ def scale_of(
     """
     if quantity == "accuracy":
         return Scale(0.0, 100.0, False, quantity="accuracy (%)")
+    if quantity == "ratio":
+        # Above 1 the Hessian is dominated by negative curvature.
+        is_clipped = any(bool((each.losses[each.evaluated] > 1).any()) for each in shown)
+        return Scale(0.0, 1.0, False, is_clipped, CURVATURE[quantity])
     scale = Scale.covering(shown, kind, maximum)
     if quantity in (None, "loss"):
         return scale
-    return replace(scale, quantity=escape_mathtext(str(quantity)))
+    return replace(scale, quantity=CURVATURE.get(quantity, escape_mathtext(quantity)))

@@ -11,7 +11,7 @@ from landscape.figures.between import between, finer
 from landscape.figures.kinds import FigureKind, needs_area, register
 from landscape.figures.panels import side_by_side
 from landscape.figures.picture import Picture
-from landscape.figures.polygons import polygons
+from landscape.figures.polygons import CROSS, DOT, polygons, symbols
 from landscape.figures.style import escape_mathtext, loss_ticks, outlined, path_style, width
 from landscape.scale import BOX
 from landscape.surface import Surface
@@ -31,15 +31,25 @@ def draw_relief(axes: Any, surface: Surface, picture: Picture) -> None:
     low, high = picture.scale.limits
     alphas, betas = (finer(a, _POLYGONS) for a in (surface.grid.alphas, surface.grid.betas))
     _, levels, inks = picture.contours
+    samples = picture.scale.heights(surface.interpolated())
+    heights = between(surface.grid, samples, alphas, betas)
     shape = polygons(
         alphas,
         betas,
-        between(surface.grid, picture.scale.heights(surface.interpolated()), alphas, betas),
+        heights,
         (BOX[0] / np.ptp(alphas), BOX[1] / np.ptp(betas), BOX[2] / (high - low)),
         lambda heights: plt.get_cmap(picture.cmap)(picture.norm(np.nan_to_num(heights, nan=low))),
         levels,
         np.column_stack([inks, np.full(len(inks), 0.6)]),
     )
+    for where, form in ((picture.dots(surface), DOT), (picture.crosses(surface), CROSS)):
+        if not where.any():
+            continue
+        rows, columns = where.shape
+        marked = np.zeros(heights.shape, dtype=bool)
+        steps = (len(alphas) - 1) // (rows - 1), (len(betas) - 1) // (columns - 1)
+        marked[:: steps[0], :: steps[1]] = where
+        shape += symbols(alphas, betas, heights, marked, picture.inks, form)
     axes.add_collection3d(
         Poly3DCollection(
             shape.corners,

@@ -26,7 +26,7 @@ _FIRST_FACTS = ("command", "checkpoint", "net", "data", "images", "seed", "norma
 def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any]:
     """Return all that the page shows of a surface or a line; of several seeds the median.
 
-    Unevaluated points are interpolated; ``evaluated`` is the mask of the others.
+    Unevaluated points are interpolated; ``evaluated`` is the mask of the others, one bit each.
 
     Args:
         surface: Which.
@@ -49,7 +49,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "losses": filled(middle.losses, "<f8"),
         "standard_errors": filled(middle.standard_errors, "<f4"),
         "accuracies": filled(middle.accuracies, "<f4"),
-        "evaluated": _base64(middle.evaluated, "u1"),
+        "evaluated": _base64(np.packbits(middle.evaluated, bitorder="little"), "u1"),
         "minima": local_minima(middle).tolist(),
         "marks": [
             {
@@ -65,7 +65,8 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "curvature": _curvature(surface),
         "seeds": _seeds(surface) if surface.is_line and surface.repeats else [],
         "facts": _facts(surface),
-        "notes": [*notes(surface), *brief(surface)],
+        "notes": notes(surface),
+        "warnings": brief(surface),
     }
 
 

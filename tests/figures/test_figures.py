@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -21,7 +22,7 @@ from landscape.errors import LandscapeError
 from landscape.figures import captions
 from landscape.figures.between import between, finer
 from landscape.figures.picture import Picture
-from landscape.figures.polygons import Polygons, polygons
+from landscape.figures.polygons import Polygons, polygons, symbols
 from landscape.figures.style import line_color
 from landscape.grid import Grid
 from landscape.overlays import Mark, Trajectory
@@ -406,6 +407,188 @@ def test_curvature_is_drawn_with_what_has_not_converged(slope: Surface) -> None:
     assert values[2, 3] == 0.25
     assert "1 points not converged, 92% of the points" in axes.get_title()
     assert axes.get_lines()[0].get_xydata().tolist() == [[2.0, 1.0]]
+
+
+@pytest.fixture
+def partial() -> Surface:
+    """A bowl of 9×7 points, a third of which is evaluated, one of them not finite."""
+    grid = Grid.regular((9, 7), (-1, 1), (-1, 1))
+    a, b = np.meshgrid(grid.alphas, grid.betas, indexing="ij")
+    evaluated = np.random.default_rng(0).random(grid.shape) < 0.3
+    evaluated[np.ix_([0, -1], [0, -1])] = evaluated[4, 3] = True
+    losses = np.where(evaluated, 10 ** (2 * (a**2 + b**2) - 2), np.nan)
+    return replace(Surface.empty(grid, {}, {}), losses=losses, evaluated=evaluated)
+
+
+def scattered(axes: Any) -> list[Any]:
+    """Return the markers that axes have."""
+    return [each for each in axes.collections if isinstance(each, PathCollection)]
+
+
+@pytest.mark.parametrize("kind", ["contour", "heatmap"])
+def test_dots_are_at_the_evaluated_points(partial: Surface, kind: str) -> None:
+    partial.losses[0, 0] = np.inf
+    places = np.argwhere(partial.evaluated)
+    wanted = np.column_stack([partial.grid.alphas[places[:, 0]], partial.grid.betas[places[:, 1]]])
+    axes = drawn(partial.plot(kind=kind, evaluated=True))
+    (dots,) = scattered(axes)
+    np.testing.assert_allclose(dots.get_offsets(), wanted)
+    assert "dots: evaluated points" in axes.get_title()
+    # Black on gray and on bright colors, white on dark ones.
+    inks = {
+        tuple(place): tuple(ink[:3])
+        for place, ink in zip(places.tolist(), dots.get_facecolor(), strict=True)
+    }
+    assert inks[0, 0] == inks[8, 6] == (0, 0, 0)
+    assert inks[4, 3] == (1, 1, 1)
+    plain = drawn(partial.plot(kind=kind))
+    assert scattered(plain) == []
+    assert "dots" not in plain.get_title()
+    assert (plain.get_xlim(), plain.get_ylim()) == (axes.get_xlim(), axes.get_ylim())
+
+
+def test_dots_of_the_curvature_are_where_it_converged(slope: Surface) -> None:
+    curvature = Curvature.empty(slope.grid)
+    for i, j, converged in ((1, 1, True), (2, 0, True), (3, 2, False)):
+        curvature.lowest[i, j], curvature.highest[i, j] = -1.0, 4.0
+        curvature.evaluated[i, j], curvature.converged[i, j] = True, converged
+    figure = replace(slope, curvature=curvature).plot(kind="curvature", evaluated=True)
+    (dots,) = scattered(drawn(figure))
+    np.testing.assert_allclose(dots.get_offsets(), [[0.0, 0.5], [1.0, 0.0]], atol=1e-12)
+
+
+CURVED = [(1, 1), (2, 0), (3, 2), (0, 0)]
+
+
+def curved(surface: Surface) -> Surface:
+    """Return a surface with eigenvalues at four points, of which the third did not converge."""
+    curvature = Curvature.empty(surface.grid)
+    for number, place in enumerate(CURVED):
+        curvature.lowest[place], curvature.highest[place] = -1.0 - number, 4.0 + number
+        curvature.evaluated[place], curvature.converged[place] = True, number != 2
+    return replace(surface, curvature=curvature)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "values", "label"),
+    [
+        ("lowest", [-1, -2, -3, -4], r"\lambda_{\min}$ of"),
+        ("highest", [4, 5, 6, 7], r"\lambda_{\max}$ of"),
+        ("ratio", [1 / 4, 2 / 5, 3 / 6, 4 / 7], "/"),
+    ],
+)
+def test_eigenvalues_are_layers_of_figures(
+    slope: Surface, quantity: str, values: Any, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surface = curved(slope)
+    figure = surface.plot(kind="heatmap", quantity=quantity, evaluated=True)
+    axes = drawn(figure)
+    cells = axes.collections[0].get_array().T
+    np.testing.assert_allclose([cells[place] for place in CURVED], values)
+    assert label in figure.axes[1].get_ylabel()
+    limits = (0, 1) if quantity == "ratio" else (min(values), max(values))
+    assert axes.collections[0].get_clim() == limits
+    assert "× 1 points not converged, 33% of the points" in axes.get_title()
+    assert axes.get_lines()[0].get_xydata().tolist() == [[2.0, 1.0]]
+    (dots,) = scattered(axes)
+    np.testing.assert_allclose(
+        dots.get_offsets(), [[-1.0, 0.0], [0.0, 0.5], [1.0, 0.0]], atol=1e-12
+    )
+    assert drawn(surface.plot(kind="contour", quantity=quantity)).get_lines()
+
+    made = []
+
+    def record(*arguments: Any) -> Polygons:
+        made.append(symbols(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("landscape.figures.relief.symbols", record)
+    drawn(surface.plot(kind="surface", quantity=quantity))
+    (cross,) = made
+    np.testing.assert_allclose(cross.corners[:, 0], [[2, 1, values[2]]] * len(cross.corners))
+    with pytest.raises(ValueError, match="expected a quantity"):
+        slope.plot(quantity=quantity)
+
+
+def test_eigenvalues_along_a_line_are_drawn_where_they_are_evaluated() -> None:
+    line = Surface.empty(Grid.regular((5, 1)), {}, {"name": "line"})
+    line.losses[:], line.evaluated[:] = 1.0, True
+    curvature = Curvature.empty(line.grid)
+    curvature.lowest[1:4, 0], curvature.highest[1:4, 0] = [-3, -2, -1], [4, 5, 6]
+    curvature.evaluated[1:4], curvature.converged[1:3] = True, True
+    figure = replace(line, curvature=curvature).plot(quantity="highest")
+    curve, cross = drawn(figure).get_lines()
+    np.testing.assert_allclose(curve.get_xydata(), [[-0.5, 4.0], [0.0, 5.0], [0.5, 6.0]])
+    assert cross.get_xydata().tolist() == [[0.5, 6]]
+
+
+def test_dots_of_a_relief_lie_on_its_polygons(
+    partial: Surface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def record(*arguments: Any) -> Polygons:
+        made.append(symbols(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr("landscape.figures.relief.symbols", record)
+    axes = drawn(partial.plot(kind="surface", evaluated=True))
+    corners = made[0].corners
+    scale = Scale.covering([partial])
+    places = np.argwhere(partial.evaluated)
+    # The first and the last corner of a piece is the point: four pieces, fewer at the border.
+    np.testing.assert_array_equal(corners[:, 0], corners[:, 3])
+    for i, j in places:
+        middle = [partial.grid.alphas[i], partial.grid.betas[j]]
+        height = scale.heights(partial.losses[i, j])
+        pieces = np.abs(corners[:, 0] - [*middle, height]).max(axis=1) < 1e-9
+        assert pieces.sum() == (2 if i in (0, 8) else 4) / (2 if j in (0, 6) else 1)
+    at_border = (np.isin(places, [0, 8]) & [True, False]) | (
+        np.isin(places, [0, 6]) & [False, True]
+    )
+    assert len(corners) == sum(4 / 2**num for num in at_border.sum(axis=1))
+    # Every other corner lies on a side of the polygons: on the line between two of their corners.
+    alphas, betas = finer(partial.grid.alphas, 120), finer(partial.grid.betas, 120)
+    heights = between(partial.grid, scale.heights(partial.interpolated()), alphas, betas)
+    for x, y, z in corners[:, 1:3].reshape(-1, 3):
+        along = np.array([np.interp(x, alphas, column) for column in heights.T])
+        assert z == pytest.approx(np.interp(y, betas, along), abs=1e-9)
+    drawn_colors = axes.collections[0].get_facecolor()
+    ends = {tuple(color) for color in drawn_colors if tuple(color[:3]) in ((0, 0, 0), (1, 1, 1))}
+    assert {(0, 0, 0, 1), (1, 1, 1, 1)} <= ends
+
+
+def test_dots_behind_a_hill_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid.regular((41, 41), (-1, 1), (-1, 1))
+    ground = Surface.empty(grid, {}, {})
+    ground.losses[:] = 1.0
+    ground.losses[:, 14:16] = 3.0  # a wall
+    # All have the same heights, wherever they are evaluated.
+    monkeypatch.setattr(Surface, "interpolated", lambda surface: surface.losses)
+
+    def changed_pixels(columns: slice) -> int:
+        """How much of a picture changes by dots at some columns of the grid."""
+        evaluated = np.zeros(grid.shape, dtype=bool)
+        evaluated[5:36, columns] = True
+        pictures = []
+        for has_dots in (False, True):
+            figure = replace(ground, evaluated=evaluated).plot(
+                kind="surface",
+                evaluated=has_dots,
+                title="",
+                scale=Scale(1, 3, log=False),
+                levels=[],
+                elevation=10.0,
+                azimuth=-90.0,
+            )
+            canvas: Any = figure.canvas
+            canvas.draw()
+            pictures.append(np.asarray(canvas.buffer_rgba()).astype(int))
+        difference = np.abs(pictures[1] - pictures[0]).max(axis=2)
+        return int((difference > 50).sum())
+
+    assert changed_pixels(slice(17, 22)) == 0
+    assert changed_pixels(slice(5, 10)) > 100
 
 
 def test_accuracies_are_drawn_in_percent_on_the_whole_scale(walked: Surface) -> None:

@@ -89,11 +89,9 @@ def test_a_metric_can_be_chosen(browser: Any, tmp_path: Path) -> None:
     page.view(with_metric(), rugged(), html=tmp_path / "a.html")
     tab = Tab(browser, (tmp_path / "a.html").as_uri() + "#view=heatmap")
     try:
-        buttons = "[...document.querySelectorAll('input[name=quantity]')]"
-        tab.until(f"{buttons}.some(each => each.value === 'success rate')")
-        shown = f"{buttons}.filter(each => !each.closest('label').hidden).map(each => each.value)"
+        shown = "[...document.querySelector('select[name=quantity]').options].map(o => o.value)"
         assert tab.get(shown) == ["loss", "accuracy", "success rate"]
-        tab.get(f"{buttons}.find(each => each.value === 'success rate').click()")
+        tab.act(lambda: tab.page.select_option("select[name=quantity]", "success rate"))
         tab.until("location.hash.includes('quantity=success+rate')")
         rows = f"{plot('bowl', 'flat')}.data[0].z.map(row => [...row])"
         tab.until(f"{rows}.every(row => row.every(each => each > 0))")  # no logarithms of losses
@@ -266,7 +264,7 @@ def test_contours_hover_cut_line_and_profile(open_tab: Open) -> None:
     i, j = 18, 4
     step = np.array([GRID.alphas[1] - GRID.alphas[0], GRID.betas[1] - GRID.betas[0]])
     place = np.array([GRID.alphas[i], GRID.betas[j]])
-    tab.page.mouse.move(*pixel(*(place + step * [-0.4, 0.4])))
+    tab.page.mouse.move(*pixel(*(place + step * [-0.35, 0.35])))
     tab.until(f"{plot('bowl', 'readout')}.textContent.includes('loss')")
     ring = tab.page.query_selector('[data-id="bowl"] .here').bounding_box()
     middle = ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2
@@ -336,7 +334,7 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
     tab.act(lambda: tab.page.uncheck("input[name=colors]"))
     assert tab.trace("bowl")["zmax"] == pytest.approx(first.losses.max())
     assert tab.get("[...document.querySelectorAll('.bar')].filter(b => b.offsetHeight).length") == 2
-    tab.act(lambda: tab.page.check("input[value=accuracy]", force=True))
+    tab.act(lambda: tab.page.select_option("select[name=quantity]", "accuracy"))
     # The trained net has an accuracy of its own: that of the losses' file, not of the drawing.
     center = second.accuracies[12, 5]
     note = tab.page.text_content('[data-id="rugged & <i>"] .note')
@@ -354,7 +352,7 @@ def test_scales_cuts_and_quantities(open_tab: Open) -> None:
         "JSON.stringify(landscape.state())"
     )
     assert again.trace("rugged & <i>") == tab.trace("rugged & <i>")
-    assert again.page.is_checked("input[value=accuracy]")
+    assert again.page.input_value("select[name=quantity]") == "accuracy"
     assert not again.page.is_checked("input[name=colors]")
     for complaints in (tab.complaints, again.complaints):
         assert complaints == []
@@ -612,6 +610,8 @@ def test_every_view_is_in_its_link(open_tab: Open) -> None:
             "link": link,
             "marks": one_of(True, False),
             "paths": one_of(True, False),
+            "points": one_of(True, False),
+            "point": one_of(None, {"alpha": 0, "beta": -0.25}),
             "theme": one_of("auto", "light", "dark"),
             "cameras": [camera() for _ in range(one_of(0, 1) if link else one_of(0, 2, 4))],
         }

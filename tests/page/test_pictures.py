@@ -190,15 +190,15 @@ def test_eigenvalues_of_the_hessian_are_quantities(tab: Tab) -> None:
     assert (tab.trace("net")["zmin"], tab.trace("net")["zmax"]) == (0, 1)
     crosses = tab.trace("net", number=1)
     assert (crosses["x"], crosses["y"]) == ([GRID.alphas[4]], [pytest.approx(GRID.betas[5])])
-    assert command_of(tab)[0].endswith("--kind curvature")
+    assert command_of(tab)[0].endswith("--kind heatmap --quantity ratio")
     for value, wanted in (("lowest", found.lowest), ("highest", found.highest)):
-        tab.act(lambda value=value: tab.page.check(f"input[value={value}]", force=True))
+        tab.act(lambda value=value: tab.page.select_option("select[name=quantity]", value))
         trace = tab.trace("net")
         np.testing.assert_allclose(np.array(trace["z"])[known], wanted.T[known])
         assert trace["zmin"] == pytest.approx(wanted[found.evaluated].min())
     tab.until("location.hash.includes('quantity=highest')")
     # Where it is loss again, the control of what is missing is gone.
-    tab.act(lambda: tab.page.check("input[value=loss]", force=True))
+    tab.act(lambda: tab.page.select_option("select[name=quantity]", "loss"))
     if not tab.page.is_visible("#gallery"):
         tab.act(lambda: tab.page.click("button[name=gallery]"))
     tab.act(
@@ -206,7 +206,8 @@ def test_eigenvalues_of_the_hessian_are_quantities(tab: Tab) -> None:
         lambda: tab.page.uncheck('[data-choice="net"]'),
     )
     tab.until("document.querySelectorAll('.panel').length === 0")
-    assert not tab.page.is_visible("input[value=ratio]")
+    offered = "[...document.querySelector('select[name=quantity]').options].map(o => o.value)"
+    assert tab.get(offered) == ["loss", "accuracy"]
 
 
 @at("view=heatmap")

@@ -36,6 +36,8 @@ Deno.test("every state comes back from its address", () => {
       link: one([true, false]),
       marks: one([true, false]),
       paths: one([true, false]),
+      points: one([true, false]),
+      point: one([null, { alpha: 0.25, beta: -0.5 }, { alpha: -1e-7, beta: 0 }]),
       theme: one(["auto", "light", "dark"]),
       cameras: one([[], [{ eye: point(), center: point(), up: point() }]]),
     };

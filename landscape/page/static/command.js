@@ -1,7 +1,5 @@
 /** The command that draws the present view with matplotlib. */
 
-import { isCurvature, isMetric } from "landscape/quantity.js";
-
 /** @typedef {import("landscape/state.js").Camera} Camera */
 /** @typedef {import("landscape/view.js").View} View */
 
@@ -42,29 +40,27 @@ function away({ eye, center }) {
 
 /** @param {View} view */
 function surfaceOptions(view) {
-  const { kind, quantity } = view;
-  if (isCurvature(quantity)) return ["--kind curvature"];
-  const result = [`--kind ${kind}`, ...scaleOptions(view, view.scale)];
+  const { kind } = view;
+  const dots = view.state.points && view.isPartial ? ["--evaluated"] : [];
+  const result = [`--kind ${kind}`, ...scaleOptions(view, view.scale), ...dots];
   if (kind === "surface") {
     const { elevation, azimuth, zoom } = angles(view.camera(0), view.nearest);
     result.push(`--elevation ${round(elevation)}`, `--azimuth ${round(azimuth)}`);
     if (Math.abs(zoom - 1) > 0.005) result.push(`--zoom ${Number(zoom.toFixed(2))}`);
   }
-  if (quantity === "accuracy") result.push("--quantity accuracy");
-  result.push(...metricOptions(view));
-  return result;
+  return [...result, ...quantityOptions(view)];
 }
 
 /** @param {View} view */
 function lineOptions(view) {
-  return isCurvature(view.quantity)
-    ? ["--kind curvature"]
-    : ["--kind line", ...scaleOptions(view, view.lineScale), ...metricOptions(view)];
+  return ["--kind line", ...scaleOptions(view, view.lineScale), ...quantityOptions(view)];
 }
 
 /** @param {View} view */
-function metricOptions({ quantity }) {
-  return isMetric(quantity) ? [`--quantity ${quoted(quantity)}`, "--max none"] : [];
+function quantityOptions({ quantity }) {
+  if (quantity === "loss") return [];
+  const isBounded = quantity === "accuracy" || quantity === "ratio"; // with a scale of its own
+  return [`--quantity ${quoted(quantity)}`, ...(isBounded ? [] : ["--max none"])];
 }
 
 /**
@@ -85,11 +81,9 @@ function limits(view) {
   const own = isLoss && several &&
     (state.colors === "own" || (kind === "surface" && state.heights === "own"));
   const views = kind === "surface" && several && !state.link && state.cameras.length > 1;
-  const eigenvalue = quantity === "lowest" || quantity === "highest";
   return [
     own ? "`plot` draws all surfaces on one scale" : "",
     views ? "`plot` draws all surfaces from the camera of the first" : "",
-    eigenvalue ? "`plot` draws |λ min / λ max|, not one eigenvalue" : "",
   ].filter(Boolean);
 }
 

@@ -11,6 +11,7 @@
 
 const ABOUT = 12; // levels, as in figures
 const DARK = 0.45; // the part of the color map on which lines are white, on others black
+const [WHITE, BLACK] = ["#ffffff", "#000000"];
 const SAME = 1e-6; // of a family's step
 const FORMAT = ".1f"; // of a position: no loss is written like this
 
@@ -24,8 +25,7 @@ const FORMAT = ".1f"; // of a position: no loss is written like this
 export function lines({ x, y, z }, scale) {
   const heights = levels(scale).map((level) => Number(scale.height(level)));
   if (!heights.length) return [];
-  const [low, high] = scale.limits;
-  const dark = heights.filter((height) => height < low + DARK * (high - low)).length;
+  const dark = heights.filter((height) => inkAt(height, scale) === WHITE).length;
   const last = heights.length - 1;
   return [{
     type: "contour",
@@ -111,13 +111,24 @@ function position(height, levels) {
 }
 
 /**
+ * What is seen on the color of a height.
+ *
+ * @param {number | null} height null where missing, which is gray
+ * @param {Scale} scale of colors
+ */
+export function inkAt(height, scale) {
+  const [low, high] = scale.limits;
+  return height !== null && height < low + DARK * (high - low) ? WHITE : BLACK;
+}
+
+/**
  * The color scale of lines, which plotly spreads over the levels from the first to the last.
  *
  * @param {number} dark how many levels lie on dark colors
  * @param {number} last number of the last level
  */
 function inks(dark, last) {
-  const [first, end] = [dark > 0 ? "#ffffff" : "#000000", dark > last ? "#ffffff" : "#000000"];
+  const [first, end] = [dark > 0 ? WHITE : BLACK, dark > last ? WHITE : BLACK];
   if (first === end) return [[0, first], [1, end]];
   return [[0, first], [(dark - 0.75) / last, first], [(dark - 0.25) / last, end], [1, end]];
 }

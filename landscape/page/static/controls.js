@@ -1,13 +1,14 @@
 /** The controls, the texts and the keys of the page. */
 
 import { fill } from "landscape/gallery.js";
-import { isMetric } from "landscape/quantity.js";
+import { nameOf } from "landscape/quantity.js";
 import { byId } from "landscape/view.js";
 
 /** @typedef {import("landscape/view.js").View} View */
 /** @typedef {import("landscape/state.js").State} State */
 
 const STEPS = 1000; // of the slider
+const SHOWN = ["marks", "paths", "points"]; // switches
 
 const form = /** @type {HTMLFormElement} */ (byId("controls"));
 
@@ -18,7 +19,7 @@ const form = /** @type {HTMLFormElement} */ (byId("controls"));
  * @param {(id: string, on: boolean) => void} choose
  */
 export function showState(view, choose) {
-  const { state, index, page, scale } = view;
+  const { state, index, page, scale, shownScale } = view;
   const statuses = new Map(index.map((status) => [status.id, status]));
   for (const panel of view.panels.values()) {
     const status = statuses.get(panel.id);
@@ -28,19 +29,15 @@ export function showState(view, choose) {
   const fields = form.elements;
   fields.view.value = view.kind;
   fields.view[0].disabled = view.noRelief() !== null;
-  addMetrics(view);
+  offer(fields.quantity, view.quantities);
   fields.quantity.value = view.quantity;
-  for (const field of fields.quantity) {
-    field.disabled = !view.quantities.includes(field.value);
-    field.closest("label").hidden = field.disabled && field.value !== "accuracy";
-  }
-  fields.scale.value = scale.log ? "log" : "linear";
+  fields.scale.value = shownScale.log ? "log" : "linear";
   for (const field of [...fields.scale, fields.clip, fields["clip-at"]]) {
     field.disabled = view.quantity !== "loss";
   }
   fields.heights.checked = state.heights === "one";
   fields.colors.checked = state.colors === "one";
-  for (const name of ["link", "marks", "paths"]) fields[name].checked = Reflect.get(state, name);
+  for (const name of ["link", ...SHOWN]) fields[name].checked = Reflect.get(state, name);
   if (document.activeElement !== fields.clip) {
     fields.clip.value = scale.clipped ? stepOf(view, scale.high) : STEPS;
   }
@@ -49,10 +46,13 @@ export function showState(view, choose) {
   }
   const isRelief = view.kind === "surface";
   fields.heights.disabled = fields.link.disabled = !isRelief;
-  fields.address.hidden = location.protocol === "about:"; // a cell of a notebook has no link
+  // A cell of a notebook has no link.
+  fields.address.hidden = fields.point.hidden = location.protocol === "about:";
+  fields.point.disabled = view.point === null;
   fields.theme.textContent = view.isDark ? "Light" : "Dark";
   byId("same").hidden = view.panels.size < 2;
   byId("paths-switch").hidden = !view.surfaces.some((surface) => surface.paths.length);
+  byId("points-switch").hidden = !view.isPartial;
   for (const radio of document.querySelectorAll("input[name=axis]")) {
     const input = /** @type {HTMLInputElement} */ (radio);
     input.checked = input.value === state.axis;
@@ -61,8 +61,8 @@ export function showState(view, choose) {
   fields.gallery.setAttribute("aria-expanded", String(!byId("gallery").hidden));
   fill(byId("gallery").querySelector(".cards"), index, state.show, page.colorscale, choose);
   byId("hint").textContent = isRelief
-    ? "Drag to turn, wheel to zoom, hover to read."
-    : "Hover to read; drag the line.";
+    ? "Drag to turn, wheel to zoom, hover to read, click to keep the point."
+    : "Hover to read, click to keep the point; drag the line.";
   const unknown = state.show.filter((id) => !statuses.has(id));
   const texts = [
     view.problem && `Something went wrong: ${view.problem}`,
@@ -78,22 +78,15 @@ export function showState(view, choose) {
 }
 
 /**
- * Add a button for every metric that has none; they stay, and are hidden as the others are.
+ * Fill a list with quantities; a list that has them stays, since it may be open.
  *
- * @param {View} view
+ * @param {HTMLSelectElement} list
+ * @param {string[]} quantities
  */
-function addMetrics(view) {
-  /** @type {any[]} */
-  const buttons = [...form.querySelectorAll("input[name=quantity]")];
-  const known = new Set(buttons.map(({ value }) => value));
-  for (const metric of view.quantities.filter(isMetric)) {
-    if (known.has(metric)) continue;
-    const label = document.createElement("label");
-    const input = document.createElement("input");
-    Object.assign(input, { type: "radio", name: "quantity", value: metric });
-    label.append(input, metric);
-    buttons[0].closest("fieldset")?.append(label);
-  }
+function offer(list, quantities) {
+  const before = [...list.options].map(({ value }) => value);
+  if (JSON.stringify(before) === JSON.stringify(quantities)) return;
+  list.replaceChildren(...quantities.map((each) => new Option(nameOf(each), each)));
 }
 
 /** Have the controls in one row: closer together where they need it, then folded. */
@@ -116,7 +109,7 @@ function fold() {
  *
  * @param {View} view
  * @param {(change: Partial<State>) => void} set
- * @param {{[name: string]: () => void, png: () => void, reset: () => void}} buttons
+ * @param {{[name: string]: () => void}} buttons
  */
 export function listenToUser(view, set, buttons) {
   document.addEventListener("input", ({ target }) => {
@@ -127,7 +120,7 @@ export function listenToUser(view, set, buttons) {
     const { name, value, checked } = /** @type {HTMLInputElement} */ (target);
     if (["view", "quantity", "scale", "axis"].includes(name)) set({ [name]: value });
     else if (["heights", "colors"].includes(name)) set({ [name]: checked ? "one" : "own" });
-    else if (["marks", "paths"].includes(name)) set({ [name]: checked });
+    else if (SHOWN.includes(name)) set({ [name]: checked });
     else if (name === "clip-at") set({ clip: clipFrom(value) });
     else if (name === "link") set({ link: checked, cameras: view.state.cameras.slice(0, 1) });
   });
@@ -164,6 +157,9 @@ export function listenToUser(view, set, buttons) {
     l: () => view.quantity === "loss" && set({ scale: view.scale.log ? "linear" : "log" }),
     a: () => set({ quantity: view.quantity === "loss" ? "accuracy" : "loss" }),
     c: () => set({ axis: view.state.axis === "beta" ? "alpha" : "beta" }),
+    e: () => view.isPartial && set({ points: !view.state.points }),
+    p: actions.point,
+    escape: actions.forget,
     r: actions.reset,
     s: actions.png,
     t: actions.theme,

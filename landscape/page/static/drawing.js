@@ -173,6 +173,7 @@ export async function draw(view) {
       colors: view.scaleOf(state.colors, surface),
       marks: state.marks,
       paths: state.paths,
+      points: state.points,
       style,
     }, seenFrom[number]);
     panel.cut.set(surface, state.axis, view.at);
@@ -201,7 +202,8 @@ async function drawLines(view) {
   const statuses = new Map(view.index.map((status) => [status.id, status.note]));
   section.querySelector(".note").replaceChildren(...lines.map((line) => {
     const item = document.createElement("div");
-    const notes = [...line.notes, statuses.get(line.id)].filter(Boolean).join(" · ");
+    const notes = [...line.notes, ...line.warnings, statuses.get(line.id)].filter(Boolean)
+      .join(" · ");
     item.textContent = notes && `${line.name}: ${notes}`;
     return item;
   }));
@@ -213,9 +215,8 @@ async function drawLines(view) {
  * @param {View} view
  */
 export async function drawProfile(view) {
-  const { surfaces, quantity, state, label, style } = view;
+  const { surfaces, quantity, state, label, style, shownScale: scale } = view;
   if (byId("profile").hidden) return;
-  const scale = quantity === "loss" ? view.scale : scaleOf(quantity, surfaces);
   const lines = profiles(surfaces, quantity, state.axis, view.at, label, scale, style);
   // The color bar has the title as well.
   if (profilePlot.clientHeight < LOW) lines.layout.yaxis.title = { text: "" };

@@ -47,6 +47,7 @@ async function drawAll() {
     hasTurned = true;
     turnOnce(view, address);
   }
+  showPoint();
   showState(view, choose);
   address();
   if (isWanted) requestAnimationFrame(drawAll);
@@ -62,7 +63,6 @@ function set(change) {
 function reset() {
   const { show, theme } = view.state;
   view.state = { ...parse("", view.defaults), show, theme };
-  for (const panel of view.drawn) panel.unpoint();
   redraw();
 }
 
@@ -88,8 +88,9 @@ function address() {
  */
 function reports(id) {
   return {
-    pointed: (alpha, beta) => view.drawn.forEach((panel) => panel.point(alpha, beta)),
-    left: () => view.drawn.forEach((panel) => panel.unpoint()),
+    pointed: (alpha, beta) => hover({ alpha, beta }),
+    left: () => hover(null),
+    chosen: () => view.hovered && keep(view.hovered),
     camera: () => {
       const own = view.drawn.findIndex((panel) => panel.id === id);
       return own < 0 ? null : view.camera(own);
@@ -98,6 +99,33 @@ function reports(id) {
     cutMoved: moveCut,
     resized: redraw,
   };
+}
+
+/** @param {import("landscape/state.js").State["point"]} point */
+function hover(point) {
+  view.hovered = point;
+  showPoint();
+}
+
+/** Mark the point that is read in every panel, with its values. */
+function showPoint() {
+  const { point, drawn } = view;
+  for (const panel of drawn) {
+    if (point === null) panel.unpoint();
+    else panel.point(point.alpha, point.beta);
+  }
+}
+
+/**
+ * Have a point read also when the pointer has left it.
+ *
+ * @param {import("landscape/state.js").State["point"]} point null for none
+ */
+function keep(point) {
+  view.state.point = point;
+  showPoint();
+  showState(view, choose);
+  address();
 }
 
 /**
@@ -165,8 +193,9 @@ function choose(id, on) {
 
 // ---- what comes from outside
 
-const link = () => location.href.split("#")[0] + format(view.state, view.defaults);
-listenToUser(view, set, { ...sharing(view, link), reset });
+const link = (/** @type {Partial<import("landscape/state.js").State>} */ change) =>
+  location.href.split("#")[0] + format({ ...view.state, ...change }, view.defaults);
+listenToUser(view, set, { ...sharing(view, link), reset, forget: () => keep(null) });
 globalThis.addEventListener("resize", redraw);
 globalThis.addEventListener("hashchange", () => {
   view.state = parse(location.hash, view.defaults);

@@ -5,9 +5,10 @@ import { label } from "landscape/contours.js";
 import { CutLine } from "landscape/cutline.js";
 import { boxHeight, inBox, spans } from "landscape/fit.js";
 import { color, CONFIG } from "landscape/look.js";
+import { notesOf } from "landscape/notes.js";
 import { flat, relief } from "landscape/pictures.js";
-import { label as named } from "landscape/quantity.js";
-import { coordinate, nearest } from "landscape/surface.js";
+import { describe } from "landscape/reading.js";
+import { coordinate } from "landscape/surface.js";
 
 /** @typedef {import("landscape/pictures.js").Shown} Shown */
 /** @typedef {import("landscape/state.js").Camera} Camera */
@@ -21,11 +22,15 @@ const Plotly = Reflect.get(globalThis, "Plotly");
  * @typedef {object} Reports what a panel reports to the page
  * @property {(alpha: number, beta: number) => void} pointed
  * @property {() => void} left called when the pointer leaves
+ * @property {() => void} chosen called when the point that is read is clicked
  * @property {() => Camera | null} camera from which it is seen
  * @property {(camera: Camera) => void} turned
  * @property {(at: number) => void} cutMoved
  * @property {() => void} resized
  */
+
+const STILL = 5; // pixels that a click may move
+const APART = 12; // pixels between a point and its text
 
 /** A surface's part of the page. */
 export class Panel {
@@ -56,13 +61,28 @@ export class Panel {
       if (this.size !== "" && this.size !== this.sizeNow) reports.resized();
     });
     this.resized.observe(this.stage);
-    // A tap does not hover.
-    this.flat.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
-      if (event.pointerType === "touch") this.tap(event);
+    this.stage.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+      this.press(event);
     }, { capture: true });
     this.stage.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => {
       if (event.pointerType === "mouse") reports.left();
     });
+  }
+
+  /**
+   * Report a click or a tap, but not a drag, nor what is done with the cut line.
+   *
+   * @param {PointerEvent} down
+   */
+  press(down) {
+    if (down.button !== 0 || down.target === this.cut.element) return;
+    // Of the document: plotly puts an element over everything while a button is down.
+    document.addEventListener("pointerup", (up) => {
+      const moved = Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY);
+      if (up.pointerId !== down.pointerId || moved >= STILL) return;
+      if (!this.flat.hidden) this.tap(up);
+      this.reports.chosen();
+    }, { capture: true, once: true });
   }
 
   get sizeNow() {
@@ -92,27 +112,18 @@ export class Panel {
    */
   showStatus(status) {
     this.part("h2").textContent = status.name;
-    const notes = [...this.notes, status.note].filter(Boolean);
+    const { surface, shown } = this;
+    const notes = [...(surface ? notesOf(surface, shown) : []), status.note].filter(Boolean);
     this.part(".note").textContent = notes.join(" · ");
+    this.part(".warnings").replaceChildren(...(surface?.warnings ?? []).map((text) => {
+      const item = document.createElement("li");
+      item.textContent = text;
+      return item;
+    }));
     const bar = /** @type {HTMLProgressElement} */ (this.part("progress"));
     bar.hidden = status.state === "complete";
     bar.max = Math.max(1, status.total);
     bar.value = status.done;
-  }
-
-  /** What is noted of the surface: of accuracies that of the center, of what it lacks that. */
-  get notes() {
-    const { surface, shown } = this;
-    if (surface === null) return [];
-    const { center, notes } = surface;
-    if (shown && !surface.has(shown.quantity)) {
-      return [`no ${named(shown.quantity, [surface])} in its file`, ...notes];
-    }
-    const accuracy = center ? surface.accuracies[surface.index(center.i, center.j)] : NaN;
-    if (shown?.quantity !== "accuracy" || !Number.isFinite(accuracy)) return notes;
-    if (notes.some((note) => note.includes("accuracy"))) return notes;
-    const others = notes.filter((note) => !note.endsWith("at the center"));
-    return [`accuracy ${(100 * accuracy).toFixed(1)} % at the center`, ...others];
   }
 
   /** @param {Surface} surface */
@@ -205,8 +216,8 @@ export class Panel {
     const of = String(point.data.meta ?? "");
     const number = point.pointNumber ?? 0;
     if (of === "") { // a surface is drawn at more points than it was evaluated at
-      const [alpha, beta] = [nearest(surface.alphas, point.x), nearest(surface.betas, point.y)];
-      this.reports.pointed(surface.alphas[alpha], surface.betas[beta]);
+      const { alpha, beta } = surface.snapped(point.x, point.y);
+      this.reports.pointed(alpha, beta);
       return;
     }
     this.reports.pointed(Number(point.x), Number(point.y));
@@ -225,14 +236,20 @@ export class Panel {
     }
   }
 
-  /** @param {PointerEvent} event */
+  /**
+   * Read the point of a click or a tap, which need not hover before.
+   *
+   * @param {PointerEvent} event
+   */
   tap(event) {
     const { xaxis, yaxis } = this.flat._fullLayout ?? {};
     if (!xaxis?._length) return;
     const box = this.flat.getBoundingClientRect();
     const alpha = xaxis.p2d(event.clientX - box.left - xaxis._offset);
     const beta = yaxis.p2d(event.clientY - box.top - yaxis._offset);
-    if (this.surface?.holds(alpha, beta)) this.reports.pointed(alpha, beta);
+    if (!this.surface?.holds(alpha, beta)) return;
+    const point = this.surface.snapped(alpha, beta);
+    this.reports.pointed(point.alpha, point.beta);
   }
 
   /** @param {string} text */
@@ -250,7 +267,7 @@ export class Panel {
   point(alpha, beta) {
     if (this.surface === null) return;
     this.last = { alpha, beta };
-    this.say(this.surface.describe(alpha, beta));
+    this.say(describe(this.surface, alpha, beta));
   }
 
   /** Forget the point that was read. */
@@ -272,11 +289,9 @@ export class Panel {
     const y = Math.min(Math.max(at.y, 0), height);
     this.here.style.left = `${x}px`;
     this.here.style.top = `${y}px`;
-    const { style } = this.readout;
-    style.left = x < width / 2 ? `${x + 12}px` : "auto";
-    style.right = x < width / 2 ? "auto" : `${width - x + 12}px`;
-    style.top = y < height / 2 ? `${y + 12}px` : "auto";
-    style.bottom = y < height / 2 ? "auto" : `${height - y + 12}px`;
+    const { style, offsetWidth, offsetHeight } = this.readout;
+    style.left = `${nextTo(x, offsetWidth, width)}px`;
+    style.top = `${nextTo(y, offsetHeight, height)}px`;
   }
 
   /**
@@ -296,7 +311,7 @@ export class Panel {
     }
     const camera = this.reports.camera();
     if (camera === null) return null;
-    const k = surface.index(nearest(surface.alphas, alpha), nearest(surface.betas, beta));
+    const { k } = surface.snapped(alpha, beta);
     const point = inBox(
       spans(surface, shown.paths, shown.marks),
       shown.scale,
@@ -307,6 +322,18 @@ export class Panel {
     );
     return project(camera, point, this.stage.clientWidth, this.stage.clientHeight);
   }
+}
+
+/**
+ * Where a text begins that stands next to a point, on the side with more room, and within it.
+ *
+ * @param {number} at where the point is
+ * @param {number} size of the text
+ * @param {number} room
+ */
+function nextTo(at, size, room) {
+  const begin = at < room / 2 ? at + APART : at - APART - size;
+  return Math.max(Math.min(begin, room - size), 0);
 }
 
 /**

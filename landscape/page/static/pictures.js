@@ -6,6 +6,18 @@ import { heights as ends, spans } from "landscape/fit.js";
 import { color, escape, paper } from "landscape/look.js";
 import { coarse, fine } from "landscape/mesh.js";
 import { deepest } from "landscape/minima.js";
+import { hasDots } from "landscape/notes.js";
+import {
+  at,
+  crosses,
+  dots,
+  dotsOnRelief,
+  lowest,
+  marker,
+  middle,
+  onRelief,
+  places,
+} from "landscape/points.js";
 import { isCurvature } from "landscape/quantity.js";
 
 /** @typedef {import("landscape/look.js").Style} Style */
@@ -20,6 +32,7 @@ import { isCurvature } from "landscape/quantity.js";
  * @property {Scale} colors
  * @property {boolean} marks
  * @property {boolean} paths
+ * @property {boolean} points whether dots show where the quantity was evaluated
  * @property {Style} style
  * @property {number} [tall] height of the box of a relief, in widths
  */
@@ -73,22 +86,31 @@ export function relief(surface, shown, camera) {
       },
     });
   }
+  const on = (/** @type {import("landscape/points.js").Place[]} */ points) =>
+    onRelief(points.map(({ k }) => heights[k]), scale);
+  if (hasDots(surface, shown)) {
+    const { quantity } = shown;
+    const there = onRelief(surface.sampled(quantity), scale);
+    data.push({ ...dotsOnRelief(surface, quantity, colors), ...there });
+  }
+  if (shown.marks && isCurvature(shown.quantity)) {
+    const { loose, trace } = crosses(surface, shown.quantity, colors);
+    data.push({ ...trace, ...on(loose) });
+  }
   if (shown.marks) {
     const center = middle(surface);
     data.push({
       ...marker(center, "cross", 4, "#ffffff", "#000000"),
-      type: "scatter3d",
-      z: center.map(({ k }) => scale.height(heights[k])),
+      ...on(center),
       hoverinfo: "none",
     });
   }
   if (shown.marks && shown.quantity === "loss") {
-    const dots = deepest(surface, scale).map(({ i, j }) => at(surface, i, j));
+    const minima = deepest(surface, scale).map(({ i, j }) => at(surface, i, j));
     data.push(
       {
-        ...marker(dots, "circle", 2.5, "#ffffff", "#000000"),
-        type: "scatter3d",
-        z: dots.map(({ k }) => scale.height(heights[k])),
+        ...marker(minima, "circle", 2.5, "#ffffff", "#000000"),
+        ...on(minima),
         hoverinfo: "none",
       },
       {
@@ -218,6 +240,7 @@ export function flat(surface, shown, type) {
   }
   /** @type {any[]} */
   const data = [picture];
+  if (hasDots(surface, shown)) data.push(dots(surface, shown.quantity, colors));
   if (shown.paths) {
     surface.paths.forEach((path, order) => {
       const line = { color: color(order, style), width: 2 };
@@ -242,11 +265,10 @@ export function flat(surface, shown, type) {
   }
   if (shown.marks) {
     if (isCurvature(shown.quantity)) {
-      const loose = notConverged(surface);
-      data.push({ ...marker(loose, "x-thin", 6, "#ffffff", "#ffffff"), hoverinfo: "none" });
+      data.push(crosses(surface, shown.quantity, colors).trace);
     }
-    const dots = shown.quantity === "loss" ? lowest(surface, shown.scale) : [];
-    data.push({ ...marker(dots, "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
+    const minima = shown.quantity === "loss" ? lowest(surface, shown.scale) : [];
+    data.push({ ...marker(minima, "circle", 5, "#ffffff", "#000000"), hoverinfo: "none" });
     data.push({
       ...marker(middle(surface), "cross-thin", 12, "#ffffff", "#ffffff"),
       hoverinfo: "none",
@@ -304,72 +326,6 @@ function bar({ label, colors, style }) {
     title: { text: title, side: "bottom" },
     tickcolor: style.text,
     ...colors.ticks(5),
-  };
-}
-
-/**
- * The local minima that are not cut off.
- *
- * @param {Surface} surface
- * @param {Scale} scale
- */
-function lowest(surface, scale) {
-  return surface.minima
-    .map(([i, j]) => at(surface, i, j))
-    .filter(({ k }) => surface.losses[k] <= scale.high);
-}
-
-/**
- * Where an eigenvalue is not converged.
- *
- * @param {Surface} surface
- */
-function notConverged(surface) {
-  return Array.from(
-    surface.alphas,
-    (_, i) => Array.from(surface.betas, (_, j) => at(surface, i, j)),
-  )
-    .flat()
-    .filter(({ k }) => surface.curvature?.state[k] === 2);
-}
-
-/**
- * The trained net, where it is a point of the grid.
- *
- * @param {Surface} surface
- */
-function middle(surface) {
-  const { center } = surface;
-  return center ? [at(surface, center.i, center.j)] : [];
-}
-
-/**
- * @param {Surface} surface
- * @param {number} i
- * @param {number} j
- */
-function at(surface, i, j) {
-  return { x: surface.alphas[i], y: surface.betas[j], k: surface.index(i, j) };
-}
-
-/** @param {import("landscape/surface.js").Mark[]} marks */
-function places(marks) {
-  return marks.map(({ alpha, beta }) => ({ x: alpha, y: beta }));
-}
-
-/**
- * @param {{x: number, y: number}[]} points
- * @param {string} symbol
- * @param {number} size
- * @param {string} inside
- * @param {string} border
- */
-function marker(points, symbol, size, inside, border) {
-  return {
-    x: points.map(({ x }) => x),
-    y: points.map(({ y }) => y),
-    mode: "markers",
-    marker: { symbol, size, color: inside, line: { color: border, width: 1 } },
   };
 }
 

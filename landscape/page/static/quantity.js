@@ -14,6 +14,24 @@ const LABELS = {
   highest: "λ max of the Hessian",
 };
 
+/** @type {Record<Quantity, string>} */
+const NAMES = {
+  loss: "Loss",
+  accuracy: "Accuracy",
+  ratio: "|λ min / λ max|",
+  lowest: "λ min",
+  highest: "λ max",
+};
+
+/**
+ * What a quantity is called where one is chosen.
+ *
+ * @param {Quantity} quantity
+ */
+export function nameOf(quantity) {
+  return NAMES[quantity] ?? quantity;
+}
+
 /**
  * All that some surface has.
  *

@@ -13,8 +13,8 @@ import { byId, css } from "landscape/view.js";
  * What the buttons of the group "Share" do, by their names.
  *
  * @param {View} view
- * @param {() => string} address of the present view
- * @returns {{[name: string]: () => Promise<void>, png: () => Promise<void>}}
+ * @param {(change: Partial<import("landscape/state.js").State>) => string} address of the view
+ * @returns {{[name: string]: () => Promise<void>}}
  */
 export function sharing(view, address) {
   /** @type {Record<string, () => Promise<string>>} each returns the message to show */
@@ -40,7 +40,13 @@ export function sharing(view, address) {
       save(await animation(view, pictures(view), report), name(view, "webm"));
       return "animation saved";
     },
-    address: async () => (await copied(address())) ? "link copied" : `link: ${address()}`,
+    address: async () => (await copied(address({}))) ? "link copied" : `link: ${address({})}`,
+    point: async () => {
+      const { point } = view;
+      if (point === null) return "no point: hover one, or click it";
+      const link = address({ point });
+      return (await copied(link)) ? "link to the point copied" : `link: ${link}`;
+    },
     command: async () => {
       const { command: text, limits } = command(view);
       const dialog = byId("command");
@@ -65,10 +71,9 @@ export function sharing(view, address) {
   document.addEventListener("pointerdown", ({ target }) => {
     if (!isBusy && target !== byId("shared")) say("");
   }, { capture: true });
-  const result = Object.fromEntries(
+  return Object.fromEntries(
     Object.entries(actions).map(([key, action]) => [key, () => run(action)]),
   );
-  return { ...result, png: result.png };
 }
 
 /** @param {string} text */
@@ -87,7 +92,10 @@ function pictures(view) {
   const panels = view.drawn.map((panel) => ({
     plot: isRelief ? panel.relief : panel.flat,
     title: panel.surface?.name ?? "",
-    note: panel.part(".note").textContent,
+    notes: [
+      panel.part(".note").textContent,
+      ...(panel.surface?.warnings ?? []).map((text) => `⚠ ${text}`),
+    ].filter(Boolean),
     line: isRelief ? null : panel.cut.element,
     finish: isRelief
       ? null
@@ -99,7 +107,7 @@ function pictures(view) {
     .map(({ plot, section }) => ({
       plot,
       title: section.querySelector("h2").textContent,
-      note: "",
+      notes: [],
       line: null,
       finish: null,
     }));

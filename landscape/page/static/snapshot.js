@@ -1,20 +1,20 @@
 /** The present view as one picture: PNG, or SVG in which 3-D pictures are pixels. */
 
+import { FONT, fontOf, MARGIN, textsAbove } from "landscape/texts.js";
+
 /** @type {any} */
 const Plotly = Reflect.get(globalThis, "Plotly");
 
 const SHARPNESS = 2;
-const HEAD = 46; // pixels for the texts above a picture
 const GAP = 12;
 const ROOM = 64; // pixels of a color bar below a picture
-const FONT = "system-ui, sans-serif";
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {object} Picture
  * @property {any} plot
  * @property {string} title
- * @property {string} note
+ * @property {string[]} notes
  * @property {HTMLElement | null} line that lies over it
  * @property {((picture: ParentNode) => void) | null} finish what plotly does not do
  */
@@ -53,7 +53,7 @@ export async function canvasOf(pictures, paper, ink, sharpness) {
   context.fillRect(0, 0, width, height);
   for (const [number, picture] of pictures.entries()) {
     const { left, top } = places[number];
-    await add(context, picture, left, top - HEAD, ink);
+    await add(context, picture, left, top, ink);
   }
   return canvas;
 }
@@ -73,12 +73,15 @@ export async function drawing(pictures, paper, ink) {
   for (const [number, picture] of pictures.entries()) {
     const { left, top } = places[number];
     const part = element("g", { transform: `translate(${left} ${top})` });
-    const texts = { x: 8, fill: ink, "font-family": FONT };
-    const title = element("text", { ...texts, y: 20 - HEAD, "font-size": 17, "font-weight": 600 });
-    title.textContent = picture.title;
-    const note = element("text", { ...texts, y: 40 - HEAD, "font-size": 13 });
-    note.textContent = picture.note;
-    part.append(title, note, (await vector(picture)).documentElement);
+    const { lines, height: head } = textsOf(picture);
+    const texts = { x: MARGIN, fill: ink, "font-family": FONT };
+    part.append(...lines.map(({ text, size, weight, y }) => {
+      const font = { "font-size": size, "font-weight": weight };
+      const line = element("text", { ...texts, ...font, y: y - head });
+      line.textContent = text;
+      return line;
+    }));
+    part.append((await vector(picture)).documentElement);
     const [x, y, w, h] = box(picture.line) ?? [0, 0, -1, -1];
     if (w >= 0) {
       const ends = { x1: x, y1: y, x2: x + w, y2: y + h };
@@ -96,51 +99,64 @@ export async function drawing(pictures, paper, ink) {
  * @param {Picture[]} pictures
  */
 export function layout(pictures) {
+  /** @type {Picture[][]} */
+  const rows = [];
+  let last = Infinity;
+  for (const picture of pictures) {
+    const onPage = picture.plot.getBoundingClientRect().left;
+    if (onPage <= last) rows.push([]);
+    last = onPage;
+    rows[rows.length - 1].push(picture);
+  }
   /** @type {{left: number, top: number}[]} */
   const places = [];
-  let [width, top, below] = [0, 0, 0];
-  let [left, last] = [0, -Infinity];
-  for (const { plot } of pictures) {
-    const onPage = plot.getBoundingClientRect().left;
-    if (onPage <= last) [left, top] = [0, below];
-    last = onPage;
-    places.push({ left, top: top + HEAD });
-    const [w, h] = sizeOf(plot);
-    width = Math.max(width, left + w);
-    below = Math.max(below, top + HEAD + h);
-    left += w + GAP;
+  let [width, height] = [0, 0];
+  for (const row of rows) {
+    height += Math.max(...row.map((picture) => textsOf(picture).height));
+    let left = 0;
+    for (const { plot } of row) {
+      places.push({ left, top: height });
+      left += sizeOf(plot)[0] + GAP;
+    }
+    width = Math.max(width, left - GAP);
+    height += Math.max(...row.map(({ plot }) => sizeOf(plot)[1]));
   }
-  return { width, height: below, places };
+  return { width, height, places };
+}
+
+/** @param {Picture} picture */
+function textsOf({ plot, title, notes }) {
+  return textsAbove(title, notes, sizeOf(plot)[0]);
 }
 
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {Picture} picture
  * @param {number} left
- * @param {number} top
+ * @param {number} top of the picture, below its texts
  * @param {string} ink
  */
 async function add(context, picture, left, top, ink) {
-  const { plot, title, note, line, finish } = picture;
+  const { plot, line, finish } = picture;
   const [width, height] = sizeOf(plot);
+  const texts = textsOf(picture);
   context.fillStyle = ink;
-  context.textBaseline = "top";
-  context.font = `600 17px ${FONT}`;
-  context.fillText(title, left + 8, top + 6, width - 16);
-  context.font = `13px ${FONT}`;
-  context.fillText(note, left + 8, top + 28, width - 16);
+  for (const each of texts.lines) {
+    context.font = fontOf(each);
+    context.fillText(each.text, left + MARGIN, top - texts.height + each.y, width - 2 * MARGIN);
+  }
   const image = new Image();
   image.src = finish === null
     ? await Plotly.toImage(withBar(plot), { format: "png", width, height, scale: SHARPNESS })
     : address(await vector(picture));
   await image.decode();
-  context.drawImage(image, left, top + HEAD, width, height);
+  context.drawImage(image, left, top, width, height);
   const [x, y, w, h] = box(line) ?? [0, 0, -1, -1];
   if (w >= 0) {
     context.fillStyle = "#000000";
-    context.fillRect(left + x - 1.5, top + HEAD + y - 1.5, w + 3, h + 3);
+    context.fillRect(left + x - 1.5, top + y - 1.5, w + 3, h + 3);
     context.fillStyle = "#ffffff";
-    context.fillRect(left + x - 0.75, top + HEAD + y - 0.75, w + 1.5, h + 1.5);
+    context.fillRect(left + x - 0.75, top + y - 0.75, w + 1.5, h + 1.5);
   }
 }
 
@@ -164,7 +180,6 @@ function address(picture) {
   return `data:image/svg+xml,${encodeURIComponent(text)}`;
 }
 
-/**
 /**
  * A picture with a color bar of its own below it, which the page shows elsewhere.
  *

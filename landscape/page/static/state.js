@@ -17,6 +17,8 @@
  * @property {boolean} link whether all cameras turn together
  * @property {boolean} marks
  * @property {boolean} paths
+ * @property {boolean} points dots at the evaluated ones, where others are interpolated
+ * @property {{alpha: number, beta: number} | null} point that is marked and read
  * @property {"auto" | "light" | "dark"} theme
  * @property {Camera[]} cameras the first is everybody's where they are linked; none: as near as
  *     the panels allow
@@ -36,6 +38,8 @@ const DEFAULTS = {
   link: true,
   marks: true,
   paths: true,
+  points: false,
+  point: null,
   theme: "auto",
   cameras: [],
 };
@@ -51,7 +55,7 @@ const CHOICES = {
   theme: ["auto", "light", "dark"],
 };
 
-const SWITCHES = ["link", "marks", "paths"];
+const SWITCHES = ["link", "marks", "paths", "points"];
 
 /**
  * The state that an address stands for; what it does not say, or says wrongly, is as by default.
@@ -77,6 +81,8 @@ export function parse(hash, defaults) {
   else if (clip !== null && isNumber(clip)) state.clip = Number(clip);
   const at = given.get("at");
   if (at !== null && isNumber(at)) state.at = Number(at);
+  const point = readNumbers(given.get("point") ?? "", 2);
+  if (point !== null) state.point = { alpha: point[0], beta: point[1] };
   if (given.has("show")) {
     state.show = given.getAll("show").filter(Boolean);
   }
@@ -103,6 +109,10 @@ export function format(state, defaults) {
     result.set("clip", state.clip === null ? "none" : String(state.clip));
   }
   if (state.at !== null) result.set("at", String(Number(state.at.toPrecision(6))));
+  if (state.point !== null) {
+    const { alpha, beta } = state.point;
+    result.set("point", [alpha, beta].map((each) => Number(each.toPrecision(6))).join("_"));
+  }
   if (JSON.stringify(state.show) !== JSON.stringify(usual.show)) {
     for (const id of state.show.length ? state.show : [""]) result.append("show", id);
   }
@@ -114,6 +124,15 @@ export function format(state, defaults) {
 /** @param {string} text */
 function isNumber(text) {
   return text.trim() !== "" && Number.isFinite(Number(text));
+}
+
+/**
+ * @param {string} text
+ * @param {number} num how many numbers it must have
+ */
+function readNumbers(text, num) {
+  const parts = text.split("_");
+  return parts.length === num && parts.every(isNumber) ? parts.map(Number) : null;
 }
 
 /** @param {Camera} camera */
@@ -129,9 +148,9 @@ function writeCamera({ eye, center, up }) {
  * @returns {Camera | null}
  */
 function readCamera(text) {
-  const parts = text.split("_");
-  if (parts.length !== 9 || !parts.every(isNumber)) return null;
-  const [a, b, c, d, e, f, g, h, i] = parts.map(Number);
+  const numbers = readNumbers(text, 9);
+  if (numbers === null) return null;
+  const [a, b, c, d, e, f, g, h, i] = numbers;
   return {
     eye: { x: a, y: b, z: c },
     center: { x: d, y: e, z: f },

@@ -54,12 +54,13 @@ export class Surface {
     this.losses = new Float64Array(bytes(data.losses));
     this.errors = new Float32Array(bytes(data.standard_errors));
     this.accuracies = new Float32Array(bytes(data.accuracies));
-    this.evaluated = new Uint8Array(bytes(data.evaluated));
+    this.evaluated = bits(data.evaluated, this.losses.length);
     /** @type {number[][]} */ this.minima = data.minima;
     /** @type {Mark[]} */ this.marks = data.marks;
     /** @type {Path[]} */ this.paths = data.paths;
     /** @type {[string, string][]} */ this.facts = data.facts;
     /** @type {string[]} */ this.notes = data.notes;
+    /** @type {string[]} */ this.warnings = data.warnings;
     this.hasAccuracies = this.accuracies.some(Number.isFinite);
     const curvature = data.curvature;
     this.curvature = curvature && {
@@ -69,6 +70,7 @@ export class Surface {
       state: new Uint8Array(bytes(curvature.state)),
     };
     this.metrics = read(data.metrics);
+    /** @type {Map<Quantity, Float64Array>} */ this.samples = new Map(); // once made
     /** @type {{losses: Float64Array, accuracies: Float64Array, metrics: Metrics}[]} */
     this.seeds = data.seeds.map((/** @type {any} */ seed) => ({
       losses: new Float64Array(bytes(seed.losses)),
@@ -121,13 +123,25 @@ export class Surface {
   }
 
   /**
+   * Whether a quantity that it has was not evaluated at some point.
+   *
+   * @param {Quantity} quantity
+   */
+  isPartial(quantity) {
+    return this.has(quantity) && !this.evaluated.every((_, k) => this.isKnown(quantity, k));
+  }
+
+  /**
    * A quantity where it was evaluated.
    *
    * @param {Quantity} quantity
    */
   sampled(quantity) {
     const values = this.values(quantity);
-    return Float64Array.from(this.knownPlaces(quantity), (k) => values[k]);
+    const found = this.samples.get(quantity) ??
+      Float64Array.from(this.knownPlaces(quantity), (k) => values[k]);
+    this.samples.set(quantity, found);
+    return found;
   }
 
   /**
@@ -180,44 +194,21 @@ export class Surface {
     return isWithin(this.alphas, alpha) && isWithin(this.betas, beta);
   }
 
-  /** Losses of off-plane checkpoints, which may lie outside its own range. */
-  get ownLosses() {
-    const losses = this.paths.flatMap((path) => [...path.losses, ...path.plane_losses]);
-    return [...this.marks.map((mark) => mark.loss), ...losses].filter((loss) => loss !== null);
-  }
-
   /**
-   * What is known at the point nearest to (alpha, beta), as text.
+   * The point of the grid that is nearest to a point of the plane.
    *
    * @param {number} alpha
    * @param {number} beta
    */
-  describe(alpha, beta) {
-    if (!this.holds(alpha, beta)) {
-      return `α ${coordinate(alpha)}, β ${coordinate(beta)}: outside of this surface`;
-    }
+  snapped(alpha, beta) {
     const [i, j] = [nearest(this.alphas, alpha), nearest(this.betas, beta)];
-    const k = this.index(i, j);
-    const at = `α ${coordinate(this.alphas[i])}, β ${coordinate(this.betas[j])}: `;
-    if (!this.evaluated[k]) return at + "not evaluated yet";
-    const loss = Number.isFinite(this.losses[k])
-      ? Number(this.losses[k].toPrecision(4))
-      : "not finite";
-    const error = Number.isFinite(this.errors[k])
-      ? ` ± ${Number(this.errors[k].toPrecision(2))}`
-      : "";
-    const accuracy = Number.isFinite(this.accuracies[k])
-      ? `, accuracy ${(100 * this.accuracies[k]).toFixed(1)} %`
-      : "";
-    const { lowest, highest, state } = this.curvature ?? {};
-    const round = (/** @type {number} */ value) => Number(value.toPrecision(3));
-    const metrics = [...this.metrics].map(([name, values]) => `, ${name} ${round(values[k])}`);
-    const eigenvalues = state?.[k]
-      ? `, Hessian λ ${round(lowest[k])} to ${round(highest[k])}${
-        state[k] === 2 ? " (not converged)" : ""
-      }`
-      : "";
-    return `${at}loss ${loss}${error}${accuracy}${metrics.join("")}${eigenvalues}`;
+    return { alpha: this.alphas[i], beta: this.betas[j], k: this.index(i, j) };
+  }
+
+  /** Losses of off-plane checkpoints, which may lie outside its own range. */
+  get ownLosses() {
+    const losses = this.paths.flatMap((path) => [...path.losses, ...path.plane_losses]);
+    return [...this.marks.map((mark) => mark.loss), ...losses].filter((loss) => loss !== null);
   }
 
   /**
@@ -285,6 +276,16 @@ export function bytes(base64) {
   const result = new Uint8Array(text.length);
   for (let k = 0; k < text.length; k++) result[k] = text.charCodeAt(k);
   return result.buffer;
+}
+
+/**
+ * @param {string} base64 of a bit for each point, the lowest of a byte first
+ * @param {number} num points
+ * @returns {Uint8Array} 0 or 1 for each
+ */
+function bits(base64, num) {
+  const packed = new Uint8Array(bytes(base64));
+  return Uint8Array.from({ length: num }, (_, k) => (packed[k >> 3] >> (k & 7)) & 1);
 }
 
 /**

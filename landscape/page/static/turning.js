@@ -25,8 +25,8 @@ export function around(camera, angle) {
 /**
  * Turn the pictures once around, then leave them as they were.
  *
- * Nothing turns for those who want no motion, in a tab that is not seen, or from a camera that
- * somebody chose.
+ * Nothing turns for those who want no motion, in a tab that is not seen, around a point that is read,
+ * or from a camera that somebody chose.
  *
  * @param {View} view
  * @param {() => void} stopped called when a touch has stopped the turn; the cameras stay there
@@ -36,7 +36,7 @@ export function turnOnce(view, stopped) {
   const { signal } = ended;
   const isWelcome = () =>
     view.kind === "surface" && view.drawn.length > 0 && view.state.cameras.length === 0 &&
-    !document.hidden &&
+    view.state.point === null && !document.hidden &&
     !matchMedia("(prefers-reduced-motion: reduce)").matches;
   let began = 0;
   let before = 0;

@@ -26,6 +26,7 @@ export class View {
     /** @type {Map<string, Panel>} */ this.panels = new Map();
     /** @type {Map<string, Surface>} */ this.lines = new Map();
     /** @type {import("landscape/state.js").Camera | null} */ this.passing = null; // of a turn
+    /** @type {State["point"]} under the pointer */ this.hovered = null;
     this.setDefaults();
     this.state = parse(location.hash, this.defaults);
     this.isConnected = true;
@@ -133,6 +134,18 @@ export class View {
     return this.quantities.includes(this.state.quantity) ? this.state.quantity : "loss";
   }
 
+  /** Whether some surface has points of the quantity that are interpolated. */
+  get isPartial() {
+    return this.surfaces.some((surface) => surface.isPartial(this.quantity));
+  }
+
+  /** The point that is read: under the pointer, or else the chosen one, if a surface has it. */
+  get point() {
+    const { alpha, beta } = this.state.point ?? { alpha: NaN, beta: NaN };
+    const surface = this.surfaces.find((each) => each.holds(alpha, beta));
+    return this.hovered ?? surface?.snapped(alpha, beta) ?? null;
+  }
+
   /** What the values are, with their unit where all have the same. */
   get label() {
     return label(this.quantity, this.all);
@@ -141,6 +154,13 @@ export class View {
   /** The scale of the losses of all lines together, of every seed. */
   get lineScale() {
     return this.lineScaleTo(this.state.clip);
+  }
+
+  /** The scale of what is shown: of the losses, or of another quantity. */
+  get shownScale() {
+    const { quantity, surfaces } = this;
+    if (quantity === "loss") return this.scale;
+    return scaleOf(quantity, surfaces.length ? surfaces : [...this.lines.values()]);
   }
 
   /** @param {State["clip"]} clip */
@@ -163,7 +183,7 @@ export class View {
     const { surfaces, state } = this;
     if (!surfaces.length && this.lines.size) return this.lineScaleTo(clip);
     const others = surfaces.flatMap((surface) => surface.ownLosses);
-    return Scale.ofLosses(surfaces.map((s) => s.losses), state.scale, clip, others);
+    return Scale.ofLosses(surfaces.map((s) => s.sampled("loss")), state.scale, clip, others);
   }
 
   /**
@@ -178,9 +198,12 @@ export class View {
     }
     const one = this.scale;
     const kind = one.log ? "log" : "linear";
-    return which === "one"
-      ? one
-      : Scale.ofLosses([surface.losses], kind, one.clipped ? one.high : null, surface.ownLosses);
+    return which === "one" ? one : Scale.ofLosses(
+      [surface.sampled("loss")],
+      kind,
+      one.clipped ? one.high : null,
+      surface.ownLosses,
+    );
   }
 
   get isDark() {
