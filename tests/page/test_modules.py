@@ -48,6 +48,7 @@ def cases() -> list[dict[str, object]]:
                 10 ** random.uniform(-4, 3)
                 * np.exp(random.uniform(0, 6) * random.standard_normal(random.integers(3, 40)))
                 + (random.uniform(0, 5) if number % 3 else 0)
+                - (random.uniform(0, 1e-2) if number % 7 == 0 else 0)
             )
             for _ in range(1 + number % 2)
         ]
@@ -61,6 +62,7 @@ def cases() -> list[dict[str, object]]:
                 "high": scale.high,
                 "log": scale.log,
                 "clipped": scale.clipped,
+                "floored": scale.floored,
                 "labels": [Scale.label(float(level)) for level in scale.levels(12)],
             }
         )

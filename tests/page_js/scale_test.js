@@ -17,6 +17,7 @@ Deno.test("limits, levels and labels are those of figures", () => {
     const scale = Scale.ofLosses(surfaces, wanted.kind, "auto");
     const what = JSON.stringify(wanted);
     same([scale.log, scale.clipped], [wanted.log, wanted.clipped], what);
+    same(scale.floored, wanted.floored, what);
     const near = (/** @type {number} */ a, /** @type {number} */ b) =>
       Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b), 1e-300);
     if (!near(scale.low, wanted.low) || !near(scale.high, wanted.high)) {

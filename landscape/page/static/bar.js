@@ -40,5 +40,7 @@ export function fill(place, colors, title, colorscale, isVertical) {
  */
 export function titleOf(label, colors) {
   const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
-  return `${label}${colors.log ? ", log scale" : ""}${clipped}`;
+  const points = colors.floored === 1 ? "1 point" : `${colors.floored} points`;
+  const floored = colors.floored > 0 ? `, ${points} at or below 0` : "";
+  return `${label}${colors.log ? ", log scale" : ""}${floored}${clipped}`;
 }

@@ -1,5 +1,6 @@
 /** Plotly traces of a surface: in 3-D, or from above. */
 
+import { titleOf } from "landscape/bar.js";
 import { walls } from "landscape/block.js";
 import { families, lines } from "landscape/contours.js";
 import { heights as ends, spans } from "landscape/fit.js";
@@ -9,14 +10,17 @@ import { deepest } from "landscape/minima.js";
 import { hasDots } from "landscape/notes.js";
 import {
   at,
+  beads,
   crosses,
   dots,
   dotsOnRelief,
+  lonely,
   lowest,
   marker,
   middle,
   onRelief,
   places,
+  smaller,
 } from "landscape/points.js";
 import { isCurvature } from "landscape/quantity.js";
 
@@ -93,6 +97,8 @@ export function relief(surface, shown, camera) {
     const there = onRelief(surface.sampled(quantity), scale);
     data.push({ ...dotsOnRelief(surface, quantity, colors), ...there });
   }
+  const alone = lonely(surface, heights);
+  if (alone.length > 0) data.push({ ...smaller(beads(alone, heights, shown)), ...on(alone) });
   if (shown.marks && isCurvature(shown.quantity)) {
     const { loose, trace } = crosses(surface, shown.quantity, colors);
     data.push({ ...trace, ...on(loose) });
@@ -241,6 +247,8 @@ export function flat(surface, shown, type) {
   /** @type {any[]} */
   const data = [picture];
   if (hasDots(surface, shown)) data.push(dots(surface, shown.quantity, colors));
+  const alone = isContour ? lonely(surface, heights) : [];
+  if (alone.length > 0) data.push(beads(alone, heights, shown));
   if (shown.paths) {
     surface.paths.forEach((path, order) => {
       const line = { color: color(order, style), width: 2 };
@@ -313,8 +321,7 @@ export function flat(surface, shown, type) {
 
 /** @param {Shown} shown */
 function bar({ label, colors, style }) {
-  const clipped = colors.clipped ? `, clipped at ${colors.text(colors.high)}` : "";
-  const title = `${label}${colors.log ? ", log scale" : ""}${clipped}`;
+  const title = titleOf(label, colors);
   return {
     orientation: "h",
     thickness: 10,

@@ -15,6 +15,7 @@ import { inkAt } from "landscape/contours.js";
 const LARGEST = 3; // of a dot, in pixels
 const DOTS = 300; // pixels that the dots of a row cover at most
 const IN_3D = 0.5; // of these sizes, where plotly draws larger ones
+const BEAD = 6; // pixels
 const LIFT = 0.008; // of the heights: else half of a marker lies within the surface
 
 /**
@@ -48,8 +49,64 @@ export function dots(surface, quantity, colors) {
  * @param {Scale} colors
  */
 export function dotsOnRelief(surface, quantity, colors) {
-  const { marker, ...flat } = dots(surface, quantity, colors);
-  return { ...flat, marker: { ...marker, size: IN_3D * marker.size } };
+  return smaller(dots(surface, quantity, colors));
+}
+
+/**
+ * Markers of the sizes that plotly draws in 3-D.
+ *
+ * @param {any} trace
+ */
+export function smaller({ marker, ...trace }) {
+  return { ...trace, marker: { ...marker, size: IN_3D * marker.size } };
+}
+
+/**
+ * The points that belong to no area: those of no cell whose corners are all finite.
+ *
+ * A surface or contours do not show them.
+ *
+ * @param {Surface} surface
+ * @param {ArrayLike<number>} values
+ * @returns {Place[]}
+ */
+export function lonely(surface, values) {
+  const [rows, columns] = [surface.alphas.length, surface.betas.length];
+  const shown = new Uint8Array(values.length);
+  for (let i = 0; i + 1 < rows; i++) {
+    for (let j = 0; j + 1 < columns; j++) {
+      const corners = [[i, j], [i + 1, j], [i, j + 1], [i + 1, j + 1]]
+        .map(([a, b]) => surface.index(a, b));
+      if (corners.every((k) => Number.isFinite(values[k]))) corners.forEach((k) => shown[k] = 1);
+    }
+  }
+  return [...shown.keys()].filter((k) => !shown[k] && Number.isFinite(values[k]))
+    .map((k) => placeOf(surface, k));
+}
+
+/**
+ * Beads of their own color at points that belong to no area.
+ *
+ * @param {Place[]} alone
+ * @param {ArrayLike<number>} values
+ * @param {Pick<import("landscape/pictures.js").Shown, "colors" | "style">} shown
+ */
+export function beads(alone, values, { colors, style }) {
+  const [low, high] = colors.limits;
+  return {
+    ...coordinates(alone),
+    mode: "markers",
+    marker: {
+      size: BEAD,
+      color: alone.map(({ k }) => colors.height(values[k])),
+      cmin: low,
+      cmax: high,
+      colorscale: style.colorscale,
+      line: { width: 0.5, color: "#000000" },
+    },
+    hoverinfo: "skip",
+    meta: "alone",
+  };
 }
 
 /**

@@ -10,6 +10,10 @@ const CLIPPED_PART = 0.1; // of the points of any surface, at most
 const CLIPPED_FROM = 4; // times the range that the others need
 const KEPT_HEIGHT = 0.25; // of the picture, at least, for every surface that is clipped
 
+// Limits of what can be drawn on a linear scale.
+const LARGEST = 1e300;
+const SMALLEST = 1e-300;
+
 /** A scale of losses, or of accuracies. */
 export class Scale {
   /**
@@ -18,13 +22,15 @@ export class Scale {
    * @param {boolean} log whether heights are logarithms to base 10
    * @param {boolean} clipped whether some values lie above `high`
    * @param {string} unit what ticks end with
+   * @param {number} floored number of values that are 0 or less, of a log scale
    */
-  constructor(low, high, log, clipped, unit = "") {
+  constructor(low, high, log, clipped, unit = "", floored = 0) {
     this.low = low;
     this.high = high;
     this.log = log;
     this.clipped = clipped;
     this.unit = unit;
+    this.floored = floored;
   }
 
   /**
@@ -57,12 +63,16 @@ export class Scale {
       const usual = log ? low : usualHeight(each, low);
       maximum = usual > low && high - low > CLIPPED_FROM * (usual - low) ? usual : null;
     }
+    if (!log && high > LARGEST) maximum = Math.min(LARGEST, maximum ?? LARGEST);
     if (maximum !== null && maximum > low) high = Math.min(high, maximum);
-    if (!(high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high)))) {
+    const rounding = 1e-9 * Math.max(Math.abs(low), Math.abs(high));
+    if (!(high - low > Math.max(rounding, log ? 0 : SMALLEST))) {
       const margin = Math.max(0.5, 0.5 * Math.abs(low));
       [low, high] = log ? [low / 2, low * 2] : [low - margin, high + margin];
     }
-    return new Scale(low, high, log, top > high);
+    const onFloor = (/** @type {Float64Array} */ values) => values.filter((v) => v <= 0).length;
+    const floored = log ? each.reduce((sum, values) => sum + onFloor(values), 0) : 0;
+    return new Scale(low, high, log, top > high, "", floored);
   }
 
   /** The scale of accuracies: all that are possible. */
