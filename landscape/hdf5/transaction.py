@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
+from landscape import locks
 from landscape.atomic import check_writable, replacing, temporary_name
 from landscape.errors import DifferentScanError, SurfaceFileError
-from landscape.hdf5 import locks
 from landscape.hdf5.differences import differences_of
 from landscape.hdf5.layout import VERSION, compose
 from landscape.hdf5.opening import check_is_file, check_surface, not_hdf5
