@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from landscape.checkpoints.checkpoint import load
+from landscape.checkpoints.checkpoint import Checkpoint, load
 from landscape.checkpoints.files import SUFFIXES, holds_weights
 from landscape.errors import CheckpointError
 from landscape.naming import disambiguate
@@ -111,9 +111,12 @@ class CheckpointSequence:
 
         Args:
             run: The run.
+
+        Raises:
+            CheckpointError: Two checkpoints record different runs.
         """
         kept = list(run.checkpoints)
-        recorded = [load(path, run.key).epoch for path in kept]
+        recorded = _epochs(kept, run.key)
         if kept[-1].stem == "last" and _are_equal(kept[-2:], recorded[-2:], run.key):
             del kept[-2], recorded[-2]
         root = Path(os.path.commonpath([path.parent for path in kept]))
@@ -163,6 +166,37 @@ def _place(path: Path, root: Path) -> tuple[int, list[int], str]:
 def _numbers(path: Path, root: Path) -> list[int]:
     name = str(path.relative_to(root).with_suffix(""))
     return [int(number) for number in re.findall("[0-9]+", name)]
+
+
+def _epochs(paths: Sequence[Path], key: str | None) -> list[int | None]:
+    """Return the epochs that checkpoints record, having checked that they are of one run.
+
+    Raises:
+        CheckpointError: Two record different runs.
+    """
+    epochs, known = [], dict[str, tuple[Path, object]]()
+    for path in paths:
+        found = load(path, key)
+        for name, value in _facts_of_run(found).items():
+            before, there = known.setdefault(name, (path, value))
+            if there != value:
+                raise CheckpointError(
+                    f"{path} is of another run than {before} ({name}: {value} and {there}): give "
+                    "a folder of one run",
+                    path=path,
+                    key=name,
+                    expected=there,
+                    got=value,
+                )
+        epochs.append(found.epoch)
+    return epochs
+
+
+def _facts_of_run(checkpoint: Checkpoint) -> dict[str, object]:
+    """Return what a checkpoint records of its run: nothing if another program wrote it."""
+    names = ("net", "data", "data_sha256", "preprocessing")
+    recorded = {name: getattr(checkpoint, name) for name in names}
+    return {**{k: v for k, v in recorded.items() if v is not None}, **checkpoint.recipe}
 
 
 def _are_equal(paths: Sequence[Path], epochs: Sequence[int | None], key: str | None) -> bool:

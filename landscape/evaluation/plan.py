@@ -20,7 +20,7 @@ from landscape.evaluation.streamed_plane import is_streamed
 from landscape.memory import is_out_of_memory
 from landscape.modules import copied
 from landscape.objective import Objective
-from landscape.parameters import Parameters
+from landscape.parameters import Parameters, single_type
 from landscape.plane import Plane
 from landscape.values import Point, Values
 
@@ -170,7 +170,8 @@ def run(
     """Yield the values of each point, in order, whatever becomes of an optimization.
 
     Batches are halved where memory runs out. A plan that fails is given up for its reference, and
-    a value that is not finite is computed again by the reference. The metrics of the model are
+    a value that is not finite, or nearly overflows, is computed again by the reference: rewritten
+    weights overflow elsewhere than those of the model. The metrics of the model are
     those of the reference's weights.
 
     Close the generator if it is not exhausted: torch's settings are changed meanwhile.
@@ -214,7 +215,7 @@ def _run(
                 strategy.timer = timer
                 exact = _Exact(plan, objective)
                 for values in strategy(points[done:]):
-                    value = values if values.is_finite else exact(points[done], values)
+                    value = exact(points[done], values) if exact.doubts(values) else values
                     done += 1
                     yield value
             except Exception as error:  # whatever a model or a kernel raises
@@ -248,6 +249,12 @@ class _Exact:
     def __init__(self, plan: Plan, objective: Objective) -> None:
         self._plan, self._objective = plan.reference, objective
         self._strategy: Strategy | None = None
+        # A loss of such size is the square of numbers near the largest, or of few layers more.
+        self._largest = math.sqrt(torch.finfo(single_type(objective.dtype)).max)
+
+    def doubts(self, values: Values) -> bool:
+        """Return whether the unmodified model may overflow where a plan has these values."""
+        return not values.is_finite or abs(values.loss) > self._largest
 
     def __call__(self, point: Point, values: Values) -> Values:
         """Return the values of a point; those that are given if the plan has no reference."""

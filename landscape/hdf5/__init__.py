@@ -4,7 +4,6 @@ The format is specified in docs/FORMAT.md.
 """
 
 from landscape.hdf5.layout import metric_array
-from landscape.hdf5.locks import is_being_written
 from landscape.hdf5.reading import load, load_directions
 from landscape.hdf5.saving import amend, check_new, output_file, save
 from landscape.hdf5.transaction import SurfaceFile
@@ -13,7 +12,6 @@ __all__ = [
     "SurfaceFile",
     "amend",
     "check_new",
-    "is_being_written",
     "load",
     "load_directions",
     "metric_array",

@@ -24,7 +24,9 @@ def save(surface: Surface, path: Path, *, overwrite: bool = False) -> None:
     """
     if not overwrite:
         check_new(path)
-    with SurfaceFile(path, overwrite=True) as file:
+    with SurfaceFile(path, overwrite=overwrite) as file:
+        if file.found is not None:  # created since
+            check_new(path)
         file.write(surface)
 
 

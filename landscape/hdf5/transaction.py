@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 
-from landscape.atomic import check_writable, replacing, temporary_name
+from landscape import locks
+from landscape.atomic import check_writable, replacing, sync_names, temporary_name
 from landscape.errors import DifferentScanError, SurfaceFileError
-from landscape.hdf5 import locks
 from landscape.hdf5.differences import differences_of
 from landscape.hdf5.layout import VERSION, compose
 from landscape.hdf5.opening import check_is_file, check_surface, not_hdf5
@@ -234,11 +234,12 @@ def _rename(temporary: Path, path: Path, *, is_new: bool) -> None:
     if is_new:
         try:
             os.link(temporary, path)
-            return
-        except FileExistsError:
-            raise SurfaceFileError(
-                f"{path} was just created by another process: run it again", path=path
-            ) from None
         except OSError:
-            pass  # a file system without hard links
-    temporary.replace(path)
+            if path.exists():
+                raise SurfaceFileError(
+                    f"{path} was just created by another process: run it again", path=path
+                ) from None
+            temporary.replace(path)  # a file system without hard links
+    else:
+        temporary.replace(path)
+    sync_names(path.parent)

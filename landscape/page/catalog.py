@@ -9,6 +9,7 @@ from typing import Any
 
 from landscape import hdf5
 from landscape.errors import LandscapeError, SurfaceFileError, first_line
+from landscape.locks import is_being_written
 from landscape.naming import numbered
 from landscape.page.payload import content, thumbnail
 from landscape.page.status import State, status, with_different_names
@@ -168,7 +169,7 @@ def _found(surface: Surface, version: str) -> Mapping[str, Any]:
 def _state(kept: _Kept) -> tuple[State, str]:
     """Return how a file is, and what to say of it."""
     done, total = kept.done, kept.total
-    is_written = hdf5.is_being_written(kept.path)
+    is_written = is_being_written(kept.path)
     if is_written:
         return "running", _time_left(kept)
     kept.history.clear()

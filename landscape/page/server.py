@@ -4,11 +4,13 @@ The standard library's server with server-sent events; every request must name t
 as its host, so that no web page can read surfaces through a name of its own.
 """
 
+import itertools
 import json
 import re
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +26,8 @@ from landscape.scale import ScaleKind
 HOST = "127.0.0.1"
 _SECONDS = 1.0  # between two looks at the files
 _PING = 15.0
+# A browser opens six connections to one server, for all of its tabs: some are left for answers.
+_STREAMS = 3
 # Whatever the port: a tunnel may end at another one.
 _OUR_NAMES = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
 _FIRST_PORT, _PORTS = 20_000, 12_000  # below those that systems give out by themselves
@@ -45,6 +49,7 @@ class Server(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class Server(ThreadingHTTPServer):
         self._changed = threading.Condition()
         self._number, self._index = 0, ""
         self._ended = threading.Event()
+        self._tickets = itertools.count()
+        self._streams: deque[int] = deque(maxlen=_STREAMS)
         self._look()
 
     @property
@@ -100,14 +107,31 @@ class Server(ThreadingHTTPServer):
         """
         return self._shelf.content(identifier)
 
-    def news(self, number: int) -> tuple[int, str] | None:
+    def open_stream(self) -> int:
+        """Return the number of a new stream of events, which replaces the oldest of too many."""
+        with self._changed:
+            stream = next(self._tickets)
+            self._streams.append(stream)
+            self._changed.notify_all()
+            return stream
+
+    def is_replaced(self, stream: int) -> bool:
+        """Return whether newer streams have taken the place of one."""
+        with self._changed:
+            return stream not in self._streams
+
+    def news(self, number: int, stream: int) -> tuple[int, str] | None:
         """Return the number and the text of the newest index, once it is not ``number``.
 
-        None when the server ends.
+        None when the server ends, or the stream is replaced.
         """
+
+        def is_over() -> bool:
+            return self._ended.is_set() or self.is_replaced(stream)
+
         with self._changed:
-            self._changed.wait_for(lambda: self._number != number or self._ended.is_set(), _PING)
-            return None if self._ended.is_set() else (self._number, self._index)
+            self._changed.wait_for(lambda: self._number != number or is_over(), _PING)
+            return None if is_over() else (self._number, self._index)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: the terminal is the scan's."""
@@ -180,13 +204,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _events(self, _query: Mapping[str, Sequence[str]]) -> None:
         self._head(200, "text/event-stream")
-        number = 0
-        while (news := self.server.news(number)) is not None:
+        number, stream = 0, self.server.open_stream()
+        while (news := self.server.news(number, stream)) is not None:
             newest, index = news
             text = f"data: {index}\n\n" if newest != number else ": nothing new\n\n"
             self.wfile.write(text.encode())
             self.wfile.flush()
             number = newest
+        if self.server.is_replaced(stream):
+            self.wfile.write(b"event: replaced\ndata: later\n\n")  # the page asks again, later
 
     def _icon(self, _query: Mapping[str, Sequence[str]]) -> None:
         self._send(204, "image/x-icon", "")
@@ -210,6 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()

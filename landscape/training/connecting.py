@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from landscape.checkpoints import Checkpoint, load
 from landscape.devices import gpus
 from landscape.errors import CheckpointError
+from landscape.locks import writing_checkpoints
 from landscape.losses import mean
 from landscape.memory import keep_freed_memory
 from landscape.modules import copied
@@ -55,7 +57,8 @@ def connect(
 
     Raises:
         ParameterMismatchError: The ends do not match.
-        CheckpointError: The file holds another curve, or an end cannot be read.
+        CheckpointError: The file holds another curve, another process is training into it, or
+            an end cannot be read.
         ValueError: Both ends are equal.
 
     Example:
@@ -69,9 +72,15 @@ def connect(
     keep_freed_memory()
     curve = _Curve(objective, second, recipe)
     path = Path(file) if file is not None else None
-    if path is not None and path.exists() and not overwrite:
-        curve.restore(path)
-    progress = progress or default_progress()
+    with writing_checkpoints(path) if path is not None else nullcontext():
+        if path is not None and path.exists() and not overwrite:
+            curve.restore(path)
+        _train(curve, path, like or Checkpoint({}), progress or default_progress())
+    return {name: tensor.detach() for name, tensor in curve.control.items()}
+
+
+def _train(curve: "_Curve", path: Path | None, like: Checkpoint, progress: Progress) -> None:
+    recipe = curve.recipe
     steps = curve.steps_per_epoch
     progress.start("curve", recipe.epochs * steps, curve.epoch * steps)
     try:
@@ -82,11 +91,10 @@ def connect(
                     progress.update(curve.epoch * steps + step + 1, f"loss {loss.item():.3g}")
             curve.epoch += 1
             if path is not None:
-                curve.save(path, like or Checkpoint({}))
+                curve.save(path, like)
             progress.update(curve.epoch * steps, f"loss {loss.item():.3g}")
     finally:
         progress.stop()
-    return {name: tensor.detach() for name, tensor in curve.control.items()}
 
 
 class _Curve:

@@ -9,6 +9,7 @@ from landscape.checkpoints import Checkpoint
 from landscape.datasets.dataset import Dataset
 from landscape.datasets.preprocessing import Preprocessing
 from landscape.devices import choose_device
+from landscape.locks import writing_checkpoints
 from landscape.models import Architecture
 from landscape.notebook import default_progress
 from landscape.progress import Progress
@@ -52,13 +53,21 @@ def train(
         The content of ``last.pt``.
 
     Raises:
-        CheckpointError: The folder holds a run of another net, recipe or data.
+        CheckpointError: The folder holds a run of another net, recipe or data, or another
+            process is training in it.
         DataError: The images do not fit the net.
         OSError: The checkpoints cannot be written.
     """
     run = TrainingRun(net, recipe, training_set, test_set, preprocessing, choose_device(device))
-    progress = progress or default_progress()
-    last = folder / "last.pt"
+    with writing_checkpoints(folder / "last.pt"):
+        return _trained(run, folder, save_every, overwrite, progress or default_progress())
+
+
+def _trained(
+    run: TrainingRun, folder: Path, save_every: int | None, overwrite: bool, progress: Progress
+) -> Checkpoint:
+    """Return the last checkpoint of a run in a locked folder, see :func:`train`."""
+    net, recipe, last = run.net, run.recipe, folder / "last.pt"
     if last.exists() and not overwrite:
         found = checkpoints.load(last)
         run.check_same(found, last)

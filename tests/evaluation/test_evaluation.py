@@ -211,6 +211,24 @@ def test_a_folded_net_that_overflows_has_no_finite_loss() -> None:
         assert not values.is_finite
 
 
+def test_a_point_where_the_unmodified_model_alone_overflows_has_no_finite_loss(
+    conv_net: Any, images: tuple[Tensor, Tensor]
+) -> None:
+    conv_net.bn.running_var.fill_(1e8)  # the folded weights are smaller by 10,000
+    objective = Objective(conv_net, F.cross_entropy, images, device="cpu")
+    zero = {name: torch.zeros_like(tensor) for name, tensor in objective.center.items()}
+    moved = {**zero, "conv.weight": 100 * objective.center["conv.weight"]}
+    plane = Plane(objective.center, moved, zero)
+    network, reference = folded(objective, plane), reference_plan(objective, plane)
+    assert network is not None
+    points = [(1.0, 0.0), (1e18, 0.0), (3e37, 0.0), (3e38, 0.0)]
+    plan = replace(reference, network=network, reference=reference)
+    alone = [values.is_finite for values in run(replace(plan, reference=None), objective, points)]
+    expected = [values.is_finite for values in run(reference, objective, points)]
+    assert (alone, expected) == ([True] * 4, [True, True, False, False])
+    assert [values.is_finite for values in run(plan, objective, points)] == expected
+
+
 class TwoUses(nn.Module):
     """Uses the weight of a convolution a second time, which must not be the folded one."""
 

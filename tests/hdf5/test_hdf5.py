@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import landscape
-from landscape import hdf5
+from landscape import hdf5, locks
 from landscape.errors import SurfaceFileError
 from landscape.grid import Grid
-from landscape.hdf5 import SurfaceFile, locks
+from landscape.hdf5 import SurfaceFile
 from landscape.overlays import Mark, Trajectory
 from landscape.surface import Surface
 from tests import inputs

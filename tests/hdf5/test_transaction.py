@@ -112,8 +112,17 @@ def test_no_other_process_writes_the_file_of_a_scan(
     SurfaceFile(path).close()
 
 
-def test_a_file_made_meanwhile_is_not_replaced(tmp_path: Path, surface: Surface) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_made_meanwhile_is_not_replaced(
+    tmp_path: Path, surface: Surface, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
     path = tmp_path / "a.h5"
+
+    def no_links(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
     with SurfaceFile(path) as file:
         surface.save(path)
         before = path.read_bytes()

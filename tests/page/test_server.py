@@ -181,6 +181,66 @@ def test_the_same_surfaces_have_the_same_port_if_it_is_free(file: Path, server: 
         Server(Shelf([file]), [file], port=server.server_port)
 
 
+def test_a_hundred_requests_at_once_are_answered(file: Path) -> None:
+    with Server(Shelf([file]), [file]) as server:  # which does not accept any yet
+        sockets = [socket.create_connection((HOST, server.server_port), 5) for _ in range(100)]
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        for each in sockets:
+            each.settimeout(20)
+            each.sendall(b"GET /surface?id=mlp HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert [each.recv(12) for each in sockets] == [b"HTTP/1.0 200"] * 100
+        for each in sockets:
+            each.close()
+        server.shutdown()
+        thread.join()
+
+
+def test_other_pages_cannot_frame_it(server: Server) -> None:
+    for path in ("/", "/surface?id=mlp", "/nothing"):
+        connection = http.client.HTTPConnection(HOST, server.server_port, timeout=20)
+        connection.request("GET", path)
+        policy = connection.getresponse().getheader("Content-Security-Policy")
+        assert policy == "frame-ancestors 'none'"
+
+
+def test_streams_leave_connections_of_the_browser_for_answers(server: Server) -> None:
+    streams = []
+    for _ in range(9):
+        connection = http.client.HTTPConnection(HOST, server.server_port, timeout=20)
+        connection.request("GET", "/events")
+        streams.append(connection.getresponse())
+        assert streams[-1].readline().startswith(b"data: [")
+    for each in streams[:-3]:
+        assert each.read() == b"\nevent: replaced\ndata: later\n\n"  # and it has ended
+    assert [each.readline() for each in streams[-3:]] == [b"\n"] * 3
+    assert get(server, "/")[0] == 200
+
+
+@pytest.mark.browser
+def test_ten_tabs_of_one_page_open_and_all_see_what_is_new(
+    browser: Any, server: Server, file: Path, surface: Surface
+) -> None:
+    def until(page: Any, condition: str) -> None:
+        end = time.monotonic() + 60
+        while not page.evaluate(condition):
+            assert time.monotonic() < end, condition
+            page.wait_for_timeout(50)
+
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    pages = [context.new_page() for _ in range(10)]
+    for page in pages:
+        page.goto(server.address + "#view=heatmap", wait_until="commit")
+    for page in pages:
+        until(page, "globalThis.landscape?.surfaces()[0]?.name === 'mlp'")
+    replace(surface, provenance={"name": "new"}).save(file, overwrite=True)
+    for page in pages:
+        until(page, "landscape.surfaces()[0].name === 'new'")
+        assert page.locator("#message").is_hidden()
+    context.close()
+
+
 SCAN = """
 import sys, time
 import torch, torch.nn.functional as F
@@ -316,13 +376,14 @@ def test_a_look_that_fails_does_not_end_the_watch(
     def fail() -> None:
         raise MemoryError
 
-    news = server.news(0)
+    stream = server.open_stream()
+    news = server.news(0, stream)
     assert news is not None
     with monkeypatch.context() as patch:
         patch.setattr(server._shelf, "index", fail)
         time.sleep(2.5)
     replace(surface, provenance={"name": "new"}).save(file, overwrite=True)
-    later = server.news(news[0])
+    later = server.news(news[0], stream)
     assert later is not None
     assert json.loads(later[1])[0]["name"] == "new"
 

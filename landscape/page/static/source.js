@@ -47,5 +47,10 @@ export function listen(changed, connected) {
       setTimeout(() => listen(changed, connected), 2000);
     }
   };
+  // The server has given the connection to another tab: a browser has six for all of them.
+  events.addEventListener("replaced", () => {
+    events.close();
+    setTimeout(() => listen(changed, connected), 3000);
+  });
   events.onmessage = (event) => changed(JSON.parse(event.data));
 }
