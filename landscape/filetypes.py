@@ -23,10 +23,11 @@ def is_numpy(path: Path) -> bool:
     """Return whether a file is one array of NumPy (.npy), or an archive of some (.npz)."""
     if is_npy(path):
         return True
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False  # no archive, or a damaged one
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 

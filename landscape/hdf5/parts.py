@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from landscape.facts import Facts
@@ -54,7 +53,7 @@ def numbers(dataset: Any) -> NDArray[Any]:
     Raises:
         TypeError: They are not real numbers.
     """
-    values: NDArray[Any] = dataset[()]
+    values: NDArray[Any] = dataset.read()
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{dataset.name} holds {values.dtype}, not numbers")
     return values
@@ -79,11 +78,7 @@ def facts_of(attributes: Any) -> Facts:
     Raises:
         TypeError: One is neither a string nor a number.
     """
-    # HDF5 gives numbers as numpy scalars.
     for key, value in attributes.items():
-        if not isinstance(value, str | bool | int | float | np.number | np.bool_):
-            raise TypeError(f"{key} is a {type(value).__name__}")
-    return {
-        key: value.item() if isinstance(value, np.generic) else value
-        for key, value in attributes.items()
-    }
+        if not isinstance(value, str | bool | int | float):
+            raise TypeError(f"{key} is an {value}")
+    return dict(attributes)

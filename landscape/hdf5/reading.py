@@ -117,7 +117,7 @@ def read_directions(file: Any, path: Path) -> "tuple[Parameters, Parameters] | N
     try:
         delta, eta = (
             {
-                str(data.attrs["name"]): torch.from_numpy(data[()])
+                str(data.attrs["name"]): torch.from_numpy(numbers(data))
                 for _, data in sorted(group.items())
             }
             for group in (file["directions/delta"], file["directions/eta"])
@@ -133,7 +133,7 @@ def _read_layers(file: Any) -> Surface:
     seeds = numbers(file["seeds"]).tolist() if "seeds" in file else [0]
     if len(seeds) != len(loss):
         raise ValueError(f"seeds has {len(seeds)} entries, the losses {len(loss)}")
-    grid = Grid(file["alphas"][()], file["betas"][()])
+    grid = Grid(numbers(file["alphas"]), numbers(file["betas"]))
     every = [
         Surface(
             grid,

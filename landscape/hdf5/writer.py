@@ -1,5 +1,6 @@
 """Write the values of points into an existing file, without the HDF5 library."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.errors import SurfaceFileError
 from landscape.hdf5.layout import VERSION
+from landscape.hdf5.outline import Group
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class Writer:
     Args:
         raw: The open file, unbuffered.
         path: Its path.
-        file: The same file, opened by h5py for reading.
+        file: Root of the same file.
         size: Its size in bytes when it was opened; another size later is another's change.
 
     Raises:
         SurfaceFileError: The file is of an older format version or not contiguous.
     """
 
-    def __init__(self, raw: FileIO, path: Path, file: Any, size: int) -> None:
+    def __init__(self, raw: FileIO, path: Path, file: Group, size: int) -> None:
         if int(file.attrs["format_version"]) != VERSION:
             raise SurfaceFileError(
                 f"{path}: expected format version {VERSION}; rewrite it first", path=path
@@ -49,12 +50,11 @@ class Writer:
         self._size = size
         self._offsets: dict[tuple[str, str], int] = {}
         self._types: dict[tuple[str, str], np.dtype[Any]] = {}
-        self._has_values: dict[str, NDArray[np.bool_]] = {}
-        self._grid_size = len(file["alphas"]) * len(file["betas"])
+        self._grid_size = math.prod(file["layers/loss/evaluated"].shape[1:])
         for layer in file["layers"]:
             group = file["layers"][layer]
             for name in group:
-                offset = group[name].id.get_offset()
+                offset = group[name].offset
                 if offset is None:
                     raise SurfaceFileError(
                         f"{path} uses chunked or compressed datasets and cannot be updated in "
@@ -63,7 +63,6 @@ class Writer:
                     )
                 self._offsets[layer, name] = offset
                 self._types[layer, name] = group[name].dtype
-            self._has_values[layer] = group["evaluated"][()].ravel() > 0
         self._pending: list[_Entry] = []
         self._seconds: dict[tuple[str, int], float] = {}
 
@@ -92,7 +91,7 @@ class Writer:
         if not self._pending:
             return
         self._check_in_place()
-        again = [e for e in self._pending if self._has_values[e.layer][e.index]]
+        again = [entry for entry in self._pending if self._is_marked(entry)]
         for entry in again:
             self._write(entry.layer, "evaluated", entry.index, b"\x00")
         if again:
@@ -106,7 +105,6 @@ class Writer:
         os.fsync(self._raw.fileno())
         for entry in self._pending:
             self._write(entry.layer, "evaluated", entry.index, b"\x01")
-            self._has_values[entry.layer][entry.index] = True
         os.fsync(self._raw.fileno())
         self._pending.clear()
         self._seconds.clear()
@@ -124,6 +122,13 @@ class Writer:
                 f"{self._path} was removed or changed while it was written: run it again",
                 path=self._path,
             )
+
+    def _is_marked(self, entry: _Entry) -> bool:
+        return self._read(entry.layer, "evaluated", entry.index, 1) != b"\x00"
+
+    def _read(self, layer: str, name: str, position: int, num: int) -> bytes:
+        self._raw.seek(self._offsets[layer, name] + position)
+        return self._raw.read(num)
 
     def _write(self, layer: str, name: str, position: int, data: bytes) -> None:
         self._raw.seek(self._offsets[layer, name] + position)
