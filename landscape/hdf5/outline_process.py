@@ -18,7 +18,7 @@ _MOST_TIMES = 20  # the file's size
 _MOST_TEXT = 1 << 20
 _ELSEWHERE = "contains external or virtual datasets or links, which are not allowed"
 _MEMORY = 1 << 30  # in addition to decoded values
-_SECONDS, _BYTES_PER_SECOND = 10, 10_000_000
+_SECONDS, _BYTES_PER_SECOND = 5, 10_000_000
 
 
 class RefusedError(Exception):

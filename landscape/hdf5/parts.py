@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from landscape.facts import Facts
+from landscape.hdf5 import checksums
 from landscape.hdf5.layout import MARK, TRAJECTORY
 from landscape.overlays import Mark, Trajectory
 
@@ -17,10 +18,14 @@ def read_marks(file: Any) -> tuple[Mark, ...]:
     Args:
         file: The file.
     """
-    return tuple(
-        Mark(str(group.attrs["name"]), *(float(group.attrs[key]) for key in MARK))
-        for group in members(file, "marks")
-    )
+    return tuple(_mark(group) for group in members(file, "marks"))
+
+
+def _mark(group: Any) -> Mark:
+    name, values = str(group.attrs["name"]), tuple(float(group.attrs[key]) for key in MARK)
+    stored = group.attrs.get(checksums.ATTRIBUTE)
+    checksums.check(checksums.of_mark(name, values), stored, group.name)
+    return Mark(name, *values)
 
 
 def read_trajectories(file: Any, name: str) -> tuple[Trajectory, ...]:
@@ -45,7 +50,7 @@ def _columns(group: Any) -> dict[str, NDArray[Any]]:
 
 
 def numbers(dataset: Any) -> NDArray[Any]:
-    """Return the values of a data set.
+    """Return the values of a data set, checked if it has a checksum.
 
     Args:
         dataset: The data set.
@@ -56,6 +61,9 @@ def numbers(dataset: Any) -> NDArray[Any]:
     values: NDArray[Any] = dataset.read()
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{dataset.name} holds {values.dtype}, not numbers")
+    stored = dataset.attrs.get(checksums.ATTRIBUTE)
+    if stored is not None:
+        checksums.check(checksums.of_array(values), stored, dataset.name)
     return values
 
 

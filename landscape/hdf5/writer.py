@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from landscape.errors import SurfaceFileError
-from landscape.hdf5.layout import VERSION
+from landscape.hdf5 import checksums
+from landscape.hdf5.layout import LAYERS, VERSION, value_types
 from landscape.hdf5.outline import Group
 
 
@@ -27,9 +28,9 @@ class _Entry:
 class Writer:
     """Puts values into an open file, point by point.
 
-    A commit writes the values, makes them durable, and only then marks the points as evaluated;
-    points that had values are first marked as not evaluated. No metadata change, so that
-    neither a killed scan nor a reader can damage the file.
+    A commit writes the values with their checksums, makes them durable, and only then marks the
+    points as evaluated; points that had values are first marked as not evaluated. No metadata
+    change, so that neither a killed scan nor a reader can damage the file.
 
     Args:
         raw: The open file, unbuffered.
@@ -50,19 +51,23 @@ class Writer:
         self._size = size
         self._offsets: dict[tuple[str, str], int] = {}
         self._types: dict[tuple[str, str], np.dtype[Any]] = {}
+        self._values: dict[str, list[str]] = {}
         self._grid_size = math.prod(file["layers/loss/evaluated"].shape[1:])
-        for layer in file["layers"]:
+        for layer in LAYERS.keys() & file["layers"].keys():
             group = file["layers"][layer]
-            for name in group:
+            types = value_types(group, layer)
+            self._values[layer] = sorted(types)
+            masks = {"evaluated": "u1", checksums.POINTS: "<u4", "seconds": "<f8"}
+            for name, dtype in {**types, **masks}.items():
                 offset = group[name].offset
-                if offset is None:
+                if offset is None or group[name].dtype != dtype:
                     raise SurfaceFileError(
-                        f"{path} uses chunked or compressed datasets and cannot be updated in "
-                        "place; rewrite it with `Surface.save`.",
+                        f"{path} uses chunked, compressed or converted datasets and cannot be "
+                        "updated in place; rewrite it with `Surface.save`.",
                         path=path,
                     )
                 self._offsets[layer, name] = offset
-                self._types[layer, name] = group[name].dtype
+            self._types.update({(layer, name): dtype for name, dtype in types.items()})
         self._pending: list[_Entry] = []
         self._seconds: dict[tuple[str, int], float] = {}
 
@@ -97,9 +102,7 @@ class Writer:
         if again:
             os.fsync(self._raw.fileno())
         for entry in self._pending:
-            for name, value in entry.values.items():
-                data = np.array(value, dtype=self._types[entry.layer, name]).tobytes()
-                self._write(entry.layer, name, len(data) * entry.index, data)
+            self._write_values(entry)
         for (layer, seed), seconds in self._seconds.items():
             self._write(layer, "seconds", 8 * seed, np.array(seconds, dtype="<f8").tobytes())
         os.fsync(self._raw.fileno())
@@ -122,6 +125,20 @@ class Writer:
                 f"{self._path} was removed or changed while it was written: run it again",
                 path=self._path,
             )
+
+    def _write_values(self, entry: _Entry) -> None:
+        """Write the values of a point and its checksum; values that are not given stay."""
+        layer, values = entry.layer, {}
+        for name in self._values[layer]:
+            dtype = self._types[layer, name]
+            if name in entry.values:
+                values[name] = np.array(entry.values[name], dtype).tobytes()
+                self._write(layer, name, dtype.itemsize * entry.index, values[name])
+            else:
+                position = dtype.itemsize * entry.index
+                values[name] = self._read(layer, name, position, dtype.itemsize)
+        checksum = checksums.of_point(entry.index, values)
+        self._write(layer, checksums.POINTS, 4 * entry.index, checksum.to_bytes(4, "little"))
 
     def _is_marked(self, entry: _Entry) -> bool:
         return self._read(entry.layer, "evaluated", entry.index, 1) != b"\x00"

@@ -3,6 +3,7 @@
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 
 import landscape
 from landscape import hdf5
+from landscape.curvature_map import Curvature
 from landscape.errors import SurfaceFileError
+from landscape.hdf5.writer import Writer
 from landscape.interchange.li2018 import load_directions
+from landscape.overlays import Mark, Trajectory
 from landscape.page.catalog import Shelf
 from landscape.surface import Surface
 from tests.conftest import ROOT
@@ -39,6 +43,7 @@ def endless(path: Path) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_file_on_which_the_library_hangs_is_refused(surface: Surface, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     surface.save(path)
@@ -198,3 +203,108 @@ def test_the_contents_of_every_archived_file_are_shown() -> None:
 
     for path in sorted((ROOT / "tests" / "data").glob("*.h5")):
         assert facts_of(hdf5.load(path))["kind"] == "surface"
+
+
+def everything(surface: Surface) -> Surface:
+    """Return a surface with all that has a checksum."""
+    ones = np.array([0.0, 1.0])
+    return replace(
+        surface,
+        metrics={"norm": np.arange(6.0).reshape(3, 2)},
+        curvature=Curvature.empty(surface.grid),
+        marks=(Mark("other", 0.5, 0.25, 1.0, 2.0),),
+        trajectories=(Trajectory("run", ones, ones, ones, ones, ones, ones),),
+    )
+
+
+@pytest.mark.slow
+def test_every_flipped_byte_of_the_values_is_found(surface: Surface, tmp_path: Path) -> None:
+    """All are refused with their place, or make a complete surface an incomplete one."""
+    whole, path = tmp_path / "whole.h5", tmp_path / "a.h5"
+    everything(surface).save(whole)
+    with h5py.File(whole) as file:
+        layer = file["layers/loss"]
+        arrays = [layer[name] for name in layer if name != "seconds"]
+        arrays += [file["alphas"], file["betas"], *file["trajectories/000"].values()]
+        places = [
+            (dataset.name, dataset.id.get_offset() + k)
+            for dataset in arrays
+            for k in range(dataset.id.get_storage_size())
+        ]
+    content, random = whole.read_bytes(), np.random.default_rng(0)
+    for _ in range(1000):
+        name, position = places[random.integers(len(places))]
+        damaged = bytearray(content)
+        damaged[position] ^= int(random.integers(1, 256))
+        path.write_bytes(damaged)
+        if name.endswith("evaluated") and damaged[position] == 0:
+            assert not landscape.load(path).is_complete
+            continue
+        with pytest.raises(SurfaceFileError, match="checksum") as caught:
+            landscape.load(path)
+        group = name.rpartition("/")[0] if name.startswith("/layers") else name
+        assert group in str(caught.value)
+
+
+def test_a_damaged_point_is_named_and_not_resumed(surface: Surface, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    with h5py.File(path, "r+") as file:
+        file["layers/loss/losses"][0, 2, 1] += 1e-9
+    expected = r"1 points of /layers/loss .* first \[0, 2, 1\]"
+    with pytest.raises(SurfaceFileError, match=expected):
+        landscape.load(path)
+    with pytest.raises(SurfaceFileError, match=expected):
+        hdf5.SurfaceFile(path)
+
+
+def test_a_mark_that_was_changed_is_found(surface: Surface, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    everything(surface).save(path)
+    assert landscape.load(path).marks[0].alpha == 0.5
+    with h5py.File(path, "r+") as file:
+        file["marks/000"].attrs["alpha"] = 0.75
+    with pytest.raises(SurfaceFileError, match="checksum of /marks/000"):
+        landscape.load(path)
+
+
+def test_a_write_that_was_cut_short_leaves_a_file_that_agrees(
+    surface: Surface, tmp_path: Path
+) -> None:
+    """A power failure after any of the writes of a commit, also of a point with better values."""
+    path, again = tmp_path / "a.h5", tmp_path / "b.h5"
+    empty = Surface.empty(surface.grid, surface.settings, surface.provenance)
+    empty.save(path)
+    states: list[bytes] = []
+
+    class Recorded(Writer):
+        def _write(self, *args: Any) -> None:
+            super()._write(*args)
+            states.append(path.read_bytes())
+
+    with hdf5.SurfaceFile(path) as file:
+        file._writer = Recorded(*(getattr(file, key) for key in ("_raw", "path", "_file", "_size")))
+        for loss in (1.0, 2.0):
+            file.put("loss", 3, {"losses": loss, "accuracies": 0.5, "examples": 7}, seconds=1.0)
+            file.put("loss", 4, {"losses": loss + 10, "examples": 7}, seconds=1.0)
+            file.commit()
+    assert len(states) > 20
+    for state in states:
+        again.write_bytes(state)
+        found = landscape.load(again).losses.ravel()
+        assert found[3] in {1.0, 2.0} or np.isnan(found[3])
+        assert found[4] in {11.0, 12.0} or np.isnan(found[4])
+    assert found[3:5].tolist() == [2.0, 12.0]
+
+
+def test_the_checksum_is_that_of_the_specification(surface: Surface, tmp_path: Path) -> None:
+    import zlib
+
+    path = tmp_path / "a.h5"
+    surface.save(path)
+    with h5py.File(path) as file:
+        layer = file["layers/loss"]
+        names = ("accuracies", "examples", "losses", "standard_errors")
+        values = b"".join(layer[name][0, 1, 1].tobytes() for name in names)
+        assert layer["checksums"][0, 1, 1] == zlib.crc32(struct.pack("<q", 3) + values)
+        assert file["alphas"].attrs["crc32"] == zlib.crc32(file["alphas"][()].tobytes())
