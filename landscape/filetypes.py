@@ -6,7 +6,8 @@ from pathlib import Path
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # torch.save writes ZIP archives; before torch 1.6 it wrote pickles.
 _NUMPY = b"\x93NUMPY"
-_TORCH = (b"PK\x03\x04", b"\x80\x02")
+_ZIP = b"PK\x03\x04"
+_TORCH = (_ZIP, b"\x80\x02")
 
 
 def is_hdf5(path: Path) -> bool:
@@ -17,6 +18,11 @@ def is_hdf5(path: Path) -> bool:
 def is_torch(path: Path) -> bool:
     """Return whether a file begins as those of ``torch.save`` do."""
     return _begins_with(path, _TORCH)
+
+
+def is_zip(path: Path) -> bool:
+    """Return whether a file begins as ZIP archives do."""
+    return _begins_with(path, (_ZIP,))
 
 
 def is_numpy(path: Path) -> bool:
