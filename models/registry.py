@@ -166,6 +166,16 @@ class Architecture:
         return {key: each for key, each in self.options.items() if each != defaults.get(key)}
 
     @property
+    def num_parameters(self) -> int:
+        """Number of parameters.
+
+        Example:
+            >>> Architecture("resnet20").num_parameters
+            269722
+        """
+        return sum(parameter.numel() for parameter in self._on_meta_device().parameters())
+
+    @property
     def in_channels(self) -> int:
         """Channels of the images."""
         return int(self.options["in_channels"])

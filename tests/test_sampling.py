@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
+from landscape import hdf5
 from landscape.captions import unfinished
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -211,17 +212,19 @@ def test_a_point_whose_mask_is_not_set_is_computed_again(
         layer["losses"][0, 0, 1], layer["evaluated"][0, 0, 1] = 99.0, 0
         layer["losses"][0, 2, 0], layer["evaluated"][0, 2, 0] = 98.0, 0
         layer["examples"][0, 2, 0] = 256
-        # And one that has seen but the first images.
-        first = documented_order(MANY)[:256]
-        rough = scan(
-            mlp,
-            F.cross_entropy,
-            (many[0][first], many[1][first]),
-            points=(3, 2),
-            precision="float64",
-        )
-        for name in ("losses", "accuracies", "standard_errors", "examples"):
-            layer[name][0, 1, 1] = getattr(rough, name)[1, 1]
+    # And one that has seen but the first images.
+    first = documented_order(MANY)[:256]
+    rough = scan(
+        mlp,
+        F.cross_entropy,
+        (many[0][first], many[1][first]),
+        points=(3, 2),
+        precision="float64",
+    )
+    names = ("losses", "accuracies", "standard_errors", "examples")
+    with hdf5.SurfaceFile(path) as writer:
+        values = {name: getattr(rough, name)[1, 1] for name in names}
+        writer.put("loss", 3, values, seconds=whole.seconds)
     again = scan(mlp, F.cross_entropy, many, **arguments)
     assert again.is_complete
     np.testing.assert_array_equal(again.examples, whole.examples)

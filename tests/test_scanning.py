@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import landscape
-from landscape import planes
+from landscape import hdf5, planes
 from landscape.devices import choose_device
 from landscape.directions import random_direction
 from landscape.errors import DataError, LandscapeError, SurfaceFileError
@@ -228,13 +228,9 @@ def test_an_interrupted_scan_resumes(mlp: nn.Module, vectors: Data, tmp_path: Pa
 
 
 def _poke(path: Path, index: int, value: float) -> None:
-    import h5py
-
-    with h5py.File(path, "r+") as file:
-        losses = file["layers/loss/losses"]
-        data = losses[()]
-        data.flat[index] = value
-        losses[...] = data
+    seconds = landscape.load(path).seconds
+    with hdf5.SurfaceFile(path) as file:
+        file.put("loss", index, {"losses": value}, seconds=seconds)
 
 
 @pytest.mark.parametrize(

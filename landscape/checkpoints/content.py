@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landscape.checkpoints.files import check_sums, weight_files
+from landscape.checkpoints.files import check_archive, weight_files
 from landscape.errors import CheckpointError, first_line
 from landscape.filetypes import is_hdf5
 
@@ -87,7 +87,7 @@ def _content(path: Path) -> Any:
     if path.suffix == ".safetensors":
         return _safetensors(path)
     try:
-        check_sums(path)
+        check_archive(path)
         inert: Any = [(Unknown, name) for name in unknown_names(path)]
         with warnings.catch_warnings(), torch.serialization.safe_globals(inert):
             warnings.simplefilter("ignore")  # the content is checked by the caller

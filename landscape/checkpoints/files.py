@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 
 from landscape.errors import CheckpointError
+from landscape.expansion import expands
+from landscape.filetypes import is_zip
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".t7", ".tar")
 """What the names of checkpoints usually end in."""
@@ -110,8 +112,8 @@ def sha256(*paths: Path) -> str:
     return digest.hexdigest()
 
 
-def check_sums(path: Path) -> None:
-    """Check the checksums inside a file of torch.save, which torch itself does not.
+def check_archive(path: Path) -> None:
+    """Check the sizes and the checksums inside a file of torch.save, which torch itself does not.
 
     Args:
         path: The file.
@@ -119,8 +121,14 @@ def check_sums(path: Path) -> None:
     Raises:
         BadZipFile: One is wrong.
     """
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"{damaged} is damaged")
+    if not zipfile.is_zipfile(path):
+        if is_zip(path):
+            raise zipfile.BadZipFile("it is cut short")
+        return
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        if expands(size, path.stat().st_size):
+            raise zipfile.BadZipFile(f"it expands to {size} bytes")
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} is damaged")

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from landscape.checkpoints.checkpoint import Checkpoint, load
+from landscape.checkpoints.checkpoint import Checkpoint
 from landscape.checkpoints.files import SUFFIXES, holds_weights
+from landscape.checkpoints.reading import load
 from landscape.errors import CheckpointError
 from landscape.naming import disambiguate
 from landscape.parameters import fingerprint

@@ -165,17 +165,24 @@ def _unmarked(state: State) -> State:
     return {bare(name): tensor for name, tensor in state.items()}
 
 
-def _state_dicts(
-    content: Mapping[Any, Any], path: str = ""
-) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+def _state_dicts(content: Mapping[Any, Any]) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     """Yield the innermost dictionaries with tensors by their keys; not those of optimizers."""
-    values = content.values()
-    is_innermost = not any(isinstance(value, Mapping) for value in values)
-    if is_innermost and any(isinstance(t, Tensor) and t.dtype in _OF_WEIGHTS for t in values):
-        yield path, content
-    for key, value in content.items():
-        if isinstance(key, str) and isinstance(value, Mapping) and "optim" not in key.lower():
-            yield from _state_dicts(value, f"{path}.{key}" if path else key)
+    entered: set[int] = set()  # dictionaries may hold each other, or one many times
+    waiting = [("", content)]
+    while waiting:
+        path, found = waiting.pop()
+        values = found.values()
+        if any(isinstance(value, Mapping) for value in values):
+            if id(found) in entered:
+                continue
+            entered.add(id(found))
+        elif any(isinstance(t, Tensor) and t.dtype in _OF_WEIGHTS for t in values):
+            yield path, found
+        waiting += [
+            (f"{path}.{key}" if path else key, value)
+            for key, value in reversed(list(found.items()))
+            if isinstance(key, str) and isinstance(value, Mapping) and "optim" not in key.lower()
+        ]
 
 
 def _rank(path: str) -> int:

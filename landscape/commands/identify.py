@@ -78,10 +78,8 @@ def _takes(net: Architecture, x: Tensor, y: Tensor) -> bool:
 
 
 def _accuracy(net: Architecture, checkpoint: Checkpoint, x: Tensor, y: Tensor) -> float:
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        model = net.build()
-        checkpoint.load_into(model, net.name)
-        model.eval()
+    with torch.no_grad():
+        model = checkpoint.build(net).eval()
         correct = [
             model(inputs).argmax(1) == labels
             for inputs, labels in zip(*(torch.split(t, _PER_BATCH) for t in (x, y)), strict=True)

@@ -79,7 +79,9 @@ def _additional(surface: Surface) -> dict[str, Any]:
     """Return the contents in addition to the losses."""
     facts: dict[str, Any] = {}
     if surface.repeats:
-        facts["seeds"] = ", ".join(str(each.settings["seed"]) for each in surface.seeds)
+        facts["seeds"] = ", ".join(
+            str(each.settings.get("seed", k)) for k, each in enumerate(surface.seeds)
+        )
     for name, value in surface.median.center_metrics.items():
         facts[f"{name} at the center"] = value
     if surface.marks:

@@ -114,8 +114,9 @@ class Networks:
                 )
         else:
             net = self._known_net(checkpoint, path)
-            model, name = net.build(), net.name
-        checkpoint.load_into(model, name)
+            model, name = checkpoint.build(net), net.name
+        if net is None:
+            checkpoint.load_into(model, name)
         return LoadedModel(
             path, checkpoint, model, name, title_of(path), net, library, in_file=self.key is None
         )

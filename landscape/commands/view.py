@@ -63,10 +63,10 @@ def command(
     if html is not None and (port is not None or wait):
         raise click.UsageError("--port and --wait are for the live page, without --html")
     shelf = Shelf(paths, wait=wait)
+    surfaces = shelf.load() if html is not None else {}
     for reason in shelf.left_out:
         click.echo(f"left out: {with_options(reason)}", err=True)
     if html is not None:
-        surfaces = shelf.load()
         if not surfaces:
             raise SurfaceFileError(f"{paths[0]} holds no surface: scan one into it first")
         written = page.view(

@@ -1,19 +1,28 @@
 """CIFAR-10 and CIFAR-100, from their Python version, packed or unpacked."""
 
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
 import pickle
 import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.datasets.download import Reader, Remote
-from landscape.errors import DataError
+from landscape.errors import DataError, first_line
+
+_LARGEST = 1 << 29  # bytes of an archive, unpacked
+_COMPRESSED: list[tuple[bytes, Any]] = [
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ\x00", lzma.open),
+]
 
 
 def _cifar_reader(
@@ -42,18 +51,54 @@ def _cifar_reader(
 
 
 def _cifar_files(path: Path, names: set[str]) -> Iterator[tuple[str, bytes]]:
-    if path.is_dir():
-        yield from ((n, (path / n).read_bytes()) for n in names if (path / n).is_file())
-        return
     try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                name = member.name.rsplit("/", 1)[-1]
-                file = archive.extractfile(member) if name in names else None
-                if file is not None:
-                    yield name, file.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{path} is not a whole archive: {error}", path=path) from error
+        if path.is_dir():
+            for name in names:
+                if (path / name).is_file():
+                    with (path / name).open("rb") as file:
+                        yield name, _Bounded(file).read(_LARGEST + 1)
+            return
+        with path.open("rb") as file:
+            start = file.read(6)
+        unpacked = next((o for magic, o in _COMPRESSED if start.startswith(magic)), open)
+        with unpacked(path, "rb") as content:
+            bounded: Any = _Bounded(content)
+            with tarfile.open(fileobj=bounded, mode="r|") as archive:  # counts all it unpacks
+                for member in archive:
+                    name = member.name.rsplit("/", 1)[-1]
+                    if name in names and member.isreg() and not member.issparse():
+                        found = archive.extractfile(member)
+                        yield name, found.read() if found is not None else b""
+    except DataError:
+        raise
+    except Exception as error:  # damaged archives raise nearly anything
+        raise DataError(f"{path} is not a whole archive: {first_line(error)}", path=path) from error
+
+
+class _Bounded:
+    """A file of which only so much is read.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._left = file, _LARGEST
+
+    def read(self, num: int) -> bytes:
+        """Return some bytes.
+
+        Args:
+            num: At most so many.
+
+        Raises:
+            DataError: The file is longer than any that holds CIFAR.
+        """
+        data = self._file.read(min(num, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise DataError(f"the data file expands to more than {_LARGEST} bytes: it is not CIFAR")
+        return data
 
 
 class _ArrayUnpickler(pickle.Unpickler):  # noqa: S301  # finds only arrays

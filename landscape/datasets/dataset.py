@@ -21,7 +21,10 @@ from landscape.datasets.mnist import read_fashion_mnist, read_mnist
 from landscape.datasets.preprocessing import PREPROCESSINGS, Preprocessing, of_255
 from landscape.environment import DATA_DIR_VARIABLE
 from landscape.errors import DataError
+from landscape.numpy_files import check_arrays
 from landscape.user_code import load_callable
+
+_MOST_CLASSES = 1_000_000
 
 Split = Literal["train", "test", "all"]
 
@@ -77,12 +80,15 @@ class Dataset:
         Raises:
             DataError: The targets are not labels.
         """
-        if self.y.is_floating_point() or self.y.dim() != 1 or int(self.y.min()) < 0:
+        y = self.y
+        is_integer = not y.is_floating_point() and not y.is_complex()
+        lowest, highest = (int(y.min()), int(y.max())) if is_integer and y.numel() else (0, 0)
+        if not is_integer or y.dim() != 1 or not 0 <= lowest <= highest < _MOST_CLASSES:
             raise DataError(
-                f"{self.name}: y must be labels 0, 1, …, one integer per example, not "
-                f"{self.y.dtype} of shape {tuple(self.y.shape)} from {self.y.min():g}"
+                f"{self.name}: y must be labels 0, 1, …, one integer below {_MOST_CLASSES} per "
+                f"example, not {y.dtype} of shape {tuple(y.shape)} from {lowest} to {highest}"
             )
-        return int(self.y.max()) + 1
+        return highest + 1
 
     def first(self, num: int | None) -> "Dataset":
         """Return the first ``num`` examples; all of them for None.
@@ -190,6 +196,7 @@ def _read_npz(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file", path=path)
     try:
+        check_arrays(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return arrays["x"], arrays["y"]
     except Exception as error:  # damaged files raise nearly anything

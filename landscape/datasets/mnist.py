@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from landscape.datasets.download import Reader, Remote
 from landscape.errors import DataError
 
+_LARGEST = 1 << 26  # of the content of a file in bytes; what is longer has another MD5
+
 
 def _idx_reader(
     remotes: dict[str, tuple[Remote, Remote]], folder: str, contents_md5: dict[str, str]
@@ -44,8 +46,10 @@ def _idx_array(path: Path, contents_md5: dict[str, str]) -> NDArray[Any]:
     Raises:
         DataError: The header or the size is another.
     """
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with opened(path, "rb") as file:
+            content = file.read(_LARGEST)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a whole file: {error}", path=path) from error
     md5 = contents_md5[path.name.removesuffix(".gz")]

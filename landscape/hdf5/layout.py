@@ -1,4 +1,4 @@
-"""The layout of a surface file, version 3 (docs/FORMAT.md), and how it is composed."""
+"""The layout of a surface file, version 4 (docs/FORMAT.md), and how it is composed."""
 
 import io
 import math
@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from landscape.hdf5 import checksums
 from landscape.overlays import Mark, Trajectory
 from landscape.surface import Surface
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from landscape.parameters import Parameters
 
 FORMAT = "landscape-surface"
-VERSION = 3
+VERSION = 4
 
 MARK = ("alpha", "beta", "distance", "loss")
 TRAJECTORY = ("steps", "alphas", "betas", "distances", "losses", "plane_losses")
@@ -68,6 +69,17 @@ def metric_array(number: int) -> str:
     return f"{_METRIC}{number:03d}"
 
 
+def value_types(group: Any, layer: str) -> dict[str, np.dtype[Any]]:
+    """Return the types of the arrays of values of a layer by name: those that checksums cover.
+
+    Args:
+        group: The layer in an open file.
+        layer: Its name.
+    """
+    metrics = dict.fromkeys(metric_arrays(group).values(), np.dtype("<f8"))
+    return {**LAYERS[layer].types, **metrics}
+
+
 def metric_arrays(group: Any) -> dict[str, str]:
     """Return the names of the arrays of metrics in a layer, by the names of the metrics.
 
@@ -105,19 +117,16 @@ def compose(
     with h5py.File(content, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = VERSION
-        file.create_dataset("alphas", data=surface.grid.alphas.astype("<f8"))
-        file.create_dataset("betas", data=surface.grid.betas.astype("<f8"))
+        _write(file, "alphas", surface.grid.alphas.astype("<f8"))
+        _write(file, "betas", surface.grid.betas.astype("<f8"))
         if surface.repeats or "seed" in surface.settings:
             seeds = [int(each.settings.get("seed", k)) for k, each in enumerate(surface.seeds)]
-            file.create_dataset("seeds", data=np.array(seeds, dtype="<i8"))
+            _write(file, "seeds", np.array(seeds, dtype="<i8"))
         for group, facts in (("settings", surface.settings), ("provenance", surface.provenance)):
             file.create_group(group).attrs.update(facts)
         for name, parts in layers_of(surface).items():
-            _write_layer(file.create_group(f"layers/{name}"), LAYERS[name], parts)
-        for number, name in enumerate(surface.metrics):
-            values = np.stack([each.metrics[name] for each in surface.seeds]).astype("<f8")
-            dataset = file["layers/loss"].create_dataset(metric_array(number), data=values)
-            dataset.attrs["name"] = name
+            metrics = surface.metrics if name == "loss" else {}
+            _write_layer(file.create_group(f"layers/{name}"), LAYERS[name], parts, list(metrics))
         _write_overlays(file, surface.marks, surface.trajectories)
         if directions is not None:
             for name, direction in zip(("delta", "eta"), directions, strict=True):
@@ -125,12 +134,27 @@ def compose(
     return content.getbuffer()
 
 
-def _write_layer(group: Any, spec: LayerSpec, parts: list[Any]) -> None:
+def _write(group: Any, name: str, values: NDArray[Any]) -> Any:
+    """Return a new data set, with its checksum: its values do not change."""
+    dataset = group.create_dataset(name, data=values)
+    dataset.attrs[checksums.ATTRIBUTE] = checksums.of_array(values)
+    return dataset
+
+
+def _write_layer(group: Any, spec: LayerSpec, parts: list[Any], metrics: list[str]) -> None:
     def stacked(name: str, dtype: Any) -> NDArray[Any]:
         return np.stack([getattr(part, name) for part in parts]).astype(dtype)
 
-    for name, dtype in {**spec.types, "evaluated": np.dtype("u1")}.items():
-        group.create_dataset(name, data=stacked(name, dtype))
+    arrays = {name: stacked(name, dtype) for name, dtype in spec.types.items()}
+    for number, name in enumerate(metrics):
+        values = np.stack([part.metrics[name] for part in parts])
+        arrays[metric_array(number)] = values.astype("<f8")
+    evaluated = stacked("evaluated", np.dtype("u1"))
+    masks = {"evaluated": evaluated, checksums.POINTS: checksums.of_points(arrays, evaluated > 0)}
+    for name, values in {**arrays, **masks}.items():
+        group.create_dataset(name, data=values)
+    for number, name in enumerate(metrics):
+        group[metric_array(number)].attrs["name"] = name
     group.create_dataset("seconds", data=np.array([p.seconds for p in parts], dtype="<f8"))
 
 
@@ -142,15 +166,18 @@ def _write_overlays(
         group.attrs.update({"name": mark.name, **{key: getattr(mark, key) for key in MARK}})
         if not math.isnan(mark.plane_loss):
             group.attrs["plane_loss"] = mark.plane_loss
+        plane_loss = math.nan if math.isnan(mark.plane_loss) else mark.plane_loss  # one of its bits
+        numbers = (*(float(getattr(mark, key)) for key in MARK), plane_loss)
+        group.attrs[checksums.ATTRIBUTE] = checksums.of_mark(mark.name, numbers)
     for number, path in enumerate(trajectories):
         group = file.create_group(f"trajectories/{number:03d}")
         group.attrs.update({"name": path.name, "unit": path.unit})
         for key in TRAJECTORY:
-            group.create_dataset(key, data=getattr(path, key).astype("<f8"))
+            _write(group, key, getattr(path, key).astype("<f8"))
 
 
 def _write_direction(group: Any, direction: "Parameters") -> None:
     # Numbered, as metrics are.
     for number, (name, tensor) in enumerate(direction.items()):
-        dataset = group.create_dataset(f"{number:05d}", data=tensor.cpu().numpy())
+        dataset = _write(group, f"{number:05d}", tensor.cpu().numpy())
         dataset.attrs["name"] = name

@@ -6,14 +6,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import h5py
-import numpy as np
-
-from landscape.errors import SurfaceFileError, first_line
-from landscape.filetypes import is_numpy, is_torch
+from landscape.errors import SurfaceFileError
 from landscape.hdf5.layout import FORMAT, VERSION
+from landscape.hdf5.outline import Group, ReplacedError, read_outline
 
 _LISTED = 4  # entries of a file, in a message
+_ATTEMPTS = 5  # to open a file that other processes replace
 
 
 def check_surface(file: Any, path: Path) -> None:
@@ -24,7 +22,7 @@ def check_surface(file: Any, path: Path) -> None:
         path: Its path, for the message.
 
     Raises:
-        SurfaceFileError: It is not, or of a later version, or refers to data elsewhere.
+        SurfaceFileError: It is not, or of a later version.
     """
     if str(file.attrs.get("format")) != FORMAT:
         raise SurfaceFileError(
@@ -35,7 +33,7 @@ def check_surface(file: Any, path: Path) -> None:
             got=file.attrs.get("format"),
         )
     version = file.attrs.get("format_version", 0)
-    if not isinstance(version, np.integer | int) or not 1 <= version <= VERSION:
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
         raise SurfaceFileError(
             f"{path} has format version {version}, this program reads up to {VERSION}: "
             "install a newer landscape",
@@ -44,46 +42,33 @@ def check_surface(file: Any, path: Path) -> None:
             expected=VERSION,
             got=version,
         )
-    check_self_contained(file, path)
-
-
-def check_self_contained(file: Any, path: Path) -> None:
-    """Check that all data of an open file are in it: else it would determine what else is read.
-
-    Args:
-        file: The open file.
-        path: Its path, for the message.
-
-    Raises:
-        SurfaceFileError: It refers to data elsewhere.
-    """
-    if not _is_self_contained(file):
-        raise SurfaceFileError(
-            f"{path} contains external or virtual datasets or links, which are not allowed.",
-            path=path,
-        )
 
 
 @contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
+def open_hdf5(path: Path) -> Iterator[Group]:
     """Open any HDF5 file for reading, without locks.
 
     Args:
         path: The file.
 
     Yields:
-        The open file.
+        The root of the file.
 
     Raises:
-        SurfaceFileError: It does not exist, or is not a valid HDF5 file.
-    """  # noqa: DOC501  # not_hdf5 returns it
-    check_is_file(path)
-    try:
-        file = _open_unlocked(path)
-    except OSError as error:
-        raise not_hdf5(path, error) from error
-    with file:
-        yield file
+        ReplacedError: Other processes replace it again and again.
+        SurfaceFileError: It does not exist, is not a valid HDF5 file, or refers to data elsewhere.
+    """
+    for left in reversed(range(_ATTEMPTS)):
+        check_is_file(path)
+        with path.open("rb", buffering=0) as raw:
+            try:
+                root = read_outline(raw, path)
+            except ReplacedError:
+                if left:
+                    continue
+                raise
+            yield root
+            return
 
 
 def check_is_file(path: Path) -> None:
@@ -97,37 +82,6 @@ def check_is_file(path: Path) -> None:
     """
     if not path.is_file():
         raise SurfaceFileError(f"{path}: {'not a' if path.exists() else 'no such'} file", path=path)
-
-
-def not_hdf5(path: Path, error: Exception) -> SurfaceFileError:
-    """Return the error for a file that the HDF5 library does not open.
-
-    Args:
-        path: The file.
-        error: The library's error.
-    """
-    if is_numpy(path):
-        return SurfaceFileError(
-            f"{path} holds NumPy arrays, not a surface of landscape: "
-            f"`landscape convert {quote(str(path))} --out NAME.h5`"
-        )
-    if is_torch(path):
-        return SurfaceFileError(
-            f"{path} is a checkpoint, not a surface: make one with `landscape scan {path}`"
-        )
-    return SurfaceFileError(
-        f"{path} is not a valid HDF5 file (truncated or corrupted): {first_line(error)}"
-    )
-
-
-def _open_unlocked(path: Path) -> Any:
-    try:
-        return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        # Opened with locks in this process: HDF5 requires all its handles to agree.
-        if "locking flag" not in str(error):
-            raise
-        return h5py.File(path, "r")
 
 
 def _what_else(file: Any, path: Path) -> str:
@@ -150,17 +104,3 @@ def _what_else(file: Any, path: Path) -> str:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + ", …" * (len(names) > _LISTED) or "none"
-
-
-def _is_self_contained(group: Any) -> bool:
-    """Return whether all data are in the file."""
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            return False
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            if not _is_self_contained(item):
-                return False
-        elif item.external is not None or item.is_virtual:
-            return False
-    return True

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from landscape.facts import Facts
+from landscape.hdf5 import checksums
 from landscape.hdf5.layout import MARK, TRAJECTORY
 from landscape.overlays import Mark, Trajectory
 
@@ -19,13 +19,15 @@ def read_marks(file: Any) -> tuple[Mark, ...]:
     Args:
         file: The file.
     """
-    return tuple(
-        replace(
-            Mark(str(group.attrs["name"]), *(float(group.attrs[key]) for key in MARK)),
-            plane_loss=float(group.attrs.get("plane_loss", math.nan)),  # older files have none
-        )
-        for group in members(file, "marks")
-    )
+    return tuple(_mark(group) for group in members(file, "marks"))
+
+
+def _mark(group: Any) -> Mark:
+    name, values = str(group.attrs["name"]), tuple(float(group.attrs[key]) for key in MARK)
+    plane_loss = float(group.attrs.get("plane_loss", math.nan))  # older files have none
+    stored = group.attrs.get(checksums.ATTRIBUTE)
+    checksums.check(checksums.of_mark(name, (*values, plane_loss)), stored, group.name)
+    return replace(Mark(name, *values), plane_loss=plane_loss)
 
 
 def read_trajectories(file: Any, name: str) -> tuple[Trajectory, ...]:
@@ -50,7 +52,7 @@ def _columns(group: Any) -> dict[str, NDArray[Any]]:
 
 
 def numbers(dataset: Any) -> NDArray[Any]:
-    """Return the values of a data set.
+    """Return the values of a data set, checked if it has a checksum.
 
     Args:
         dataset: The data set.
@@ -58,9 +60,12 @@ def numbers(dataset: Any) -> NDArray[Any]:
     Raises:
         TypeError: They are not real numbers.
     """
-    values: NDArray[Any] = dataset[()]
+    values: NDArray[Any] = dataset.read()
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{dataset.name} holds {values.dtype}, not numbers")
+    stored = dataset.attrs.get(checksums.ATTRIBUTE)
+    if stored is not None:
+        checksums.check(checksums.of_array(values), stored, dataset.name)
     return values
 
 
@@ -83,11 +88,7 @@ def facts_of(attributes: Any) -> Facts:
     Raises:
         TypeError: One is neither a string nor a number.
     """
-    # HDF5 gives numbers as numpy scalars.
     for key, value in attributes.items():
-        if not isinstance(value, str | bool | int | float | np.number | np.bool_):
-            raise TypeError(f"{key} is a {type(value).__name__}")
-    return {
-        key: value.item() if isinstance(value, np.generic) else value
-        for key, value in attributes.items()
-    }
+        if not isinstance(value, str | bool | int | float):
+            raise TypeError(f"{key} is an {value}")
+    return dict(attributes)

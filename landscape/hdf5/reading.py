@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landscape.curvature_map import Curvature
 from landscape.errors import SurfaceFileError, first_line
 from landscape.grid import Grid
-from landscape.hdf5.layout import LAYERS, metric_arrays
+from landscape.hdf5 import checksums
+from landscape.hdf5.layout import LAYERS, metric_arrays, value_types
 from landscape.hdf5.opening import check_surface, open_hdf5
 from landscape.hdf5.parts import facts_of, numbers, read_marks, read_trajectories
 from landscape.hdf5.version2 import read_v2
@@ -17,6 +19,8 @@ from landscape.surface import Surface
 
 if TYPE_CHECKING:
     from landscape.parameters import Parameters
+
+_ATTEMPTS = 5  # to read while a scan replaces values by better ones
 
 
 def load(path: str | Path) -> Surface:
@@ -117,7 +121,7 @@ def read_directions(file: Any, path: Path) -> "tuple[Parameters, Parameters] | N
     try:
         delta, eta = (
             {
-                str(data.attrs["name"]): torch.from_numpy(data[()])
+                str(data.attrs["name"]): torch.from_numpy(numbers(data))
                 for _, data in sorted(group.items())
             }
             for group in (file["directions/delta"], file["directions/eta"])
@@ -129,11 +133,12 @@ def read_directions(file: Any, path: Path) -> "tuple[Parameters, Parameters] | N
 
 def _read_layers(file: Any) -> Surface:
     settings, provenance = facts_of(file["settings"].attrs), facts_of(file["provenance"].attrs)
-    loss = _read_layer(file["layers/loss"], "loss")
+    is_checked = int(file.attrs["format_version"]) >= 4
+    loss = _read_layer(file["layers/loss"], "loss", is_checked=is_checked)
     seeds = numbers(file["seeds"]).tolist() if "seeds" in file else [0]
     if len(seeds) != len(loss):
         raise ValueError(f"seeds has {len(seeds)} entries, the losses {len(loss)}")
-    grid = Grid(file["alphas"][()], file["betas"][()])
+    grid = Grid(numbers(file["alphas"]), numbers(file["betas"]))
     every = [
         Surface(
             grid,
@@ -145,7 +150,8 @@ def _read_layers(file: Any) -> Surface:
     ]
     curvature = None
     if "curvature" in file["layers"]:
-        curvature = Curvature(**_read_layer(file["layers/curvature"], "curvature")[0])
+        (arrays,) = _read_layer(file["layers/curvature"], "curvature", is_checked=is_checked)
+        curvature = Curvature(**arrays)
         if curvature.lowest.shape != grid.shape:
             raise ValueError(f"the curvature has shape {curvature.lowest.shape}")
     return replace(
@@ -157,22 +163,21 @@ def _read_layers(file: Any) -> Surface:
     )
 
 
-def _read_layer(group: Any, layer: str) -> list[dict[str, Any]]:
+def _read_layer(group: Any, layer: str, *, is_checked: bool) -> list[dict[str, Any]]:
     """Return the arrays of a layer by name, for each seed.
 
     Raises:
         ValueError: The arrays do not fit the grid.
     """
-    # The mask first: a point that it contains was written before it.
-    evaluated = numbers(group["evaluated"]).astype(bool)
+    evaluated, values = _read_values(group, layer, is_checked=is_checked)
     spec = LAYERS[layer]
     arrays = {"evaluated": evaluated}
     for name, dtype in spec.types.items():
         nothing: Any = np.nan if name in spec.values else 0
-        known = np.where(evaluated, numbers(group[name]), nothing)
+        known = np.where(evaluated, values[name], nothing)
         arrays[name] = known.astype(bool if dtype == np.dtype("u1") else dtype)
     metrics = {
-        name: np.where(evaluated, numbers(group[array]), np.nan)
+        name: np.where(evaluated, values[array], np.nan)
         for name, array in metric_arrays(group).items()
     }
     seconds = numbers(group["seconds"])
@@ -186,3 +191,37 @@ def _read_layer(group: Any, layer: str) -> list[dict[str, Any]]:
         }
         for k in range(len(evaluated))
     ]
+
+
+def _read_values(
+    group: Any, layer: str, *, is_checked: bool
+) -> tuple[NDArray[np.bool_], dict[str, NDArray[Any]]]:
+    """Return which points are evaluated, and the values of all by the name of the array.
+
+    Raises:
+        ValueError: The arrays have different shapes, or a point does not match its checksum.
+    """
+    for left in reversed(range(_ATTEMPTS)):
+        # The mask first: a point that it contains was written before it.
+        marked = numbers(group["evaluated"])
+        evaluated = marked.astype(bool)
+        values = {
+            name: numbers(group[name]).astype(dtype)
+            for name, dtype in value_types(group, layer).items()
+        }
+        shapes = {array.shape for array in (evaluated, *values.values())}
+        if len(shapes) > 1:
+            raise ValueError(f"the arrays of {group.name} have the shapes {sorted(shapes)}")
+        if not is_checked:
+            break
+        stored = numbers(group[checksums.POINTS])
+        wrong = (marked > 1) | (evaluated & (checksums.of_points(values, evaluated) != stored))
+        if not wrong.any():
+            break
+        if not left:
+            first = [int(k) for k in np.argwhere(wrong)[0]]
+            raise ValueError(
+                f"the values of {wrong.sum()} points of {group.name} do not match their "
+                f"checksums, first {first} (seed, alpha, beta): restore a copy, or scan again"
+            )
+    return evaluated, values

@@ -6,16 +6,15 @@ from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-import h5py
+from typing import TYPE_CHECKING
 
 from landscape import locks
 from landscape.atomic import check_writable, replacing, sync_names, temporary_name
 from landscape.errors import DifferentScanError, SurfaceFileError
 from landscape.hdf5.differences import differences_of
 from landscape.hdf5.layout import VERSION, compose
-from landscape.hdf5.opening import check_is_file, check_surface, not_hdf5
+from landscape.hdf5.opening import check_is_file, check_surface
+from landscape.hdf5.outline import Group, read_outline
 from landscape.hdf5.reading import read, read_directions
 from landscape.hdf5.writer import Writer
 from landscape.surface import Surface
@@ -49,7 +48,7 @@ class SurfaceFile:
         self._overwrite = overwrite
         self._raw: FileIO | None = None
         self._writer: Writer | None = None
-        self._file: Any = None
+        self._file: Group | None = None
         self._size = 0
         check_writable(self.path)  # before long work
         if self.path.exists():
@@ -68,7 +67,7 @@ class SurfaceFile:
             )
         self._size = os.fstat(self._raw.fileno()).st_size
         if not self._overwrite:
-            self._file = _read_by_h5py(self._raw, self.path)
+            self._file = read_outline(self._raw, self.path)
             check_surface(self._file, self.path)
             self.found = read(self._file, self.path)
 
@@ -111,7 +110,7 @@ class SurfaceFile:
         self._replace(content)
         assert self._raw is not None  # noqa: S101  # opened by _replace
         self._size = os.fstat(self._raw.fileno()).st_size
-        self._file = _read_by_h5py(self._raw, self.path)
+        self._file = read_outline(self._raw, self.path)
         self.found = surface
 
     def _replace(self, content: memoryview) -> None:
@@ -163,6 +162,7 @@ class SurfaceFile:
         """
         if self._writer is None:
             assert self._raw is not None  # noqa: S101  # put() is for files that exist
+            assert self._file is not None  # noqa: S101
             self._writer = Writer(self._raw, self.path, self._file, self._size)
         self._writer.put(layer, index, values, seconds=seconds, seed=seed)
 
@@ -189,14 +189,10 @@ class SurfaceFile:
             self._release()
 
     def _release(self) -> None:
-        file, raw = self._file, self._raw
+        raw = self._raw
         self._file = self._raw = self._writer = None
-        try:
-            if file is not None:
-                file.close()
-        finally:
-            if raw is not None:
-                raw.close()
+        if raw is not None:
+            raw.close()
 
     def __enter__(self) -> "SurfaceFile":
         """Return the file."""
@@ -210,14 +206,6 @@ class SurfaceFile:
     ) -> None:
         """Close the file."""
         self.close()
-
-
-def _read_by_h5py(raw: FileIO, path: Path) -> Any:
-    raw.seek(0)
-    try:
-        return h5py.File(raw, "r")
-    except OSError as error:
-        raise not_hdf5(path, error) from error
 
 
 def _write_all(raw: FileIO, content: memoryview) -> None:

@@ -33,7 +33,7 @@ def read_v2(file: Any) -> Surface:
         value = str(settings["batchnorm"])
         settings = {**settings, "batchnorm": _BATCHNORM_V2.get(value, value)}
     provenance = _renamed(facts_of(file["provenance"].attrs), _PROVENANCE_V2)
-    grid = Grid(file["alphas"][()], file["betas"][()])
+    grid = Grid(numbers(file["alphas"]), numbers(file["betas"]))
     first = Surface(
         grid, **_read_values_v2(file, settings), settings=settings, provenance=provenance
     )
@@ -61,9 +61,9 @@ def read_v2(file: Any) -> Surface:
 
 
 def _read_values_v2(group: Any, settings: Facts) -> dict[str, Any]:
-    evaluated = group["evaluated"][()].astype(bool)
+    evaluated = numbers(group["evaluated"]).astype(bool)
     if "examples" in group:
-        examples = np.where(evaluated, group["examples"][()], 0).astype(np.int64)
+        examples = np.where(evaluated, numbers(group["examples"]), 0).astype(np.int64)
     else:  # version 1: every point is evaluated on all examples
         examples = evaluated * np.int64(settings.get("images", 0))
     return {
@@ -78,7 +78,7 @@ def _read_values_v2(group: Any, settings: Facts) -> dict[str, Any]:
 
 
 def _seconds(group: Any) -> float:
-    seconds = float(group["seconds"][0])
+    seconds = float(numbers(group["seconds"])[0])
     if not math.isfinite(seconds):
         raise ValueError(f"seconds is {seconds}")
     return seconds

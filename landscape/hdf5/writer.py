@@ -1,5 +1,6 @@
 """Write the values of points into an existing file, without the HDF5 library."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landscape.errors import SurfaceFileError
-from landscape.hdf5.layout import VERSION
+from landscape.hdf5 import checksums
+from landscape.hdf5.layout import LAYERS, VERSION, value_types
+from landscape.hdf5.outline import Group
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,21 @@ class _Entry:
 class Writer:
     """Puts values into an open file, point by point.
 
-    A commit writes the values, makes them durable, and only then marks the points as evaluated;
-    points that had values are first marked as not evaluated. No metadata change, so that
-    neither a killed scan nor a reader can damage the file.
+    A commit writes the values with their checksums, makes them durable, and only then marks the
+    points as evaluated; points that had values are first marked as not evaluated. No metadata
+    change, so that neither a killed scan nor a reader can damage the file.
 
     Args:
         raw: The open file, unbuffered.
         path: Its path.
-        file: The same file, opened by h5py for reading.
+        file: Root of the same file.
         size: Its size in bytes when it was opened; another size later is another's change.
 
     Raises:
         SurfaceFileError: The file is of an older format version or not contiguous.
     """
 
-    def __init__(self, raw: FileIO, path: Path, file: Any, size: int) -> None:
+    def __init__(self, raw: FileIO, path: Path, file: Group, size: int) -> None:
         if int(file.attrs["format_version"]) != VERSION:
             raise SurfaceFileError(
                 f"{path}: expected format version {VERSION}; rewrite it first", path=path
@@ -49,21 +51,23 @@ class Writer:
         self._size = size
         self._offsets: dict[tuple[str, str], int] = {}
         self._types: dict[tuple[str, str], np.dtype[Any]] = {}
-        self._has_values: dict[str, NDArray[np.bool_]] = {}
-        self._grid_size = len(file["alphas"]) * len(file["betas"])
-        for layer in file["layers"]:
+        self._values: dict[str, list[str]] = {}
+        self._grid_size = math.prod(file["layers/loss/evaluated"].shape[1:])
+        for layer in LAYERS.keys() & file["layers"].keys():
             group = file["layers"][layer]
-            for name in group:
-                offset = group[name].id.get_offset()
-                if offset is None:
+            types = value_types(group, layer)
+            self._values[layer] = sorted(types)
+            masks = {"evaluated": "u1", checksums.POINTS: "<u4", "seconds": "<f8"}
+            for name, dtype in {**types, **masks}.items():
+                offset = group[name].offset
+                if offset is None or group[name].dtype != dtype:
                     raise SurfaceFileError(
-                        f"{path} uses chunked or compressed datasets and cannot be updated in "
-                        "place; rewrite it with `Surface.save`.",
+                        f"{path} uses chunked, compressed or converted datasets and cannot be "
+                        "updated in place; rewrite it with `Surface.save`.",
                         path=path,
                     )
                 self._offsets[layer, name] = offset
-                self._types[layer, name] = group[name].dtype
-            self._has_values[layer] = group["evaluated"][()].ravel() > 0
+            self._types.update({(layer, name): dtype for name, dtype in types.items()})
         self._pending: list[_Entry] = []
         self._seconds: dict[tuple[str, int], float] = {}
 
@@ -92,21 +96,18 @@ class Writer:
         if not self._pending:
             return
         self._check_in_place()
-        again = [e for e in self._pending if self._has_values[e.layer][e.index]]
+        again = [entry for entry in self._pending if self._is_marked(entry)]
         for entry in again:
             self._write(entry.layer, "evaluated", entry.index, b"\x00")
         if again:
             os.fsync(self._raw.fileno())
         for entry in self._pending:
-            for name, value in entry.values.items():
-                data = np.array(value, dtype=self._types[entry.layer, name]).tobytes()
-                self._write(entry.layer, name, len(data) * entry.index, data)
+            self._write_values(entry)
         for (layer, seed), seconds in self._seconds.items():
             self._write(layer, "seconds", 8 * seed, np.array(seconds, dtype="<f8").tobytes())
         os.fsync(self._raw.fileno())
         for entry in self._pending:
             self._write(entry.layer, "evaluated", entry.index, b"\x01")
-            self._has_values[entry.layer][entry.index] = True
         os.fsync(self._raw.fileno())
         self._pending.clear()
         self._seconds.clear()
@@ -124,6 +125,27 @@ class Writer:
                 f"{self._path} was removed or changed while it was written: run it again",
                 path=self._path,
             )
+
+    def _write_values(self, entry: _Entry) -> None:
+        """Write the values of a point and its checksum; values that are not given stay."""
+        layer, values = entry.layer, {}
+        for name in self._values[layer]:
+            dtype = self._types[layer, name]
+            if name in entry.values:
+                values[name] = np.array(entry.values[name], dtype).tobytes()
+                self._write(layer, name, dtype.itemsize * entry.index, values[name])
+            else:
+                position = dtype.itemsize * entry.index
+                values[name] = self._read(layer, name, position, dtype.itemsize)
+        checksum = checksums.of_point(entry.index, values)
+        self._write(layer, checksums.POINTS, 4 * entry.index, checksum.to_bytes(4, "little"))
+
+    def _is_marked(self, entry: _Entry) -> bool:
+        return self._read(entry.layer, "evaluated", entry.index, 1) != b"\x00"
+
+    def _read(self, layer: str, name: str, position: int, num: int) -> bytes:
+        self._raw.seek(self._offsets[layer, name] + position)
+        return self._raw.read(num)
 
     def _write(self, layer: str, name: str, position: int, data: bytes) -> None:
         self._raw.seek(self._offsets[layer, name] + position)

@@ -11,6 +11,7 @@ from landscape.errors import SurfaceFileError, first_line
 from landscape.filetypes import is_npy
 from landscape.grid import Grid, Interval
 from landscape.interchange.parts import left_out
+from landscape.numpy_files import check_arrays
 from landscape.surface import ARRAYS, Surface
 
 Array = NDArray[np.float64]
@@ -114,6 +115,7 @@ def _arrays(path: Path) -> tuple[Array, Grid | None]:
     """
     grid = None
     try:
+        check_arrays(path)
         found = np.load(path, allow_pickle=False)
         if is_npy(path):
             losses = found

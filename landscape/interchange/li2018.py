@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 import torch
 
 from landscape.errors import SurfaceFileError
 from landscape.hdf5.opening import open_hdf5
+from landscape.hdf5.parts import numbers
 from landscape.hdf5.reading import directions_of, read
 from landscape.parameters import Parameters
 from landscape.plane import Plane
@@ -94,8 +94,8 @@ def _from_original(
     file: Any, key: str, center: Parameters, state_names: list[str], path: Path
 ) -> Parameters:
     try:
-        arrays = [np.asarray(file[key][str(number)]) for number in range(len(file[key]))]
-    except KeyError as error:
+        arrays = [numbers(file[key][str(number)]) for number in range(len(file[key]))]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SurfaceFileError(
             f"{path} has no whole group {key}: a plane needs xdirection and ydirection, each "
             "with datasets 0, 1, …",

@@ -12,14 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from landscape.curvature_map import Curvature
 from landscape.errors import SurfaceFileError, first_line
 from landscape.grid import Grid
-from landscape.hdf5.opening import check_self_contained, open_hdf5
+from landscape.hdf5.opening import open_hdf5
 from landscape.hdf5.parts import numbers
 from landscape.interchange.percentages import to_fractions
 from landscape.overlays import Trajectory
@@ -121,7 +120,6 @@ def attach(surface: Surface, path: Path) -> tuple[Surface, list[str]]:
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
     with open_hdf5(path) as file:
-        check_self_contained(file, path)
         try:
             yield file
         except SurfaceFileError:
@@ -132,8 +130,7 @@ def _reading(path: Path) -> Iterator[Any]:
 
 def _text(file: Any, key: str) -> str:
     """Return a string of an open file; empty if it has none of that name."""
-    is_text = key in file and h5py.check_string_dtype(file[key].dtype) is not None
-    return str(file[key].asstr()[()]) if is_text else ""
+    return (file[key].text or "") if key in file else ""
 
 
 def _grid(file: Any) -> Grid:

@@ -37,6 +37,7 @@ class _Kept:
         path: Where it is.
         version: What was read last.
         reason: Why it could not be.
+        is_other: Whether it is a whole file, but no surface that can be drawn.
         found: Its status without its progress.
         done: Points that are done.
         total: Of how many.
@@ -46,6 +47,7 @@ class _Kept:
     path: Path
     version: str = ""
     reason: str = ""
+    is_other: bool = False
     found: Mapping[str, Any] | None = None
     done: int = 0
     total: int = 0
@@ -90,13 +92,17 @@ class Shelf:
         if self.folder is not None:
             self._look_around(self.folder)
         statuses = [_status(name, kept) for name, kept in self._kept.items()]
-        if self.folder is not None:  # what is no surface to draw is not a surface
-            statuses = [each for each in statuses if each["version"]]
+        if (
+            self.folder is not None
+        ):  # files of other programs are no surfaces; damaged ones come last
+            statuses = [each for each in statuses if not self._kept[each["id"]].is_other]
+            statuses.sort(key=lambda each: not each["version"])
         return with_different_names(statuses)
 
     def load(self) -> Mapping[str, Surface]:
         """Return all that can be drawn, by identifier, for a page without a server."""
-        self.index()
+        statuses = self.index()
+        self.left_out += [each["note"] for each in statuses if each["state"] == "damaged"]
         return {name: hdf5.load(kept.path) for name, kept in self._kept.items() if kept.found}
 
     @property
@@ -143,10 +149,12 @@ def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
         try:
             surface = hdf5.load(kept.path)
             kept.reason = reason_not_drawn(surface) or ""
+            kept.is_other = bool(kept.reason)
             kept.done, kept.total = surface.done
             kept.found = None if kept.reason else _found(surface, version)
         except (LandscapeError, OSError, ValueError, TypeError) as error:
             kept.found, kept.reason = None, first_line(error)
+            kept.is_other = isinstance(error, SurfaceFileError) and error.key == "format"
     if kept.found is None:
         if kept.version:
             return status(name, name, "", "damaged", kept.reason)

@@ -54,7 +54,7 @@ def test_the_file_is_what_the_specification_says(surface: Surface, tmp_path: Pat
     surface.save(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         assert file.attrs["format"] == "landscape-surface"
-        assert file.attrs["format_version"] == 3
+        assert file.attrs["format_version"] == 4
         assert file["alphas"].shape == (3,)
         assert file["betas"].shape == (2,)
         layer = file["layers/loss"]
@@ -84,11 +84,12 @@ def test_version_1_is_still_read() -> None:
     assert surface.settings["precision"] == "float64"
 
 
-def test_version_2_is_read() -> None:
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_archived_versions_are_read(version: int) -> None:
     """The same bowl with everything that a file may hold."""
     from tests.oracles import bowl_surface
 
-    surface = landscape.load(ARCHIVE.with_name("surface-v2.h5"))
+    surface = landscape.load(ARCHIVE.with_name(f"surface-v{version}.h5"))
     expected = bowl_surface(surface.grid.alphas, surface.grid.betas)
     for each in surface.seeds:
         np.testing.assert_allclose(each.losses, expected)
@@ -377,7 +378,7 @@ def test_a_later_version_and_a_damaged_file_are_refused(surface: Surface, tmp_pa
     surface.save(path)
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 99
-    with pytest.raises(SurfaceFileError, match="version 99, this program reads up to 3"):
+    with pytest.raises(SurfaceFileError, match="version 99, this program reads up to 4"):
         landscape.load(path)
     surface.save(path, overwrite=True)
     with h5py.File(path, "r+") as file:

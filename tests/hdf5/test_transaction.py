@@ -193,7 +193,7 @@ def test_scans_of_the_version_before_are_recognized(tmp_path: Path, name: str) -
         assert path.read_bytes() == before
     else:
         with h5py.File(path) as file:
-            assert file.attrs["format_version"] == 3
+            assert file.attrs["format_version"] == 4
         assert landscape.load(path).is_complete
     with pytest.raises(DifferentScanError, match="seed: file 0, requested 1"):
         scan(objective.model, data=data, points=5, path=path, seed=1)

@@ -151,11 +151,13 @@ def test_a_folder_shows_what_can_be_drawn_and_what_comes_later(
 ) -> None:
     surface.save(tmp_path / "sub" / "b.h5")
     inputs.no_surface(tmp_path / "c.h5")
+    inputs.original_surface(tmp_path / "e.h5")
     (tmp_path / "d.txt").write_text("no surface")
     shelf = Shelf([tmp_path])
-    assert [status["id"] for status in shelf.index()] == ["sub/b"]
+    states = [(status["id"], status["state"]) for status in shelf.index()]
+    assert states == [("sub/b", "complete"), ("c", "damaged")]
     surface.save(tmp_path / "a.h5")
-    assert {status["id"] for status in shelf.index()} == {"sub/b", "a"}
+    assert {status["id"] for status in shelf.index()} == {"sub/b", "a", "c"}
     assert shelf.content("c") is None
 
 
