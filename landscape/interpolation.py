@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 _LOG_FROM_RATIO = 100.0
 
+_NONE = 1e-9  # a share that is zero but for rounding
+
 
 def interpolate_missing(
     values: NDArray[np.float64], known: NDArray[np.bool_], *, smooth: bool = False
@@ -15,7 +17,8 @@ def interpolate_missing(
     convex hull. Blocks or ripples would look like the ruggedness that surfaces are drawn for, so
     the smooth interpolation is for surfaces whose deviation from it is measured: piecewise cubic
     with continuous slopes (Clough and Tocher), within the range of the known values.
-    A point that lies among values which are not finite is nan: no height is made up for it.
+    A point that lies among values which are not finite is nan: no height is made up for it. These
+    are all corners of its triangle, in the smooth interpolation most.
 
     Args:
         values: Over a grid, shape (num_alphas, num_betas).
@@ -34,8 +37,8 @@ def interpolate_missing(
     filled = _between(np.log(numbers) if log else numbers, good, ~known, smooth=smooth)
     filled = np.clip(np.exp(filled) if log else filled, numbers.min(), numbers.max())
     if not good[known].all():
-        finite = _between(good[known].astype(np.float64), known, ~known)
-        filled = np.where(finite >= 0.5, filled, np.nan)
+        finite = _between(good[known].astype(np.float64), known, ~known, outside=1.0)
+        filled = np.where(finite >= (0.5 if smooth else _NONE), filled, np.nan)
     result[~known] = filled
     return result
 
@@ -46,8 +49,12 @@ def _between(
     missing: NDArray[np.bool_],
     *,
     smooth: bool = False,
+    outside: float | None = None,
 ) -> NDArray[np.float64]:
-    """Return the numbers of missing points from those of known ones."""
+    """Return the numbers of missing points from those of known ones.
+
+    Outside of their convex hull that of the nearest, or the one that is given.
+    """
     from scipy.interpolate import (
         CloughTocher2DInterpolator,
         LinearNDInterpolator,
@@ -60,6 +67,8 @@ def _between(
     if min(known.shape) == 1:
         return np.asarray(np.interp(others.sum(1), places.sum(1), numbers))
     filled: NDArray[np.float64] = NearestNDInterpolator(places, numbers)(others)
+    if outside is not None:
+        filled = np.full_like(filled, outside)
     try:
         kind = CloughTocher2DInterpolator if smooth else LinearNDInterpolator
         between = kind(places, numbers)(others)

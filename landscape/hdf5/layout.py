@@ -166,8 +166,8 @@ def _write_overlays(
         group.attrs.update({"name": mark.name, **{key: getattr(mark, key) for key in MARK}})
         if not math.isnan(mark.plane_loss):
             group.attrs["plane_loss"] = mark.plane_loss
-        plane_loss = math.nan if math.isnan(mark.plane_loss) else mark.plane_loss  # one of its bits
-        numbers = (*(float(getattr(mark, key)) for key in MARK), plane_loss)
+        numbers = tuple(float(getattr(mark, key)) for key in MARK)
+        numbers += () if math.isnan(mark.plane_loss) else (mark.plane_loss,)
         group.attrs[checksums.ATTRIBUTE] = checksums.of_mark(mark.name, numbers)
     for number, path in enumerate(trajectories):
         group = file.create_group(f"trajectories/{number:03d}")

@@ -26,7 +26,8 @@ def _mark(group: Any) -> Mark:
     name, values = str(group.attrs["name"]), tuple(float(group.attrs[key]) for key in MARK)
     plane_loss = float(group.attrs.get("plane_loss", math.nan))  # older files have none
     stored = group.attrs.get(checksums.ATTRIBUTE)
-    checksums.check(checksums.of_mark(name, (*values, plane_loss)), stored, group.name)
+    numbers = values if math.isnan(plane_loss) else (*values, plane_loss)
+    checksums.check(checksums.of_mark(name, numbers), stored, group.name)
     return replace(Mark(name, *values), plane_loss=plane_loss)
 
 

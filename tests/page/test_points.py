@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from landscape.curvature_map import Curvature
-from landscape.diagnostics import Finding
 from landscape.grid import Grid
 from landscape.page import payload, view
 from landscape.page.catalog import Shelf
@@ -332,8 +331,7 @@ WARNINGS = (
 def test_several_warnings_can_be_read(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, height: int
 ) -> None:
-    findings = [Finding(text, "do something") for text in WARNINGS]
-    monkeypatch.setattr(payload, "warnings", lambda _: findings)
+    monkeypatch.setattr(payload, "brief", lambda _: list(WARNINGS))
     path = tmp_path / "a.html"
     view(*[refined()] * 4, html=path, names=["a", "b", "c", "d"])
     tab = Tab(browser, f"{path.as_uri()}#view=contour", viewport={"width": width, "height": height})
