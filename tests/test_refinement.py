@@ -301,7 +301,7 @@ def test_the_option_takes_auto(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     surface = landscape.load(tmp_path / "a.h5")
     assert surface.grid.shape == (101, 101)
-    assert surface.settings["points_tolerance"] == 0.01
+    assert surface.settings["points_tolerance"] == 0.02
     assert surface.evaluated.mean() < 0.2
     result = run(*command, "--line", "--out", str(tmp_path / "b.h5"))
     assert result.exit_code == 0, result.output

@@ -56,7 +56,7 @@ _OPTIONS = (
         default="51",
         help="Points per axis, or NxM: N along α, M along β. auto: of 101x101 (401 of a line) "
         "those that the picture needs: the others are interpolated, which at random points "
-        "deviates by at most 1 % of its height.  [default: 51; 401 for a line]",
+        "deviates by at most 2 % of its height.  [default: 51; 401 for a line]",
     ),
     click.option(
         "--range",

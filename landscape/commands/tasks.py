@@ -24,7 +24,7 @@ _POINTS_OF_A_LINE = 401
 
 # Of --points auto: the points that may be evaluated, and the deviation of those that are not, as a
 # fraction of the height of the picture.
-_MOST_POINTS, _TOLERANCE = (101, 101), 0.01
+_MOST_POINTS, _TOLERANCE = (101, 101), 0.02
 
 _LINE = (-1.0, 1.0)  # one point lies in the middle, at 0
 
