@@ -7,7 +7,7 @@ Facts = Mapping[str, str | int | float]
 
 
 def encodable(text: str) -> str:
-    """Return a text without the bytes of file names that are not UTF-8, which no file can hold.
+    r"""Return a text without the bytes of file names that are not UTF-8, which no file can hold.
 
     Args:
         text: Any text.
