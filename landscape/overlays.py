@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.brief import brief
+from landscape.facts import encodable
 
 # Rounding of float32 weights: as a distance, as a fraction of a length, and along β.
 _DISTANCE, _RELATIVE, _BETA = 1e-4, 1e-5, 1e-6
@@ -31,6 +32,9 @@ class Mark:
     distance: float = 0.0
     loss: float = math.nan
     plane_loss: float = math.nan
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", encodable(self.name))
 
     @property
     def is_off_plane(self) -> bool:
@@ -75,6 +79,9 @@ class Trajectory:
     unit: str = "epoch"
 
     __repr__ = brief
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", encodable(self.name))
 
     @property
     def is_off_plane(self) -> bool:

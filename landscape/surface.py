@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from landscape.curvature_map import Curvature
 from landscape.errors import LandscapeError
-from landscape.facts import Facts
+from landscape.facts import Facts, encodable_facts
 from landscape.grid import Grid, part_from
 from landscape.interpolation import interpolate_missing
 from landscape.overlays import Mark, Trajectory
@@ -77,6 +77,8 @@ class Surface:
     metrics: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("settings", "provenance"):
+            object.__setattr__(self, name, encodable_facts(getattr(self, name)))
         for name in (*ARRAYS, *self.metrics):
             if self.array(name).shape != self.grid.shape:
                 raise ValueError(

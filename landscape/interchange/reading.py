@@ -50,7 +50,7 @@ def read(
     path = Path(path)
     check_is_file(path)
     is_array, is_theirs = is_numpy(path), is_li2018(path)
-    if not is_array and (alpha or beta or align_rows):
+    if is_hdf5(path) and (alpha or beta or align_rows):
         raise ValueError(f"{path} has coordinates: alpha, beta and align_rows are for arrays")
     if not is_theirs and (split or more):
         what = f"split={split!r} is" if split else f"further files ({more[0]}) are"

@@ -186,6 +186,19 @@ def test_texts_of_files_cannot_control_a_terminal(surface: Surface, tmp_path: Pa
     assert landscape.load(path).provenance["device"] == "\ufffd\ufffd"
 
 
+def test_names_that_are_not_utf8_are_stored(surface: Surface, tmp_path: Path) -> None:
+    """Those of files on Linux, where any bytes are a name."""
+    path, name = tmp_path / "a\udcff.h5", "b\udcff"
+    named = replace(
+        surface, settings={**surface.settings, "data": name}, marks=(Mark(name, 0.0, 0.0),)
+    )
+    named.save(path)
+    with hdf5.SurfaceFile(path) as file:
+        file.check_same(named)  # it can be resumed
+    assert landscape.load(path).settings["data"] == "b\ufffd"
+    assert landscape.load(path).marks[0].name == "b\ufffd"
+
+
 def test_directions_that_are_elsewhere_are_not_read(tmp_path: Path) -> None:
     import torch
 
