@@ -9,7 +9,7 @@ PAGE   := landscape/page/static
 JSTESTS := tests/page_js
 DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
-.PHONY: demo test test-fast check doctest format clean
+.PHONY: demo test test-fast check doctest stress format clean
 
 demo: $(VENV)/installed
 	$(BIN)/landscape demo
@@ -31,6 +31,10 @@ test-fast: $(VENV)/installed-dev
 
 doctest: $(VENV)/installed-dev
 	$(BIN)/pytest tests/test_doctests.py
+
+# Takes some minutes: kills scans and trainings at random moments.
+stress: $(VENV)/installed-dev
+	$(BIN)/python tools/stress.py
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
