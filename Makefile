@@ -32,9 +32,10 @@ test-fast: $(VENV)/installed-dev
 doctest: $(VENV)/installed-dev
 	$(BIN)/pytest tests/test_doctests.py
 
-# 100,000 damaged files, with every reader: hours on two cores.
+# 100,000 damaged files with every reader, and kills at random moments: hours on two cores.
 stress: $(VENV)/installed-dev
-	PYTHONPATH=. $(BIN)/python benchmarks/stress.py
+	PYTHONPATH=. $(BIN)/python tools/stress_files.py
+	PYTHONPATH=. $(BIN)/python tools/stress_kills.py
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

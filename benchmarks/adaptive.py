@@ -53,7 +53,9 @@ def chosen(surface: Surface, tolerance: float, seed: int) -> tuple[NDArray[np.bo
 
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False))
-@click.option("--tolerance", "tolerances", multiple=True, default=(0.01, 0.02, 0.03), show_default=True)
+@click.option(
+    "--tolerance", "tolerances", multiple=True, default=(0.01, 0.02, 0.03), show_default=True
+)
 @click.option("--draws", default=10, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path))
 def main(

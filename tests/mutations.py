@@ -1,4 +1,4 @@
-"""Damaged copies of files of every kind, and their readers: for tests and benchmarks/stress.py."""
+"""Damaged copies of files of every kind, and their readers: for tests and tools/stress_files.py."""
 
 import gzip
 import io

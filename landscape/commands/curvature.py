@@ -1,6 +1,8 @@
 """``landscape curvature``."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,8 @@ def command(
 ) -> None:
     """Compute eigenvalues, trace and spectral density of the Hessian of the mean loss.
 
+    What is computed is printed also if the command is interrupted.
+
     \b
     Example:
       landscape curvature runs/resnet56/last.pt --images 256
@@ -158,25 +162,43 @@ def command(
         facts: dict[str, Any] = {"parameters": hessian.size, "images": objective.num_images}
         if "moved" in objective.settings:
             facts["moved"] = objective.settings["moved"]
-        for end, num in (("highest", top), ("lowest", bottom)):
-            pairs = hessian.eigenpairs(
-                num,
-                end,  # type: ignore[arg-type]
-                tolerance=tolerance,
-                max_hvps=max_hvps,
-                seed=seed,
-            )
-            facts[f"{end} eigenvalues"] = pairs.values.tolist()
-            facts[f"{end} residuals"] = pairs.residuals.tolist()
-            facts[f"{end} converged"] = pairs.converged
-            report.note(f"{end} done after {hessian.products} products")
-        trace = hessian.trace(samples, seed=seed)
-        facts["trace"], facts["trace standard error"] = trace.value, trace.standard_error
-        if density is not None:
-            found = hessian.density(seed=seed)
-            figures.save(figures.spectrum({net.title: found}), density)
-            facts["density"] = str(density)
-        facts["products"] = hessian.products
+        with _printed(facts, as_json):
+            for end, num in (("highest", top), ("lowest", bottom)):
+                pairs = hessian.eigenpairs(
+                    num,
+                    end,  # type: ignore[arg-type]
+                    tolerance=tolerance,
+                    max_hvps=max_hvps,
+                    seed=seed,
+                )
+                facts[f"{end} eigenvalues"] = pairs.values.tolist()
+                facts[f"{end} residuals"] = pairs.residuals.tolist()
+                facts[f"{end} converged"] = pairs.converged
+                report.note(f"{end} done after {hessian.products} products")
+            trace = hessian.trace(samples, seed=seed)
+            facts["trace"], facts["trace standard error"] = trace.value, trace.standard_error
+            if density is not None:
+                found = hessian.density(seed=seed)
+                figures.save(figures.spectrum({net.title: found}), density)
+                facts["density"] = str(density)
+            facts["products"] = hessian.products
+
+
+@contextmanager
+def _printed(facts: dict[str, Any], as_json: bool) -> Iterator[None]:
+    """Print facts at the end of a block; after an interrupt or an error, those that are known."""
+    sizes = len(facts)
+    try:
+        yield
+    except BaseException:
+        if len(facts) > sizes:
+            facts["incomplete"] = True
+            _print(facts, as_json)
+        raise
+    _print(facts, as_json)
+
+
+def _print(facts: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({key.replace(" ", "_"): value for key, value in facts.items()}))
         return

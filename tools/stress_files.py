@@ -1,6 +1,6 @@
 """Read damaged files with every reader, in processes with limits; print a table of what happens.
 
-Usage: python benchmarks/stress.py [INPUTS] [PROCESSES] [MINUTES]
+Usage: python tools/stress_files.py [INPUTS] [PROCESSES] [MINUTES]
 """
 
 import json
