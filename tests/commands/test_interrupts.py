@@ -106,7 +106,7 @@ def test_an_interrupted_curve_is_resumed(run_process: Run, nets: Path) -> None:
     assert before.resume
     result = run_process(*CONNECT)
     assert result.returncode == 0, result.stderr
-    assert (before.epoch or 0) < (checkpoints.load(control).epoch or 0) == 30
+    assert (before.epoch or 0) < (checkpoints.load(control).epoch or 0) == 60
 
 
 @pytest.mark.parametrize("as_json", [False, True])
