@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="f
 
 @pytest.fixture
 def stress() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stress", ROOT / "tools" / "stress.py")
+    spec = importlib.util.spec_from_file_location("stress", ROOT / "tools" / "stress_kills.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
