@@ -39,7 +39,7 @@ def rehearsed(decision: Decision, device: torch.device) -> str:
     chip = (hardware(device), gpu_facts(device) if is_gpu(device) else {})
     versions = (str(torch.__version__), landscape.__version__)
     key = f"rehearsed: {decision.network}, {decision.precision}, {chip}, {versions}"
-    if remembered.recall(key) is not None:
+    if remembered.recall(key, device) is not None:
         return ""
     reason = _rehearse(decision, device)
     if not reason:

@@ -67,13 +67,16 @@ def _chip(device: torch.device) -> tuple[Any, ...]:
     return (hardware(device), gpu_facts(device) if is_gpu(device) else {})
 
 
-def recall(key: str) -> Decision | None:
+def recall(key: str, device: torch.device) -> Decision | None:
     """Return what was decided, or None.
 
     Args:
         key: What it depends on.
+        device: The device.
     """
-    return _DECISIONS.get(key) or _stored().get(key)
+    if key in _DECISIONS or not is_gpu(device):
+        return _DECISIONS.get(key)
+    return _stored().get(key)
 
 
 def remember(key: str, decision: Decision, device: torch.device) -> None:

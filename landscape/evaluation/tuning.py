@@ -64,7 +64,7 @@ def tune(
         reference = reference_plan(objective, plane)
         return Tuned(reference, reference_seconds(objective, reference, probes[0]), 0.0)
     key = remembered.key(objective, plane, num_points, wish)
-    for decision in (decided, remembered.recall(key)):
+    for decision in (decided, remembered.recall(key, objective.device)):
         tuned = decision and confirmed(decision, objective, plane, probes, wish)
         if tuned:
             return tuned

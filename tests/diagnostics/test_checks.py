@@ -186,7 +186,7 @@ def test_figures_and_page_show_them() -> None:
     finding = warnings(bad)[0]
     assert finding.text in caption(bad)
     sent = content(bad, "a", "1")
-    assert finding.text in sent["notes"]
+    assert finding.text in sent["warnings"]
     assert ("warning", str(finding)) in sent["facts"]
     better: Any = {"better_net": "--net resnet20 --shortcut A-centered", "better_accuracy": 0.917}
     other = replace(bad, provenance=better)

@@ -224,6 +224,6 @@ def test_captions_hold_two_findings_and_count_the_others() -> None:
     last = "and 3 more: landscape check FILE"
     assert brief(bad) == [found[0].text, found[1].text, last]
     assert caption(bad).split("\n")[-1] == last
-    assert content(bad, "a", "1")["notes"][-3:] == brief(bad)
+    assert content(bad, "a", "1")["warnings"] == brief(bad)
     assert [fact[0] for fact in content(bad, "a", "1")["facts"]].count("warning") == 5
     assert brief(surface(bowl(10))) == ["the center (0, 0) lies between points of the grid"]

@@ -145,10 +145,10 @@ def test_decisions_of_gpus_outlive_the_process(
     remembered.remember("a", FOLDED, cpu)
     remembered.remember("b", replace(FOLDED, images_per_batch=9), cpu)
     monkeypatch.setattr(remembered, "_DECISIONS", {})
-    assert remembered.recall("a") == FOLDED
-    assert remembered.recall("on a CPU") is None
+    assert remembered.recall("a", cpu) == FOLDED
+    assert remembered.recall("on a CPU", cpu) is None
     (tmp_path / "cache" / "plans.json").write_bytes(b"\xff\x00{")
-    assert remembered.recall("a") is None
+    assert remembered.recall("a", cpu) is None
     remembered.remember("c", FOLDED, cpu)
     assert remembered._stored() == {"c": FOLDED}
 

@@ -27,7 +27,7 @@ from landscape.page.catalog import Shelf
 from landscape.page.server import HOST, Server, usual_port
 from landscape.surface import ARRAYS, Surface
 from tests import inputs
-from tests.browser import Tab, chromium
+from tests.browser import Tab
 from tests.conftest import ROOT
 
 
@@ -258,7 +258,9 @@ scan(net, slow, (x, y), points=9, path=sys.argv[1], name="growing", precision="f
 
 
 @pytest.mark.browser
-def test_a_scan_is_seen_to_grow_through_a_kill_and_a_restart_of_the_viewer(tmp_path: Path) -> None:
+def test_a_scan_is_seen_to_grow_through_a_kill_and_a_restart_of_the_viewer(
+    browser: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "growing.h5"
     script = tmp_path / "scan.py"
     script.write_text(SCAN)
@@ -279,47 +281,46 @@ def test_a_scan_is_seen_to_grow_through_a_kill_and_a_restart_of_the_viewer(tmp_p
     started: list[Any] = []
     done = "Number(document.querySelector('.panel progress').value)"
     known = "(landscape.surfaces()[0]?.evaluated.reduce((a, b) => a + b, 0) ?? 0)"
-    with chromium() as browser:
-        try:
-            viewer, address = start_viewer()
-            started.append(viewer)
-            tab = Tab(browser, address + "#view=heatmap")
-            assert "waiting" in str(tab.page.text_content(".panel .note"))
-            started.append(start_scan(0.15))
-            tab.until(f"{known} >= 2")
-            seen = tab.get(known)
-            tab.until(f"{known} > {seen}")  # points arrive
-            tab.until("document.querySelector('.panel .note').textContent.includes('left')")
-            started[-1].kill()
-            started[-1].wait()
-            tab.until("document.querySelector('.panel .note').textContent.includes('stopped')")
-            assert tab.get(done) < 81
-            kept = tab.get(known)
+    try:
+        viewer, address = start_viewer()
+        started.append(viewer)
+        tab = Tab(browser, address + "#view=heatmap")
+        assert "waiting" in str(tab.page.text_content(".panel .note"))
+        started.append(start_scan(0.15))
+        tab.until(f"{known} >= 2")
+        seen = tab.get(known)
+        tab.until(f"{known} > {seen}")  # points arrive
+        tab.until("document.querySelector('.panel .note').textContent.includes('left')")
+        started[-1].kill()
+        started[-1].wait()
+        tab.until("document.querySelector('.panel .note').textContent.includes('stopped')")
+        assert tab.get(done) < 81
+        kept = tab.get(known)
 
-            viewer.send_signal(signal.SIGINT)
-            assert viewer.wait(timeout=20) == 0  # the usual end
-            tab.until("document.querySelector('#message').textContent.includes('Connection lost')")
-            viewer, again = start_viewer()
-            started.append(viewer)
-            assert again == address
-            tab.until("document.querySelector('#message').hidden")
+        viewer.send_signal(signal.SIGINT)
+        assert viewer.wait(timeout=20) == 0  # the usual end
+        tab.until("document.querySelector('#message').textContent.includes('Connection lost')")
+        viewer, again = start_viewer()
+        started.append(viewer)
+        assert again == address
+        tab.until("document.querySelector('#message').hidden")
 
-            started.append(start_scan(0.02))
-            tab.until(f"{known} === 81")
-            assert started[-1].wait(timeout=60) == 0
-            tab.until("document.querySelector('.panel progress').hidden")
-            assert kept > 0
-            losses = hdf5.load(path).losses.T
-            heights = np.log10(losses) if tab.page.is_checked("input[value=log]") else losses
-            np.testing.assert_allclose(tab.trace("growing")["z"], heights, rtol=1e-6)
-            assert [text for text in tab.complaints if "ERR_CONNECTION" not in text] == []
-            tab.close()
-        finally:
-            for process in started:
-                process.kill()
-                process.wait()
-                if process.stdout is not None:
-                    process.stdout.close()
+        started.append(start_scan(0.02))
+        tab.until(f"{known} === 81")
+        assert started[-1].wait(timeout=60) == 0
+        tab.until("document.querySelector('.panel progress').hidden")
+        assert kept > 0
+        losses = hdf5.load(path).losses.T
+        heights = np.log10(losses) if tab.page.is_checked("input[value=log]") else losses
+        np.testing.assert_allclose(tab.trace("growing")["z"], heights, rtol=1e-6)
+        assert [text for text in tab.complaints if "ERR_CONNECTION" not in text] == []
+        tab.close()
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def test_surfaces_are_distinguished_by_names_that_are_all_different() -> None:
