@@ -234,7 +234,7 @@ def kills(subject: Subject, num: int, folder: Path, chance: np.random.Generator)
         path = folder / f"{subject.name.replace(' ', '-')}-{number}" / "last.pt"
         try:
             _until_complete(subject, path, chance, found, num)
-        except AssertionError as error:
+        except (AssertionError, landscape.LandscapeError) as error:
             found[f"fault: {error}"] += 1
         found["runs"] += 1
     return found

@@ -88,8 +88,8 @@ def remember(key: str, decision: Decision, device: torch.device) -> None:
         device: The device.
     """
     _DECISIONS[key] = decision
-    path = _path()
-    if path is None or not is_gpu(device):
+    path = _path() if is_gpu(device) else None
+    if path is None:
         return
     every = {**_stored(), key: decision}
     newest = dict(list(every.items())[-_MOST:])
