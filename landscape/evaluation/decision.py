@@ -64,7 +64,8 @@ class Decision:
         decision = cls(**facts)
         is_known = decision.network in (*REWRITES, RECOMPUTED) and decision.precision in DTYPES
         is_known = is_known and min(decision.images_per_batch, decision.points_per_batch) > 0
-        is_known = is_known and decision.corrected >= 0
+        is_known = is_known and max(decision.points_per_batch, decision.images_per_batch) <= _MOST
+        is_known = is_known and 0 <= decision.corrected <= _MOST
         return decision if is_known else None
 
     @property
@@ -98,6 +99,8 @@ class Decision:
             reference,
         )
 
+
+_MOST = 2**24  # points or images at a time: a file must not ask for any amount of memory
 
 _EXAMPLE = Decision(UNMODIFIED, "float32", 1, 1, False, False)
 

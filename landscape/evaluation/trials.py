@@ -171,6 +171,17 @@ class Trials:
         return min(fit, key=lambda plan: self.measured[plan].seconds, default=None)
 
 
+def fits(plan: Plan, objective: Objective) -> bool:
+    """Return whether a plan fits into the free memory, as a trial would find.
+
+    Args:
+        plan: The plan.
+        objective: The objective.
+    """
+    activations = bytes_per_image(objective, (plan.reference or plan).network)
+    return plan.bytes(activations) <= _MEMORY * free_bytes(objective.device)
+
+
 def tried(
     plan: Plan, data: Objective, probes: Sequence[Point], expected: Sequence[Values]
 ) -> Trial:

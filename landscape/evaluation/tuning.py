@@ -10,7 +10,7 @@ from landscape.evaluation.autotune import autotune
 from landscape.evaluation.decision import Decision
 from landscape.evaluation.plan import reference_plan
 from landscape.evaluation.precision import Precision
-from landscape.evaluation.trials import DEVIATION_ALLOWED, ROUNDING, reference_seconds, tried
+from landscape.evaluation.trials import DEVIATION_ALLOWED, ROUNDING, fits, reference_seconds, tried
 from landscape.evaluation.tuned import Tuned
 from landscape.objective import Objective
 from landscape.plane import Plane
@@ -102,7 +102,7 @@ def confirmed(
     is_wanted = wish.images_per_batch in (None, decision.images_per_batch)
     is_wanted = is_wanted and wish.precision in ("auto", decision.precision)
     plan = decision.plan(objective, plane) if is_wanted else None
-    if plan is None:
+    if plan is None or not fits(plan, objective):
         return None
     probes = probes[:_PROBES]
     if plan.reference is None:

@@ -104,6 +104,14 @@ def test_a_decision_is_taken_without_a_search(
     assert tuned.seconds_per_point > 0
 
 
+def test_a_file_cannot_ask_for_any_amount_of_memory(objective: Objective) -> None:
+    assert Decision.from_facts({**FOLDED.facts, "points_per_batch": 2**40}) is None
+    plane = Plane.random(objective.center, 0)
+    huge = replace(FOLDED, network="unmodified", points_per_batch=2**24)
+    tuned = tune(objective, plane, PROBES, 100, Wish("float32", 7), decided=huge)
+    assert tuned.plan.points_per_batch < 2**24
+
+
 def test_a_search_is_remembered_for_the_next_plane(
     objective: Objective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
