@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -66,6 +67,17 @@ def conv_net() -> nn.Module:
 def images() -> tuple[Tensor, Tensor]:
     """23 images of shape (1, 6, 6), a prime number of them, with labels 0 to 2."""
     return torch.randn(23, 1, 6, 6), torch.randint(3, (23,))
+
+
+@pytest.fixture
+def scan_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A scan of an own model in the present folder, without its points and its output."""
+    monkeypatch.chdir(tmp_path)
+    torch.save(nn.Linear(4, 3).state_dict(), "w.pt")
+    rng = np.random.default_rng(0)
+    np.savez("d.npz", x=rng.random((9, 4), "f4"), y=np.arange(9) % 3)
+    Path("mine.py").write_text("from torch import nn\ndef make(): return nn.Linear(4, 3)\n")
+    return ["scan", "w.pt", "--model", "mine.py:make", "--data", "d.npz"]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -67,12 +66,9 @@ def test_the_size_on_disk_is_that_of_the_file(objective: Objective, tmp_path: Pa
     assert found.file_bytes == pytest.approx(path.stat().st_size, rel=0.05)
 
 
-def test_the_command_computes_no_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save(nn.Linear(4, 3).state_dict(), "w.pt")
-    rng = np.random.default_rng(0)
-    np.savez("d.npz", x=rng.random((9, 4), "f4"), y=np.arange(9) % 3)
-    Path("mine.py").write_text("from torch import nn\ndef make(): return nn.Linear(4, 3)\n")
+def test_the_command_computes_no_point(
+    scan_command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     evaluated: list[int] = []
     run = plan.run
 
@@ -81,8 +77,8 @@ def test_the_command_computes_no_point(tmp_path: Path, monkeypatch: pytest.Monke
         return run(*given, **more)
 
     monkeypatch.setattr("landscape.scan_loop.run", counting)
-    command = ["scan", "w.pt", "--model", "mine.py:make", "--data", "d.npz", "--points", "9"]
-    result = CliRunner().invoke(group, [*command, "--out", "s.h5", "--estimate"])
+    command = [*scan_command, "--points", "9", "--out", "s.h5", "--estimate"]
+    result = CliRunner().invoke(group, command)
     assert result.exit_code == 0, result.output
     assert "81 points × 9 images" in result.stdout
     assert not evaluated

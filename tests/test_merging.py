@@ -136,14 +136,9 @@ def test_what_needs_all_points_is_refused(objective: Objective) -> None:
         )
 
 
-def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save(nn.Linear(4, 3).state_dict(), "w.pt")
-    rng = np.random.default_rng(0)
-    np.savez("d.npz", x=rng.random((9, 4), "f4"), y=np.arange(9) % 3)
-    Path("mine.py").write_text("from torch import nn\ndef make(): return nn.Linear(4, 3)\n")
+def test_the_command_line(scan_command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("landscape.commands.cluster._SECONDS", 0.5)
-    command = ["scan", "w.pt", "--model", "mine.py:make", "--data", "d.npz", "--points", "7"]
+    command = [*scan_command, "--points", "7"]
 
     def run(*given: str) -> Any:
         return CliRunner().invoke(group, given)

@@ -285,27 +285,20 @@ def test_what_needs_all_points_is_refused(objective: Objective) -> None:
         Compute(points_tolerance=1.0)
 
 
-def test_the_option_takes_auto(tmp_path: Path) -> None:
+def test_the_option_takes_auto(scan_command: list[str], tmp_path: Path) -> None:
     assert POINTS.convert("auto", None, None) is None
-    torch.save(nn.Linear(4, 3).state_dict(), tmp_path / "w.pt")
-    rng = np.random.default_rng(0)
-    np.savez(tmp_path / "d.npz", x=rng.random((9, 4), "f4"), y=np.arange(9) % 3)
-    (tmp_path / "mine.py").write_text("from torch import nn\ndef make(): return nn.Linear(4, 3)\n")
 
     def run(*given: str) -> Any:
-        return CliRunner().invoke(group, given)
+        return CliRunner().invoke(group, [*scan_command, "--points", "auto", *given])
 
-    command = ["scan", str(tmp_path / "w.pt"), "--model", f"{tmp_path}/mine.py:make"]
-    command += ["--data", str(tmp_path / "d.npz"), "--points", "auto"]
-    result = run(*command, "--out", str(tmp_path / "a.h5"))
+    result = run("--out", "a.h5")
     assert result.exit_code == 0, result.output
     surface = landscape.load(tmp_path / "a.h5")
     assert surface.grid.shape == (101, 101)
     assert surface.settings["points_tolerance"] == 0.02
     assert surface.evaluated.mean() < 0.2
-    result = run(*command, "--line", "--out", str(tmp_path / "b.h5"))
+    result = run("--line", "--out", "b.h5")
     assert result.exit_code == 0, result.output
     assert landscape.load(tmp_path / "b.h5").grid.shape == (401, 1)
-    result = run(*command, "--curvature", "--out", str(tmp_path / "c.h5"))
-    assert result.exit_code == 2
+    assert run("--curvature", "--out", "c.h5").exit_code == 2
     assert not (tmp_path / "c.h5").exists()
