@@ -19,10 +19,10 @@ class Compute:
     """How a scan is computed; affects speed and accuracy, not what is scanned.
 
     Attributes:
-        precision: Precision of the forward pass: ``float32``, ``float64``, ``bfloat16``,
-            ``tf32`` (GPUs), or ``auto``: bfloat16 or tf32 where it is faster and deviates from
-            float32 by at most 1 % at some probes, if need be corrected by a few percent of the
-            examples in float32. By default the objective's type.
+        precision: Precision of the forward pass: ``float32``, ``float64``, ``float16``,
+            ``bfloat16``, ``tf32`` (GPUs), or ``auto``: a low one where it is faster and deviates
+            from float32 by at most 1 % at some probes, if need be corrected by a few percent of
+            the examples in float32. By default the objective's type.
         tolerance: Target relative standard error. Examples are subsampled (one random subset
             shared by all points) until it is reached at every point; below a tenth of the
             median loss it is relative to that. 0 uses all examples; ``auto`` is 0.01 on a CPU

@@ -31,8 +31,8 @@ from landscape.plane import Plane
 from landscape.random_numbers import UNIT
 from landscape.trees import Tree
 
-# Filters that are formed at a time.
-_ROWS = 2**18
+# Numbers of a point that are formed at a time.
+_AT_A_TIME = 2**18
 
 
 class ShardedNetwork(nn.Module):
@@ -246,7 +246,7 @@ class _Shards:
             if parameter.dim() < 2 or name in self._unmoved:
                 continue
             local, center, first = _local(parameter), self._center[name], _first_row(parameter)
-            step = max(1, _ROWS // max(1, local[0:1].numel()))
+            step = max(1, _AT_A_TIME // max(1, local[0:1].numel()))
             for begin in range(0, len(local), step):
                 end = min(begin + step, len(local))
                 result = center[begin:end].double()

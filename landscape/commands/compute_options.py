@@ -94,7 +94,7 @@ _OPTIONS = (
         default="float32",
         show_default=True,
         help="Precision of the forward pass (of networks with more than 67 million parameters in "
-        "bfloat16 or float16: their own); auto: bfloat16 or TF32, if faster and if the "
+        "bfloat16 or float16: their own); auto: float16, bfloat16 or TF32, if faster and if the "
         "relative deviation from float32 is at most 1 % at the probe points.",
     ),
     click.option(

@@ -34,6 +34,8 @@ _SECONDS_PER_TASK = 2.0
 # process as well: the system may have stopped the first.
 _LATE, _LATEST = 20.0, 60.0
 
+_SECONDS_BETWEEN_LOOKS = 1.0  # at what is late, or lost
+
 _SECONDS_LOST = 15.0  # without a connection to a cluster
 
 Block = list[tuple[int, Point]]
@@ -105,7 +107,10 @@ def spread(
             while waiting and len(crew.tasks) < crew.slots():
                 _submit(crew, parcel, waiting.popleft())
         futures = [future for crew in alive for future in crew.tasks]
-        wait(futures, timeout=1.0, return_when=FIRST_COMPLETED)
+        if futures:
+            wait(futures, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+        else:  # no worker takes a task at the moment
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
         for crew in list(alive):
             for future in [each for each in crew.tasks if each.done()]:
                 task = crew.tasks.pop(future)
