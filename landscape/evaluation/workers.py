@@ -62,6 +62,16 @@ class Crew:
     status: Callable[[], str] = lambda: ""
     tasks: "dict[Future[list[Values]], _Task]" = field(default_factory=dict)
 
+    def collected(self) -> Iterator[tuple[Block, list[Values] | BaseException]]:
+        """Yield the points of tasks that have ended, with their values, or the error."""
+        for future in [each for each in self.tasks if each.done()]:
+            block = self.tasks.pop(future).block
+            try:
+                found: list[Values] | BaseException = future.result()
+            except (Exception, CancelledError) as error:  # whatever ends a worker
+                found = error
+            yield block, found
+
 
 @dataclass(frozen=True, eq=False)
 class _Task:
@@ -106,28 +116,24 @@ def spread(
         for crew in alive:
             while waiting and len(crew.tasks) < crew.slots():
                 _submit(crew, parcel, waiting.popleft())
-        futures = [future for crew in alive for future in crew.tasks]
-        if futures:
-            wait(futures, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
-        else:  # no worker takes a task at the moment
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        _wait(alive)
         for crew in list(alive):
-            for future in [each for each in crew.tasks if each.done()]:
-                task = crew.tasks.pop(future)
-                try:
-                    found = future.result()
-                except (Exception, CancelledError) as error:  # whatever ends a worker
-                    reason = _reason(error, task.block)
-                    waiting.appendleft(task.block)
-                    if crew in alive:
-                        alive.remove(crew)
-                        waiting.extendleft(each.block for each in crew.tasks.values())
-                        note(f"a worker process died ({reason}): others take its points")
+            errors = []
+            for block, found in crew.collected():
+                if isinstance(found, BaseException):
+                    errors.append(_reason(found, block))
+                    waiting.appendleft(block)
                     continue
-                for (number, _), values in zip(task.block, found, strict=True):
-                    if number not in answered:
-                        answered.add(number)
-                        yield number, values
+                new = [
+                    each for each in zip(block, found, strict=True) if each[0][0] not in answered
+                ]
+                answered.update(number for (number, _), _ in new)
+                yield from ((number, values) for (number, _), values in new)
+            if errors:
+                reason = errors[0]
+                alive.remove(crew)
+                waiting.extendleft(task.block for task in crew.tasks.values())
+                note(f"a worker process died ({reason}): others take its points")
         waiting = deque(each for each in waiting if each[0][0] not in answered)
         if not alive:
             if not answered:
@@ -141,6 +147,15 @@ def spread(
 
 
 _GUARD = 'When running from a script, guard it with if __name__ == "__main__":.'
+
+
+def _wait(crews: Sequence[Crew]) -> None:
+    """Wait until a task has ended, or for a moment."""
+    futures = [future for crew in crews for future in crew.tasks]
+    if futures:
+        wait(futures, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+    else:  # no worker takes a task at the moment
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def _submit(crew: Crew, parcel: Parcel, block: Block) -> None:
