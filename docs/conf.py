@@ -25,6 +25,7 @@ extensions = [
     "sphinx_design",
     "included",
     "command_line",
+    "live",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["extensions", "notebooks"]
