@@ -34,7 +34,7 @@ doctest: $(VENV)/installed-dev
 
 # The site, in build/docs; a warning or a broken reference is an error.
 docs: $(VENV)/installed-dev
-	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
+	$(BIN)/python -m sphinx -E -a -W --keep-going -n -q docs build/docs
 
 # 100,000 damaged files with every reader, and kills at random moments: hours on two cores.
 stress: $(VENV)/installed-dev
