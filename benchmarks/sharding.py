@@ -131,9 +131,10 @@ examples, 3x3 points, two ranks (gloo) on one machine. Written by `benchmarks/sh
 | process | MB before | most MB |
 |---|---|---|
 {"".join(rows)}
-A rank takes {max(ranks) / usual:.2f} of the memory of one process, and {max(ranks) / unmodified:.2f} of one that
-evaluates the unmodified network point by point, as ranks do; the losses differ by at most
-{deviation:.0e}. Only the processes' own memory is counted, not the mapped file.
+A rank takes {max(ranks) / usual:.2f} of the memory of one process, and
+{max(ranks) / unmodified:.2f} of one that evaluates the unmodified network point by point, as ranks
+do; the losses differ by at most {deviation:.0e}. Only the processes' own memory is counted, not the
+mapped file.
 """
     click.echo(text)
     if out is not None:
