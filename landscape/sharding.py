@@ -19,7 +19,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
 
 from landscape import trees
 from landscape.directions import RECIPES, normalization_parameters, random_rows
@@ -136,6 +135,8 @@ class _Shards:
         seed: int,
         device: torch.device,
     ) -> None:
+        from torch.distributed.fsdp import fully_shard  # takes half as long as torch to import
+
         return_freed_memory()
         self.seed, self._at = seed, (0.0, 0.0)
         self._model, self._device = model.eval(), device
