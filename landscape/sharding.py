@@ -11,6 +11,7 @@ point, and the plane is that parameter's. The other ranks serve it.
 
 import copy
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,10 @@ from landscape.trees import Tree
 
 # Numbers of a point that are formed at a time.
 _AT_A_TIME = 2**18
+
+# Threads of gloo hold tensors of the last message for a moment; a process that ends meanwhile is
+# aborted (https://github.com/pytorch/pytorch/issues/190489).
+_SECONDS_TO_END = 0.5
 
 
 class ShardedNetwork(nn.Module):
@@ -117,12 +122,14 @@ def sharded(
     shards = _Shards(model, state, seed, torch.device(device))
     if dist.get_rank() > 0:
         shards.serve()
+        time.sleep(_SECONDS_TO_END)
         yield None
         return
     try:
         yield ShardedNetwork(shards)
     finally:
         shards.stop()
+        time.sleep(_SECONDS_TO_END)
 
 
 class _Shards:
