@@ -113,7 +113,7 @@ class SurfaceFile:
         self._file = read_outline(self._raw, self.path)
         self.found = surface
 
-    def _replace(self, content: memoryview) -> None:
+    def _replace(self, content: bytes) -> None:
         """Put a new file at the path, opened and locked before it gets its name.
 
         Raises:

@@ -102,7 +102,7 @@ def write_npz(surface: Surface, path: Path) -> list[str]:
         arrays.update({f"curvature_{key}": getattr(surface.curvature, key) for key in names})
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # numpy's stubs
-    path.write_bytes(content.getbuffer())
+    path.write_bytes(content.getvalue())
     held = ("accuracies", "standard errors", "numbers of images", "metrics", "curvature")
     return left_out(surface, (*held, "settings"))
 
