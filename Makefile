@@ -9,7 +9,7 @@ PAGE   := landscape/page/static
 JSTESTS := tests/page_js
 DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
-.PHONY: demo test test-fast check doctest stress format clean
+.PHONY: demo docs test test-fast check doctest stress format clean
 
 demo: $(VENV)/installed
 	$(BIN)/landscape demo
@@ -31,6 +31,10 @@ test-fast: $(VENV)/installed-dev
 
 doctest: $(VENV)/installed-dev
 	$(BIN)/pytest tests/test_doctests.py
+
+# The site, in build/docs; a warning or a broken reference is an error.
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
 
 # 100,000 damaged files with every reader, and kills at random moments: hours on two cores.
 stress: $(VENV)/installed-dev

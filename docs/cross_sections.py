@@ -1,6 +1,6 @@
-"""Draw the figure of docs/CROSS_SECTIONS.md.
+"""Draw the figure of docs/concepts/cross-sections.md.
 
-python docs/cross_sections.py docs/cross-sections.png
+python docs/cross_sections.py docs/images/cross-sections.png
 """
 
 import sys

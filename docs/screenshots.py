@@ -1,4 +1,4 @@
-"""Make the screenshots of docs/ from the surfaces in results/.
+"""Make the screenshots of docs/images/ from the surfaces in results/.
 
 python -m docs.screenshots
 
@@ -18,7 +18,7 @@ from landscape import load, view
 from tests.browser import SLOW, Tab, chromium
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS, DOCS = ROOT / "results", ROOT / "docs"
+RESULTS, PICTURES = ROOT / "results", ROOT / "docs" / "images"
 LI = RESULTS / "li2018"
 NAMES = ("resnet56", "plain56", "resnet56-curvature", "plain56-curvature")
 WINDOWS: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ def write(picture: Image.Image, path: Path) -> None:
 
 
 def of_the_document(page: Any, browser: Any) -> Iterator[tuple[str, Image.Image]]:
-    """Yield the pictures of PAGE.md."""
+    """Yield the pictures of how-to/page.md."""
     pair = page("pair", LI / "plain56.h5", LI / "resnet56.h5")
     size = {"width": 1400, "height": 900}
     yield "page", taken(Tab(browser, pair, viewport=size))
@@ -77,7 +77,10 @@ def of_windows(page: Any, browser: Any) -> Iterator[tuple[str, Image.Image]]:
             picture = taken(Tab(browser, address, **options))
             height = round(picture.height * WIDTHS[name] / picture.width)
             pictures.append(picture.resize((WIDTHS[name], height), Image.Resampling.LANCZOS))
-        yield f"window-{name}", below_the_old(DOCS / f"window-{name}.png", side_by_side(pictures))
+        yield (
+            f"window-{name}",
+            below_the_old(PICTURES / f"window-{name}.png", side_by_side(pictures)),
+        )
 
 
 def side_by_side(pictures: list[Image.Image]) -> Image.Image:
@@ -110,7 +113,7 @@ def main() -> None:
 
         for pictures in (of_the_document, of_windows):
             for name, picture in pictures(page, browser):
-                write(picture, DOCS / f"{name}.png")
+                write(picture, PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -364,7 +364,7 @@ class Surface:
         return interpolate_missing(values, self.evaluated, smooth=self.is_refined)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write an HDF5 file (docs/FORMAT.md), atomically.
+        """Write an HDF5 file (docs/reference/file-format.md), atomically.
 
         Args:
             path: The file.

@@ -34,7 +34,7 @@ def many(mlp: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def documented_order(num: int) -> np.ndarray[Any, Any]:
-    """Of docs/FORMAT.md."""
+    """Of docs/reference/file-format.md."""
     return np.argsort(np.random.Generator(np.random.PCG64(0)).random(num), kind="stable")
 
 

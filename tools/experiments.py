@@ -18,7 +18,7 @@ statements with a criterion that was fixed before; what does not hold is reporte
 experiment. The scale `small` uses the embedded digits (8×8 pixels) and minutes on two cores; `full`
 uses CIFAR-10 and is meant for a GPU: it has not been run.
 
-How to read the surfaces: [what a cross section can show](../../docs/CROSS_SECTIONS.md).
+How to read the surfaces: [what a cross section can show](../../docs/concepts/cross-sections.md).
 """
 
 

@@ -22,7 +22,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], strict: bool, as_json: 
 
     Prints a line for every finding, with what to do. "wrong" is a fault of the scan or of what it
     was given, "doubtful" probably one. Nothing is computed again: only what the file holds is
-    checked. docs/checks.md explains each check.
+    checked. docs/reference/checks.md explains each check.
 
     \b
     Example:

@@ -88,7 +88,7 @@ def command(
     FILE is a surface; one of the code of Li et al. (2018), and files that belong to it: projected
     trajectories, eigenvalues, principal directions; an array of numpy.save, as those of
     loss-landscapes; or a file of Landscaper. What a format does not hold is listed. Formats:
-    docs/exchange.md.
+    docs/how-to/exchange.md.
 
     \b
     Example:

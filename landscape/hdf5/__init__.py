@@ -1,6 +1,6 @@
 """Surfaces on disk: HDF5 files that survive a crash and can be read while they are written.
 
-The format is specified in docs/FORMAT.md.
+The format is specified in docs/reference/file-format.md.
 """
 
 from landscape.hdf5.layout import metric_array

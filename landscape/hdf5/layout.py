@@ -1,4 +1,7 @@
-"""The layout of a surface file, version 4 (docs/FORMAT.md), and how it is composed."""
+"""The layout of a surface file, version 4, and how it is composed.
+
+docs/reference/file-format.md specifies it.
+"""
 
 import io
 import math

@@ -1,6 +1,6 @@
 """Files of other programs: read their surfaces, and write surfaces for them.
 
-docs/exchange.md describes the formats.
+docs/how-to/exchange.md describes the formats.
 """
 
 from landscape.interchange.formats import write

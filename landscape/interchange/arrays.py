@@ -76,7 +76,7 @@ def aligned(losses: Array) -> Array:
 
 
 def write_npz(surface: Surface, path: Path) -> list[str]:
-    """Write all seeds as arrays; docs/exchange.md lists their names.
+    """Write all seeds as arrays; docs/how-to/exchange.md lists their names.
 
     Args:
         surface: The surface.
