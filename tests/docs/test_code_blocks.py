@@ -21,6 +21,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Page:
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as Python does for a script of this folder
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("webbrowser.open", lambda address: True)
     monkeypatch.setattr(Server, "serve_forever", interrupted)
