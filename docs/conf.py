@@ -20,11 +20,11 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "included",
     "command_line",
+    "mathml",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["extensions", "notebooks"]
@@ -34,7 +34,18 @@ myst_heading_anchors = 4
 
 html_theme = "furo"
 html_title = "landscape"
+html_math_renderer = "mathml"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
+
+autodoc_member_order = "bysource"
+napoleon_use_ivar = True
+# Of other packages: their references are not read, which would need the network.
+nitpick_ignore_regex = [
+    ("py:.*", r"(torch|numpy|collections|matplotlib|plotly|pandas|xarray|concurrent|pathlib)\..*"),
+    ("py:class", "go.Figure|Figure|optional"),
+    # Types of arguments that callers do not write.
+    ("py:class", r".*\.(BlockOptions|Builder|Center|Batch|_Shards|Group)|(.*\.)?SurfaceFile|End"),
+]

@@ -50,7 +50,10 @@ class Curvature:
 
     @property
     def ratio(self) -> NDArray[np.float64]:
-        """|λ_min / λ_max|: small where the loss is nearly convex (Li et al. 2018, section 6)."""
+        """The absolute ratio of λ_min and λ_max, small where the loss is nearly convex.
+
+        Li et al. (2018), section 6.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio: NDArray[np.float64] = np.abs(self.lowest / self.highest)
         return ratio

@@ -80,13 +80,15 @@ class Objective:
             ``layer3.*``; with ``!`` before it, a pattern of names that they do not. ``trainable``
             moves what requires gradients, as the weights of an adapter.
         parametrized: What is moved of weights that are computed from others, see
-            :data:`Parametrized`. Complex parameters are moved as real and imaginary parts.
+            :data:`~landscape.parametrizations.Parametrized`. Complex parameters are moved as real
+            and imaginary parts.
         device: Device as torch names it; ``auto`` is a GPU if available.
         share: Whether the weights are those of the caller's model, which must not change
             meanwhile, instead of a copy; weights of half precision then keep their type, and points
             are rounded to it. By default that of networks with more than 67 million parameters.
         dtype: Floating-point type of parameters, inputs and loss.
-        batchnorm: Running statistics away from the center, see :data:`BatchNorm`.
+        batchnorm: Running statistics away from the center, see
+            :data:`~landscape.objective.BatchNorm`.
         images_per_batch: Examples in one forward pass; by default 256 on a CPU and 2,048 on a
             GPU. Affects only rounding, except where BatchNorm is recomputed; a model that takes
             batches of one size only gets batches of this size.
@@ -256,7 +258,7 @@ class Objective:
 
     @property
     def center(self) -> Center:
-        """θ*: the trained parameters; with BatchNorm's statistics where they are interpolated."""
+        """The trained parameters θ*, with BatchNorm's statistics where they are interpolated."""
         statistics = self.statistics if self.batchnorm == "interpolated" else {}
         return Center({**self.parameters, **statistics}, self.unmoved)
 
@@ -314,7 +316,7 @@ class Objective:
 
     @cached_property
     def total_weight(self) -> float:
-        """What the sum of all losses is divided by: the number of examples, or their weights."""
+        """Number or total weight of the examples, which the sum of all losses is divided by."""
         if not self.loss.is_weighted:
             return float(self.num_images)
         with torch.no_grad():
@@ -459,7 +461,7 @@ class Objective:
             num: Number of examples.
 
         Returns:
-            Tensors of shape (num,): the losses in float64, and the fraction of an example's labels
+            Tensors of shape (num,), the losses in float64, and the fraction of an example's labels
             that is the largest output; nan without classes. If examples have weights: the losses
             times weights, the weights, the number of labels that are the largest output, and
             the number of labels. Then for each metric its values times weights, and the weights.

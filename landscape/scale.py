@@ -116,7 +116,7 @@ class Scale:
         return self.unclipped(np.minimum(finite, self.high))
 
     def unclipped(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the same with higher losses than :attr:`high` above it."""
+        """Return the same with higher losses than ``high`` above it."""
         finite = np.where(np.isfinite(losses), losses, np.nan)
         raised = np.clip(finite, self.low, np.inf if self.log else _LARGEST)
         return (np.log10(raised) if self.log else raised).astype(np.float64)

@@ -73,7 +73,7 @@ class ShardedNetwork(nn.Module):
 
     @property
     def settings(self) -> Facts:
-        """What determines the values besides: a hash of all shards, for the settings of a scan."""
+        """The settings of a scan that the shards add, a hash of all of them."""
         return {"shards_sha256": self._shards.fingerprint}
 
 

@@ -200,7 +200,7 @@ class Surface:
 
     @property
     def done(self) -> tuple[int, int]:
-        """(done, total): finished and requested evaluations, of all seeds and the curvature.
+        """The numbers of finished and of requested evaluations, of all seeds and the curvature.
 
         Of a surface whose points are refined the total is known at the end.
         """
@@ -350,7 +350,7 @@ class Surface:
         """Return values for plotting, shape of the grid: unevaluated points are interpolated.
 
         Evaluated points keep their value, also if it is inf or nan; see
-        :func:`landscape.interpolation.interpolate_missing`.
+        ``landscape.interpolation.interpolate_missing``.
 
         Args:
             values: Values over the grid; by default the losses.

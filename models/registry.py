@@ -21,7 +21,7 @@ class Family:
     Attributes:
         form: Form of the names: ``resnet{depth}[x{width}]``; fields are positive integers.
         build: Builds a network from the fields and the options.
-        examples: Names that :func:`names` lists.
+        examples: Names that :func:`list` lists.
         infer: Returns the architectures that a state_dict fits, the most likely first.
         describe: Returns what distinguishes networks of one name, for messages.
     """
@@ -233,7 +233,7 @@ def create(name: str, **options: Any) -> nn.Module:
     """Return a network with new weights from torch's global random stream.
 
     Args:
-        name: One of :func:`names`, or another of their form.
+        name: One of :func:`list`, or another of their form.
         **options: Options of the family.
 
     Raises:

@@ -15,14 +15,19 @@ def help_text(*verbs: str) -> str:
     Args:
         verbs: One, or none for the help of the program.
     """
-    context = click.Context(group, info_name="landscape", terminal_width=_COLUMNS)
-    command: click.Command = group
+    context = _context(group, "landscape")
     for verb in verbs:
-        found = group.get_command(context, verb)
-        assert found is not None, verb  # noqa: S101
-        command = found
-        context = click.Context(found, info_name=verb, parent=context, terminal_width=_COLUMNS)
-    return command.get_help(context)
+        command = group.get_command(context, verb)
+        assert command is not None, verb  # noqa: S101
+        context = _context(command, verb, context)
+    return context.command.get_help(context)
+
+
+def _context(
+    command: click.Command, name: str, parent: click.Context | None = None
+) -> click.Context:
+    settings = {"terminal_width": _COLUMNS, **command.context_settings}
+    return click.Context(command, parent, name, **settings)
 
 
 def _sections() -> str:

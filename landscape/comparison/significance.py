@@ -36,7 +36,7 @@ class Difference:
 
     @property
     def differs(self) -> bool:
-        """Whether the groups are called different: significant, separate and large."""
+        """Whether the groups differ, which is to be significant, separate and large."""
         is_significant = self.p_value is not None and self.p_value < SIGNIFICANCE
         return is_significant and self.are_separate and self.is_large
 

@@ -128,7 +128,7 @@ def load(name: str, split: Split = "train", data_dir: str | Path | None = None) 
     """Return a data set.
 
     Args:
-        name: One of :data:`NAMES`, or ``FILE.npz`` with arrays ``x`` and ``y``, or
+        name: A name as ``cifar10``, or ``FILE.npz`` with arrays ``x`` and ``y``, or
             ``FILE.py:CALLABLE`` that returns ``(x, y)``; it is given ``split`` if it has a
             parameter of that name.
         split: Which part. ``all`` is both. A ``FILE.npz`` has one part only.

@@ -52,8 +52,8 @@ def animate(
         seconds: How long it lasts; by default 6 for a turn, and half a second a surface.
         dpi: Pixels per inch.
         progress: Where to report to.
-        kind: As for :func:`landscape.figures.plot`; a turn needs ``surface``.
-        **options: Of :func:`landscape.figures.plot`, but for ``ax``.
+        kind: As for :func:`landscape.plot`; a turn needs ``surface``.
+        **options: Of :func:`landscape.plot`, but for ``ax``.
 
     Raises:
         ValueError: Another suffix or motion.

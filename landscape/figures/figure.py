@@ -65,21 +65,20 @@ def plot(
     Points whose loss is not finite are left out (3-D) or gray. Incomplete scans are interpolated
     between the evaluated points and labeled as incomplete. Of several seeds the median is drawn,
     and their spread is stated; lines show the spread itself. Surfaces and contours are interpolated
-    between the points without adding hills or holes (:func:`landscape.figures.between.between`); a
-    heat map has one cell for each point. Fonts and the like are those of matplotlib's current
-    style.
+    between the points by monotone cubics, without adding hills or holes; a heat map has one cell
+    for each point. Fonts and the like are those of matplotlib's current style.
 
     Args:
         *surfaces: One or more.
         kind: ``surface`` (3-D), ``contour`` (filled, with labelled lines), ``heatmap``,
             ``line`` (loss and accuracy along α), ``path`` (contours with the paths of
-            optimizers, and how far off the plane they are), ``curvature`` (|λ_min / λ_max|),
+            optimizers, and how far off the plane they are), ``curvature`` (``|λ_min / λ_max|``),
             or ``auto``: ``line`` where all are lines, else ``surface``.
         quantity: ``loss``, ``accuracy``, the name of a metric, or of the Hessian ``ratio``
-            (|λ_min / λ_max|), ``lowest`` or ``highest`` (eigenvalue, with crosses where it did not
-            converge); by default the loss, and of lines loss and accuracy. Accuracies have a scale
-            from 0 to 100 %, ratios one from 0 to 1; off-plane checkpoints are drawn at the value of
-            the plane.
+            (``|λ_min / λ_max|``), ``lowest`` or ``highest`` (eigenvalue, with crosses where it did
+            not converge); by default the loss, and of lines loss and accuracy. Accuracies have a
+            scale from 0 to 100 %, ratios one from 0 to 1; off-plane checkpoints are drawn at the
+            value of the plane.
         scale: ``linear``, ``log``, or ``auto``: log where losses span a factor of 100; or the
             scale of other surfaces, to compare with them.
         maximum: Losses above are drawn at this value; the figure says so.

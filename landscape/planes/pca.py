@@ -103,8 +103,8 @@ def principal_plane(
         points: Functions that return the points, which are not all in memory at a time.
 
     Returns:
-        The plane, and the explained variation: the fractions of the points' summed squared
-        distance from their mean that lie along each of the two, shape (2,).
+        The plane, and the explained variation, shape (2,). It is the fractions of the points'
+        summed squared distance from their mean that lie along each of the two.
 
     Raises:
         ParameterMismatchError: Names or shapes of a point are not the center's.

@@ -31,7 +31,7 @@ def through(objective: Objective, *others: Source, progress: Progress | None = N
         progress: Receives messages.
 
     Returns:
-        The plane: the second checkpoint lies at (1, 0), β is orthogonal to α.
+        The plane, in which the second checkpoint lies at (1, 0), β is orthogonal to α.
 
     Raises:
         CheckpointError: A checkpoint cannot be read, or does not fit the model.

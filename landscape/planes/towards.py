@@ -46,7 +46,7 @@ def towards(
         progress: Receives messages.
 
     Returns:
-        The line: η is zero.
+        The line, as a plane whose η is zero.
 
     Raises:
         CheckpointError: The checkpoint cannot be read, or does not fit the model.
