@@ -208,9 +208,10 @@ class SurfaceFile:
         self.close()
 
 
-def _write_all(raw: FileIO, content: memoryview) -> None:
-    while len(content):
-        content = content[raw.write(content) :]
+def _write_all(raw: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while len(rest):
+        rest = rest[raw.write(rest) :]
 
 
 def _rename(temporary: Path, path: Path, *, is_new: bool) -> None:
