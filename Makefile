@@ -11,7 +11,7 @@ PAGE   := landscape/page/static
 JSTESTS := tests/page_js
 DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
-.PHONY: demo docs test test-fast check doctest stress format dist clean
+.PHONY: demo docs gallery test test-fast check doctest stress format dist clean
 
 demo: $(VENV)/installed
 	$(BIN)/landscape demo
@@ -37,6 +37,10 @@ doctest: $(VENV)/installed-dev
 # The site, in build/docs; a warning or a broken reference is an error.
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
+
+# Run the examples, and write their pictures and pages into docs/gallery.
+gallery: $(VENV)/installed-dev
+	PYTHONPATH=. $(BIN)/python tools/gallery.py
 
 # 100,000 damaged files with every reader, and kills at random moments: hours on two cores.
 stress: $(VENV)/installed-dev
