@@ -3,13 +3,15 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# The versions that are installed; /dev/null for the newest.
+CONSTRAINTS ?= constraints.txt
 OUT    ?= demo
 PAGE   := landscape/page/static
 JSTESTS := tests/page_js
 DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
-.PHONY: demo docs test test-fast check doctest stress format clean
+.PHONY: demo docs gallery test test-fast check doctest stress format dist clean
 
 demo: $(VENV)/installed
 	$(BIN)/landscape demo
@@ -36,6 +38,10 @@ doctest: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m sphinx -E -a -W --keep-going -n -q docs build/docs
 
+# Run the examples, and write their pictures and pages into docs/gallery.
+gallery: $(VENV)/installed-dev
+	PYTHONPATH=. $(BIN)/python tools/gallery.py
+
 # 100,000 damaged files with every reader, and kills at random moments: hours on two cores.
 stress: $(VENV)/installed-dev
 	PYTHONPATH=. $(BIN)/python tools/stress_files.py
@@ -47,6 +53,8 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/wording.py
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 	$(DENO) lint --quiet $(PAGE) $(JSTESTS)
 	$(DENO) fmt --quiet --check $(PAGE)/*.js $(PAGE)/*.css $(JSTESTS)/*.js deno.json
 	$(DENO) check --quiet $(PAGE)/*.js $(JSTESTS)/*.js
@@ -56,18 +64,22 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(DENO) fmt --quiet $(PAGE)/*.js $(PAGE)/*.css $(JSTESTS)/*.js deno.json
 
+# The source distribution and the wheel.
+dist: $(VENV)/installed-dev
+	$(BIN)/python -m build --no-isolation
+
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+$(VENV)/installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .
 	touch $@
 
-$(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+$(VENV)/installed-dev: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev]"
 	touch $@ $(VENV)/installed
 
 # The page is tested in a real browser, the system's own; elsewhere its tests are skipped.

@@ -24,6 +24,7 @@ extensions = [
     "sphinx_design",
     "included",
     "command_line",
+    "live",
     "mathml",
 ]
 source_suffix = {".md": "markdown"}
