@@ -3,13 +3,15 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# The versions that are installed; /dev/null for the newest.
+CONSTRAINTS ?= constraints.txt
 OUT    ?= demo
 PAGE   := landscape/page/static
 JSTESTS := tests/page_js
 DENO   := DENO_NO_UPDATE_CHECK=1 $(BIN)/deno
 
-.PHONY: demo docs gallery test test-fast check doctest stress format clean
+.PHONY: demo docs gallery test test-fast check doctest stress format dist clean
 
 demo: $(VENV)/installed
 	$(BIN)/landscape demo
@@ -34,7 +36,7 @@ doctest: $(VENV)/installed-dev
 
 # The site, in build/docs; a warning or a broken reference is an error.
 docs: $(VENV)/installed-dev
-	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
+	$(BIN)/python -m sphinx -E -a -W --keep-going -n -q docs build/docs
 
 # Run the examples, and write their pictures and pages into docs/gallery.
 gallery: $(VENV)/installed-dev
@@ -51,6 +53,8 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/wording.py
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 	$(DENO) lint --quiet $(PAGE) $(JSTESTS)
 	$(DENO) fmt --quiet --check $(PAGE)/*.js $(PAGE)/*.css $(JSTESTS)/*.js deno.json
 	$(DENO) check --quiet $(PAGE)/*.js $(JSTESTS)/*.js
@@ -60,18 +64,22 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 	$(DENO) fmt --quiet $(PAGE)/*.js $(PAGE)/*.css $(JSTESTS)/*.js deno.json
 
+# The source distribution and the wheel.
+dist: $(VENV)/installed-dev
+	$(BIN)/python -m build --no-isolation
+
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+$(VENV)/installed: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .
 	touch $@
 
-$(VENV)/installed-dev: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+$(VENV)/installed-dev: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev]"
 	touch $@ $(VENV)/installed
 
 # The page is tested in a real browser, the system's own; elsewhere its tests are skipped.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 Interval = tuple[float, float]
 
-_MOST_POINTS = 10_000
+MOST_POINTS = 10_000
+"""Points of an axis, at most."""
 
 _GROUP = 64  # points, at most
 
@@ -95,7 +96,7 @@ class Grid:
         axes = []
         for num, last in zip(pair, reaches, strict=True):
             half, is_even = divmod(operator.index(num) - 1, 2)
-            if is_even or not 0 <= half <= _MOST_POINTS:
+            if is_even or not 0 <= half <= MOST_POINTS:
                 raise ValueError(f"a logarithmic axis has an odd number of points, not {num}")
             if not (0 < last < math.inf and 0 < smallest < 1):
                 raise ValueError("reach must be positive and smallest between 0 and 1")
@@ -201,8 +202,8 @@ def part_from(text: object) -> tuple[int, int] | None:
 
 def _axis(name: str, interval: Interval, num: int) -> NDArray[np.float64]:
     start, stop = interval
-    if not 1 <= num <= _MOST_POINTS:
-        raise ValueError(f"points must be 1 or more along {name}, and at most {_MOST_POINTS:,}")
+    if not 1 <= num <= MOST_POINTS:
+        raise ValueError(f"points must be 1 or more along {name}, and at most {MOST_POINTS:,}")
     if not (math.isfinite(start) and math.isfinite(stop) and start < stop):
         raise ValueError(
             f"the range of {name} must rise from its first to its last value, "

@@ -11,6 +11,7 @@ point, and the plane is that parameter's. The other ranks serve it.
 
 import copy
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
 
 from landscape import trees
 from landscape.directions import RECIPES, normalization_parameters, random_rows
@@ -33,6 +33,10 @@ from landscape.trees import Tree
 
 # Numbers of a point that are formed at a time.
 _AT_A_TIME = 2**18
+
+# Threads of gloo hold tensors of the last message for a moment; a process that ends meanwhile is
+# aborted (https://github.com/pytorch/pytorch/issues/190489).
+_SECONDS_TO_END = 0.5
 
 
 class ShardedNetwork(nn.Module):
@@ -118,12 +122,14 @@ def sharded(
     shards = _Shards(model, state, seed, torch.device(device))
     if dist.get_rank() > 0:
         shards.serve()
+        time.sleep(_SECONDS_TO_END)
         yield None
         return
     try:
         yield ShardedNetwork(shards)
     finally:
         shards.stop()
+        time.sleep(_SECONDS_TO_END)
 
 
 class _Shards:
@@ -136,6 +142,8 @@ class _Shards:
         seed: int,
         device: torch.device,
     ) -> None:
+        from torch.distributed.fsdp import fully_shard  # takes half as long as torch to import
+
         return_freed_memory()
         self.seed, self._at = seed, (0.0, 0.0)
         self._model, self._device = model.eval(), device

@@ -31,6 +31,8 @@ def changed(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
 def as_tensor(array: Any) -> Tensor:
     """Return an array as a tensor of the same memory: one mapped to a file stays there.
 
+    An array of another byte order than the machine's is copied.
+
     Args:
         array: What numpy takes as an array of numbers.
 
@@ -40,7 +42,8 @@ def as_tensor(array: Any) -> Tensor:
     with warnings.catch_warnings():
         # Of arrays that are only read: so are the tensors.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
-        return torch.from_numpy(np.ascontiguousarray(array))
+        found = np.ascontiguousarray(array)
+        return torch.from_numpy(found.astype(found.dtype.newbyteorder("="), copy=False))
 
 
 def as_tree(value: Any) -> Tree:

@@ -91,7 +91,7 @@ class Checkpoint:
         whole = io.BytesIO()
         torch.save(content, whole)
         with replacing(path) as temporary:
-            temporary.write_bytes(whole.getbuffer())
+            temporary.write_bytes(whole.getvalue())
 
     def model(self) -> nn.Module:
         """Return the network with its weights.

@@ -1,14 +1,16 @@
 """Options of ``landscape scan`` that determine how it is computed."""
 
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import click
 import torch
 
+from landscape.commands import shards
 from landscape.commands.cluster import connected
+from landscape.commands.loaded import LoadedModel
 from landscape.commands.options import DEVICES, FRACTION_OR_AUTO, Converted, given, grouped
 from landscape.compute import Compute
 from landscape.evaluation import PRECISIONS, Precision
@@ -21,6 +23,7 @@ COMPUTE_OPTIONS = (
     "images_per_batch",
     "cluster",
     "part",
+    "shard",
     "profile",
 )
 
@@ -36,6 +39,7 @@ class ComputeOptions:
         images_per_batch: Images in one forward pass, or None.
         cluster: Address of the scheduler of a Dask cluster, or the file that has it; or None.
         part: The part of the points that is evaluated, (k, n), or None.
+        shard: Whether the weights are spread over the devices of torchrun's processes.
         profile: Whether to report where the time went.
     """
 
@@ -45,6 +49,7 @@ class ComputeOptions:
     images_per_batch: int | None
     cluster: str | None
     part: tuple[int, int] | None
+    shard: bool
     profile: bool
 
     @property
@@ -55,6 +60,23 @@ class ComputeOptions:
     def workers(self) -> AbstractContextManager[Executor | None]:
         """Return a context with the executor of the cluster, if one is given."""
         return connected(self.cluster)
+
+    def rank(self) -> AbstractContextManager[torch.device]:
+        """Return a context with the device of this process, in its group with ``--shard``."""
+        first = self.device[0]
+        return shards.group(first) if self.shard else nullcontext(first)
+
+    def spread(
+        self, net: LoadedModel, seed: int, device: torch.device
+    ) -> AbstractContextManager[LoadedModel | None]:
+        """Return a context with the model to scan; with None where another process scans it.
+
+        Args:
+            net: The model.
+            seed: Seed of the plane of ``--shard``.
+            device: The device of this process.
+        """
+        return shards.spread(net, seed, device) if self.shard else nullcontext(net)
 
     def compute(self, *, all_images: bool) -> Compute:
         """Return the computation of a scan.
@@ -122,6 +144,12 @@ _OPTIONS = (
         type=Converted("K/N", _part),
         help="Compute the K-th of N parts of the points, as a job of a SLURM array; landscape "
         "merge joins the files.",
+    ),
+    click.option(
+        "--shard",
+        is_flag=True,
+        help="Spread the weights over several devices (FSDP2), for networks larger than one: "
+        "torchrun --nproc-per-node N -m landscape scan … --shard.",
     ),
     click.option(
         "--profile",

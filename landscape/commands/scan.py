@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
 from landscape import progress
 from landscape.atomic import check_writable
 from landscape.captions import center
+from landscape.commands import shards
 from landscape.commands.compute_options import COMPUTE_OPTIONS, ComputeOptions, compute_options
 from landscape.commands.doctor import self_check
 from landscape.commands.info import as_one_line, facts_of
 from landscape.commands.input_options import INPUT_OPTIONS, input_options
 from landscape.commands.inputs import Inputs
 from landscape.commands.live import watched
-from landscape.commands.loaded import load_metrics
+from landscape.commands.loaded import LoadedModel, load_metrics
 from landscape.commands.messages import usage_errors
 from landscape.commands.options import PATH
 from landscape.commands.output_options import OUTPUT_OPTIONS, OutputOptions, output_options
@@ -123,9 +125,11 @@ def command(
       landscape scan --plane pca runs/sgd runs/adamw
       landscape scan hf:my-gpt2 --text corpus.txt --sequence-length 128 --only '*.mlp.*'
     """
+    plane.check(selection)
+    if computing.shard:
+        shards.check_options(plane)
     use_free_cores()
     report = progress.Silent() if output.as_json else progress.for_terminal()
-    plane.check(selection)
     metrics = load_metrics(metric_references)
     tasks = plane.tasks(paths, inputs)
     if output.is_file and len(tasks) > 1:
@@ -136,10 +140,21 @@ def command(
         check_writable(target)
     if checks_devices:
         self_check(computing.device, report)
-    with watched(targets) if output.view else nullcontext(), computing.workers() as executor:
+    with (
+        watched(targets) if output.view else nullcontext(),
+        computing.workers() as executor,
+        computing.rank() as device,
+    ):
+        surface = None
+        if not shards.is_first():
+            report = progress.Silent()
         for task, target in zip(tasks, targets, strict=True):
-            with usage_errors():
+            net = inputs.networks.net(task.checkpoint)
+            with usage_errors(), computing.spread(net, plane.seed, device) as own:
+                if own is None:
+                    continue
                 surface = _scan(
+                    own,
                     task,
                     target,
                     inputs,
@@ -149,6 +164,7 @@ def command(
                     metrics,
                     computing,
                     executor,
+                    device,
                     output,
                     report,
                     estimates=estimates,
@@ -165,6 +181,7 @@ def command(
 
 
 def _scan(
+    net: LoadedModel,
     task: Task,
     target: Path,
     inputs: Inputs,
@@ -174,27 +191,27 @@ def _scan(
     metrics: Mapping[str, Metric],
     computing: ComputeOptions,
     executor: Executor | None,
+    device: torch.device,
     output: OutputOptions,
     report: Progress,
     *,
     estimates: bool,
 ) -> Surface | None:
-    net = inputs.networks.net(task.checkpoint)
     examples = inputs.data(net, report)
     objective = inputs.objective(
         net,
         examples,
-        device=computing.device[0],
+        device=device,
         dtype=computing.dtype,
         batchnorm=options.batchnorm,
         images_per_batch=computing.images_per_batch,
         only=selection.patterns,
         metrics=metrics,
-    ).described(name=output.name(task.title))
+    ).described(name=output.name(task.title), settings=shards.settings_of(net.model))
     task.check(inputs, examples)
     quantities: tuple[Quantity, ...] = ("loss", "curvature") if curvature else ("loss",)
     with SurfaceFile(target, overwrite=output.overwrite) as file:
-        plane: Any = options.plane(task, objective, file, report)
+        plane: Any = shards.plane_of(net.model) or options.plane(task, objective, file, report)
         grid = options.grid(plane if isinstance(plane, Plane) else plane[0])
         compute = replace(
             computing.compute(all_images=inputs.images is None),

@@ -205,4 +205,4 @@ def save(figure: Figure, path: Path, *, dpi: int | None = None) -> None:
         figure.savefig(content, format=kind, dpi=dpi)
     plt.close(figure)
     with replacing(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content.getvalue())

@@ -105,9 +105,7 @@ def layers_of(surface: Surface) -> Mapping[str, list[Any]]:
     return layers
 
 
-def compose(
-    surface: Surface, directions: "tuple[Parameters, Parameters] | None" = None
-) -> memoryview:
+def compose(surface: Surface, directions: "tuple[Parameters, Parameters] | None" = None) -> bytes:
     """Return the content of a file.
 
     In memory: on a full disk the HDF5 library would bring the process down.
@@ -134,7 +132,7 @@ def compose(
         if directions is not None:
             for name, direction in zip(("delta", "eta"), directions, strict=True):
                 _write_direction(file.create_group(f"directions/{name}"), direction)
-    return content.getbuffer()
+    return content.getvalue()
 
 
 def _write(group: Any, name: str, values: NDArray[Any]) -> Any:

@@ -53,7 +53,7 @@ def _columns(group: Any) -> dict[str, NDArray[Any]]:
 
 
 def numbers(dataset: Any) -> NDArray[Any]:
-    """Return the values of a data set, checked if it has a checksum.
+    """Return the values of a data set in native byte order, checked if it has a checksum.
 
     Args:
         dataset: The data set.
@@ -67,7 +67,7 @@ def numbers(dataset: Any) -> NDArray[Any]:
     stored = dataset.attrs.get(checksums.ATTRIBUTE)
     if stored is not None:
         checksums.check(checksums.of_array(values), stored, dataset.name)
-    return values
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def members(file: Any, name: str) -> Sequence[Any]:

@@ -113,7 +113,7 @@ class SurfaceFile:
         self._file = read_outline(self._raw, self.path)
         self.found = surface
 
-    def _replace(self, content: memoryview) -> None:
+    def _replace(self, content: bytes) -> None:
         """Put a new file at the path, opened and locked before it gets its name.
 
         Raises:
@@ -208,9 +208,10 @@ class SurfaceFile:
         self.close()
 
 
-def _write_all(raw: FileIO, content: memoryview) -> None:
-    while len(content):
-        content = content[raw.write(content) :]
+def _write_all(raw: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while len(rest):
+        rest = rest[raw.write(rest) :]
 
 
 def _rename(temporary: Path, path: Path, *, is_new: bool) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import SurfaceFileError, first_line
 from landscape.filetypes import is_npy
-from landscape.grid import Grid, Interval
+from landscape.grid import MOST_POINTS, Grid, Interval
 from landscape.interchange.parts import left_out
 from landscape.numpy_files import check_arrays
 from landscape.surface import ARRAYS, Surface
@@ -102,7 +102,7 @@ def write_npz(surface: Surface, path: Path) -> list[str]:
         arrays.update({f"curvature_{key}": getattr(surface.curvature, key) for key in names})
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]  # numpy's stubs
-    path.write_bytes(content.getbuffer())
+    path.write_bytes(content.getvalue())
     held = ("accuracies", "standard errors", "numbers of images", "metrics", "curvature")
     return left_out(surface, (*held, "settings"))
 
@@ -134,6 +134,12 @@ def _arrays(path: Path) -> tuple[Array, Grid | None]:
     if losses.dtype.kind not in "fiu" or losses.ndim not in (1, 2):
         raise SurfaceFileError(
             f"{path}: expected real losses with one or two dimensions, found {losses.dtype} of "
+            f"shape {losses.shape}",
+            path=path,
+        )
+    if not 1 <= min(losses.shape) <= max(losses.shape) <= MOST_POINTS:
+        raise SurfaceFileError(
+            f"{path}: expected 1 to {MOST_POINTS:,} points along each axis, found an array of "
             f"shape {losses.shape}",
             path=path,
         )

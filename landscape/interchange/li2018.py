@@ -81,7 +81,7 @@ def write_directions(source: Path, path: Path) -> list[str]:
             file["explained_variance_ratio_"] = [
                 float(settings[f"explained_variation_{axis}"]) for axis in ("alpha", "beta")
             ]
-    path.write_bytes(content.getbuffer())
+    path.write_bytes(content.getvalue())
     return [] if exact else ["directions are rounded to float32"]
 
 

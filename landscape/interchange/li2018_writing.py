@@ -44,7 +44,7 @@ def write_surface(surface: Surface, path: Path) -> list[str]:
                 file[key] = _encoded(np.where(there, values, missing), grid)
             if not _has_their_eigenvalues(surface):
                 file["max_eig"].attrs["eigenvalues"] = MEAN
-    path.write_bytes(content.getbuffer())
+    path.write_bytes(content.getvalue())
     return [*_on_writing(surface), *left_out(surface, ("accuracies", "curvature"))]
 
 
@@ -71,7 +71,7 @@ def write_trajectory(surface: Surface, path: Path) -> list[str]:
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         file["proj_xcoord"], file["proj_ycoord"] = trajectory.alphas, trajectory.betas
-    path.write_bytes(content.getbuffer())
+    path.write_bytes(content.getvalue())
     return ["left out, the format does not hold them: steps, losses and off-plane distances"]
 
 

@@ -262,8 +262,9 @@ def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.Mo
 # The user's own.
 
 
-def test_own_arrays(tmp_path: Path) -> None:
-    x, y = np.random.default_rng(0).random((5, 3)), np.arange(5, dtype=np.int8)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_own_arrays(tmp_path: Path, order: str) -> None:
+    x, y = np.random.default_rng(0).random((5, 3)).astype(f"{order}f4"), np.arange(5, dtype=np.int8)
     np.savez(tmp_path / "a.npz", x=x, y=y)
     own = datasets.load(str(tmp_path / "a.npz"), "train")
     np.testing.assert_array_equal(own.x.numpy(), x)

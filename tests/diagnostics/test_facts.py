@@ -138,7 +138,8 @@ def test_marks_of_older_files_have_no_loss_of_the_plane(tmp_path: Path) -> None:
         attributes = file["marks/000"].attrs
         assert set(attributes) == {"name", *MARK, "plane_loss", ATTRIBUTE}
         del attributes["plane_loss"], attributes[ATTRIBUTE]
-    assert landscape.load(tmp_path / "a.h5").marks == (Mark("a", 0.0, 0.5, 0.0, 1.0),)
+    # As text: nan is not equal to itself.
+    assert repr(landscape.load(tmp_path / "a.h5").marks) == repr((Mark("a", 0.0, 0.5, 0.0, 1.0),))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Every code block of README.md and of docs/ runs, or is marked with the reason why not."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +16,21 @@ PAGES = [page for page in pages(ROOT) if list(blocks(page.read_text(encoding="ut
 
 
 @pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Page:
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Iterator[Page]:
     """A page without blocks in an empty folder, with a user who ends every viewer at once."""
 
     def interrupted(_server: Server, **_options: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # files of the page can be imported, as by a script
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("webbrowser.open", lambda address: True)
     monkeypatch.setattr(Server, "serve_forever", interrupted)
-    return Page(Path("page.md"), run)
+    yield Page(Path("page.md"), run)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.slow

@@ -135,6 +135,13 @@ def test_other_archives_are_refused(arrays: dict[str, Any], text: str, tmp_path:
         interchange.read(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (20_000, 1)])
+def test_arrays_that_are_no_grid_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape))
+    with pytest.raises(SurfaceFileError, match="expected 1 to 10,000 points along each axis"):
+        interchange.read(tmp_path / "a.npy", alpha=(-1, 1), beta=(-1, 1))
+
+
 def test_coordinates_that_do_not_rise_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", loss=np.ones((2, 2)), coordinates=np.zeros((2, 2)))
     with pytest.raises(SurfaceFileError, match="strictly increasing"):

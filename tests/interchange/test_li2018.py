@@ -70,6 +70,20 @@ def test_the_plane_is_the_originals(net: nn.Module, tmp_path: Path, kind: str) -
                 torch.testing.assert_close(point[name], expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("form", ["<f4", ">f4"])
+def test_numbers_of_either_byte_order_are_read(net: nn.Module, tmp_path: Path, form: str) -> None:
+    x, y = (original_direction(tensors_of(net, "weights")) for _ in range(2))
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        for number, (dx, dy) in enumerate(zip(x, y, strict=True)):
+            file[f"xdirection/{number}"] = dx.numpy().astype(form)
+            file[f"ydirection/{number}"] = dy.numpy().astype(form)
+    center = {name: p.detach() for name, p in net.named_parameters()}
+    plane = load_directions(tmp_path / "d.h5", center, list(net.state_dict()))
+    for name, dx, dy in zip(center, x, y, strict=True):
+        assert torch.equal(plane.delta[name], dx)
+        assert torch.equal(plane.eta[name], dy)
+
+
 def test_the_surface_is_the_originals(net: nn.Module, tmp_path: Path) -> None:
     data = torch.randn(9, 1, 8, 8), torch.randint(10, (9,))
     weights = tensors_of(net, "weights")
