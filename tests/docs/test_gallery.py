@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser import SLOW, chromium
 from tests.conftest import ROOT
 from tests.huggingface import library
 from tools import gallery
@@ -75,6 +76,28 @@ def test_a_docstring_without_a_text_is_refused(
     page = gallery.Example("a").page
     assert page.startswith("# A title\n")
     assert ":lines: 6-" in page
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_live_page_loads_when_it_is_opened(site: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.set_default_timeout(SLOW)
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((site / "gallery" / "live.html").as_uri())
+        links = page.eval_on_selector_all("details.live + p a", "all => all.map(a => a.href)")
+        assert len(links) == 3
+        assert not set(links) & set(requests)
+        page.click("details.live > summary")
+        drawn = page.frame_locator("details.live iframe").first.locator("html[data-drawn]")
+        drawn.wait_for(state="attached")
+        assert set(links) & set(requests) == {links[0]}
+        names = page.frames[1].eval_on_selector_all(
+            "[data-id]", "all => all.map(e => e.dataset.id)"
+        )
+        assert set(names) >= {"plain56", "resnet56"}
 
 
 def test_an_unknown_example_is_refused() -> None:
