@@ -20,7 +20,7 @@ with tempfile.TemporaryDirectory() as folder:
     recipe = landscape.Recipe(epochs=4)
     model = landscape.train(network, digits, None, recipe, Path(folder)).model()
 
-data = digits.preprocessing(digits.x[:60]), digits.y[:60]
+data = digits.preprocessing(digits.x[:30]), digits.y[:30]
 objective = landscape.Objective(model, "cross_entropy", data, name="plain8")
 surface = landscape.scan(objective, grid=9, quantities=("loss", "curvature"))
 
