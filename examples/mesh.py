@@ -27,12 +27,12 @@ with tempfile.TemporaryDirectory() as folder:
 
 corners = mesh.vertices[mesh.faces]
 colors = mesh.visual.vertex_colors[mesh.faces].mean(axis=1) / 255
-figure = plt.figure(figsize=(7, 4.6))
+figure = plt.figure(figsize=(6.4, 4))
 axes = figure.add_axes((0, -0.16, 1, 1.16), projection="3d", azim=-72, elev=32)
 axes.add_collection3d(
     Poly3DCollection(corners, facecolors=colors, edgecolors=0.85 * colors, lw=0.4)
 )
 axes.auto_scale_xyz(*mesh.vertices.T)
-axes.set_box_aspect(np.ptp(mesh.vertices, axis=0), zoom=1.2)
+axes.set_box_aspect(np.ptp(mesh.vertices, axis=0), zoom=1.35)
 axes.set_axis_off()
 figure.savefig((sys.argv[1:] or ["mesh.png"])[0])

@@ -17,7 +17,6 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from docs.screenshots import write
 from landscape.atomic import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +37,7 @@ ORDER = (
 )
 """Examples as the index has them: first what most readers look for."""
 
-_WIDTH = 900  # pixels
+_WIDTH = 720  # pixels, about that of the text
 
 _INDEX = """# Gallery
 
@@ -159,7 +158,7 @@ def pages() -> dict[str, str]:
 
 
 def shrink(picture: Path) -> None:
-    """Reduce a picture to at most 900 pixels width and 256 colors.
+    """Reduce a picture to the width of the text.
 
     Args:
         picture: The file.
@@ -168,7 +167,7 @@ def shrink(picture: Path) -> None:
     if image.width > _WIDTH:
         size = (_WIDTH, round(image.height * _WIDTH / image.width))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    write(image, picture)
+    image.save(picture, optimize=True)
 
 
 def main(arguments: list[str]) -> None:

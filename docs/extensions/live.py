@@ -1,7 +1,7 @@
 """The directive ``live``: an interactive page of surfaces, written when the site is built.
 
 Its argument is a name, its content the surface files, relative to the page. The reader opens it in
-place, where it loads on demand, or in a tab of its own.
+place, where it loads on demand, or in a tab of its own, which needs no JavaScript of the site.
 """
 
 from html import escape
@@ -13,8 +13,10 @@ from sphinx.util.docutils import SphinxDirective
 
 import landscape
 
-_HTML = """<details class="live"><summary>Open “{title}” here</summary>
-<iframe src="{address}" title="{title}" loading="lazy" allow="fullscreen"></iframe></details>
+# Browsers load an iframe of closed details even if it is lazy.
+_LOAD = "const frame = this.querySelector('iframe'); frame.src ||= frame.dataset.src"
+_HTML = """<details class="live" ontoggle="{load}"><summary>Open “{title}” here</summary>
+<iframe data-src="{address}" title="{title}" allow="fullscreen"></iframe></details>
 <p><a href="{address}" target="_blank" rel="noopener">Open it in a tab of its own</a></p>
 """
 
@@ -44,7 +46,7 @@ class Live(SphinxDirective):
             names=[file.stem for file in files],
             open_browser=False,
         )
-        html = _HTML.format(title=escape(title), address=f"pages/{name}.html")
+        html = _HTML.format(load=_LOAD, title=escape(title), address=f"pages/{name}.html")
         return [nodes.raw("", html, format="html")]
 
 
