@@ -36,7 +36,7 @@ doctest: $(VENV)/installed-dev
 
 # The site, in build/docs; a warning or a broken reference is an error.
 docs: $(VENV)/installed-dev
-	$(BIN)/python -m sphinx -W --keep-going -n -q docs build/docs
+	$(BIN)/python -m sphinx -E -a -W --keep-going -n -q docs build/docs
 
 # Run the examples, and write their pictures and pages into docs/gallery.
 gallery: $(VENV)/installed-dev

@@ -41,6 +41,7 @@ html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 
+maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 napoleon_use_ivar = True
 # Of other packages: their references are not read, which would need the network.
