@@ -138,13 +138,13 @@ The network is a convolutional one with BatchNorm and dropout, of 10,160 weights
 {calls}"""
 
 
-def page(reports: list[dict[str, Any]]) -> str:
-    """Return the page of all reports."""
+def page(reports: list[dict[str, Any]], not_run: dict[str, str]) -> str:
+    """Return the page of all reports, and of why other tools have none."""
     return _PAGE.format(
         today=date.today().isoformat(),
         machine=f"{platform.system()}, {hardware(torch.device('cpu'))}",
         table="\n".join(table.table(reports)),
-        not_run="\n".join(f"- {name}: {reason}." for name, reason in NOT_RUN.items()),
+        not_run="\n".join(f"- {name}: {reason}." for name, reason in not_run.items()),
         numbers="\n".join(table.numbers(reports)),
         calls="\n".join(table.calls(reports)),
     )
@@ -162,14 +162,19 @@ def page(reports: list[dict[str, Any]]) -> str:
 def main(cache: Path, out: Path | None) -> None:
     """Install the peers, measure all tools, and write the page."""
     here = ROOT / "benchmarks"
+    not_run = dict(NOT_RUN)
     click.echo("this package", err=True)
     reports = [report(Path(sys.executable), "ours", [ROOT, here])]
     for module, requirement in PEERS.items():
         click.echo(requirement, err=True)
         environment = Environment(cache.resolve() / requirement, requirement)
-        environment.make()
-        reports.append(report(environment.python, module, [here]))
-    text = page(reports)
+        try:
+            environment.make()
+            reports.append(report(environment.python, module, [here]))
+        except click.ClickException as error:
+            not_run[requirement] = error.message
+            click.echo(error.message, err=True)
+    text = page(reports, not_run)
     if out is None:
         click.echo(text)
         return

@@ -38,6 +38,7 @@ class Landscaper(Tool):
         "independence": "its quick start uses eigenvectors of the Hessian instead of random "
         "directions",
         "rescaled": "the same normalization",
+        "zeros": "the same normalization",
         "mode": "the function of the caller sets the mode; that of its quick start does not",
         "caller": "in training mode a forward pass updates BatchNorm's statistics",
         "ragged": "the function is the caller's; that of its quick start is used",

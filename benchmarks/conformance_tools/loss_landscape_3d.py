@@ -26,6 +26,8 @@ class LossLandscape3D(Tool):
         "random plane": "`LossLandscapeCalculator(model, loader, loss).calculate(x, y, dir_x, "
         "dir_y, center_state=model.state_dict())` with `generate_random_directions(model, "
         "normalize=True)`",
+        "`center_state` copied": "the same with `copy.deepcopy(model.state_dict())`, which does "
+        "not share its memory with the model that the scan moves",
         "given directions": "the same with δ and η as dictionaries",
         "picture": "`LossLandscapeVisualizer(x, y, losses).plot_contour_matplotlib()`",
         "eigenvalue": "`generate_hessian_directions(model, loader, loss, max_batches=1000, "

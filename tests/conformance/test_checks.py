@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from conformance_checks import table
 from conformance_checks.problems import Problem, State, hessian, mean_loss, small_net
-from conformance_checks.run import CHECKS, name_of, report
-from conformance_checks.tool import Array, Leading, NotOfferedError, Scan, Tool, Visits
+from conformance_checks.run import CHECKS, name_of
+from conformance_checks.tool import Array, Leading, Scan, Visits
 from conformance_tools.ours import Landscape
 
 BY_NAME = {name_of(check): check for check in CHECKS}
@@ -241,61 +240,3 @@ def test_the_explicit_hessian_is_that_of_finite_differences() -> None:
     second = (loss(step) - 2 * loss(0) + loss(-step)) / step**2
     assert weight.numel() == 48
     assert float(hessian(problem)[0, 0]) == pytest.approx(second, rel=1e-4)
-
-
-class Without(Landscape):
-    """A tool that offers nothing, or fails."""
-
-    def random(self, problem: Problem, points: int, seed: int) -> Scan:
-        if points == 7:
-            raise ZeroDivisionError("float division by zero\nsecond line")
-        raise NotOfferedError("scans nothing")
-
-
-def test_outcomes_become_a_page(check: ModuleType) -> None:
-    good = {"measured": "1", "expected": True, "details": "", "variants": {}}
-    other = {"measured": "2", "expected": False, "details": "why", "variants": {"copied": good}}
-    none: dict[str, Any] = {**good, "measured": "—", "expected": None, "details": "no Hessian"}
-    reports = [
-        {
-            "name": name,
-            "version": "1.0",
-            "remarks": {name_of(check): "its docstring"},
-            "outcomes": {name_of(each): outcome for each in CHECKS},
-        }
-        for name, outcome in (("a", good), ("b", other), ("c", none))
-    ]
-    rows = table.table(reports)
-    assert rows[0].endswith("| a 1.0 | b 1.0 | c 1.0 |")
-    assert all(row.endswith("| ✓ 1 | ≠ 2; copied: ✓ 1 | — |") for row in rows[2:])
-    text = "\n".join(table.numbers(reports))
-    assert "- **b** ≠ 2: why.\n  - copied: ✓ 1.\n  - Its docstring." in text
-    assert "- Does not apply: c (no Hessian)." in text
-    assert f"`benchmarks/conformance_checks/{name_of(check)}.py`" in text
-
-
-def test_a_check_that_does_not_apply_is_no_failure() -> None:
-    found = report(BY_NAME["center"], Without())
-    assert (found["expected"], found["details"]) == (None, "scans nothing")
-
-
-def test_an_error_of_a_tool_is_reported() -> None:
-    class Failing(Without):
-        def random(self, problem: Problem, points: int, seed: int) -> Scan:
-            return super().random(problem, 7, seed)
-
-    found = report(BY_NAME["center"], Failing())
-    assert (found["measured"], found["expected"]) == ("error", False)
-    assert found["details"] == "ZeroDivisionError: float division by zero"
-
-
-def test_variants_are_reported_where_they_differ() -> None:
-    class Varied(Changed):
-        def variants(self) -> dict[str, Tool]:
-            return {"right": Landscape()}
-
-    found = report(BY_NAME["center"], Varied(lambda losses: losses * 2))
-    assert not found["expected"]
-    assert found["variants"]["right"]["expected"]
-    same = report(BY_NAME["nonfinite"], Varied(lambda losses: losses))
-    assert same["variants"] == {}
