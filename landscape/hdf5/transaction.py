@@ -210,7 +210,7 @@ class SurfaceFile:
 
 def _write_all(raw: FileIO, content: bytes) -> None:
     rest = memoryview(content)
-    while len(rest):
+    while rest:
         rest = rest[raw.write(rest) :]
 
 
