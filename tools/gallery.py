@@ -42,7 +42,8 @@ _WIDTH = 720  # pixels, about that of the text
 _INDEX = """# Gallery
 
 Each picture with the script that makes it, in seconds on two cores. Run them in a checkout, with
-landscape installed: `python examples/NAME.py` writes `NAME.png`.
+landscape installed: `python examples/NAME.py` writes `NAME.png`. The language model
+needs transformers, the mesh trimesh.
 
 {entries}
 
