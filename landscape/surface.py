@@ -254,8 +254,8 @@ class Surface:
 
     @property
     def seeds(self) -> "tuple[Surface, ...]":
-        """The surfaces of all seeds of the scan, this one first."""
-        return (self, *self.repeats)
+        """The surface of each seed of the scan alone, the first one first."""
+        return (replace(self, repeats=()), *self.repeats) if self.repeats else (self,)
 
     def stacked(self, name: str = "losses") -> NDArray[np.float64]:
         """Return values of all seeds, shape (seeds, alphas, betas), nan where not evaluated.

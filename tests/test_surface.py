@@ -89,6 +89,14 @@ def test_the_median_of_seeds_knows_what_has_diverged(surface: Surface) -> None:
     assert median.losses[0, 0] == surface.losses[0, 0]
 
 
+def test_the_surface_of_a_seed_is_without_the_others(surface: Surface) -> None:
+    other = surface.copy()
+    other.losses[:] += 5
+    both = replace(surface, repeats=(other,))
+    for one, expected in zip(both.seeds, (surface, other), strict=True):
+        np.testing.assert_array_equal(one.median.losses, expected.losses)
+
+
 def test_filling_keeps_what_is_evaluated_also_if_it_is_infinite() -> None:
     surface = Surface.empty(Grid.regular(2), {}, {})
     surface.losses[:] = [[np.inf, 1.0], [np.nan, 2.0]]

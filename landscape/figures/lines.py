@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -76,9 +75,7 @@ def _draw_scaled(axes: Any, request: Request, quantity: Quantity) -> None:
     """Draw losses or a metric on the scale that is requested."""
     scale = request.scale
     if not isinstance(scale, Scale):
-        seeds = [
-            replace(each, repeats=()) for surface in request.surfaces for each in surface.seeds
-        ]
+        seeds = [each for surface in request.surfaces for each in surface.seeds]
         every = [shown_as(each, quantity) for each in seeds]
         scale = scale_of(every, quantity, scale, request.maximum)
     if quantity in CURVATURE:

@@ -23,7 +23,7 @@ def train(
     training_set: Dataset,
     test_set: Dataset | None,
     recipe: Recipe,
-    folder: Path,
+    folder: str | Path,
     *,
     preprocessing: Preprocessing | None = None,
     device: str | torch.device = "cpu",
@@ -59,8 +59,9 @@ def train(
         OSError: The checkpoints cannot be written.
     """
     run = TrainingRun(net, recipe, training_set, test_set, preprocessing, choose_device(device))
-    with writing_checkpoints(folder / "last.pt"):
-        return _trained(run, folder, save_every, overwrite, progress or default_progress())
+    where = Path(folder)
+    with writing_checkpoints(where / "last.pt"):
+        return _trained(run, where, save_every, overwrite, progress or default_progress())
 
 
 def _trained(
