@@ -26,6 +26,7 @@ extensions = [
     "command_line",
     "live",
     "mathml",
+    "signatures",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["extensions", "notebooks"]
@@ -44,6 +45,7 @@ html_copy_source = False
 maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 napoleon_use_ivar = True
+napoleon_attr_annotations = False  # they are in the signature
 # Of other packages: their references are not read, which would need the network.
 nitpick_ignore_regex = [
     ("py:.*", r"(torch|numpy|collections|matplotlib|plotly|pandas|xarray|concurrent|pathlib)\..*"),

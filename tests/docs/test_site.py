@@ -82,6 +82,16 @@ def test_every_public_name_has_its_docstring_on_the_site(site: Path) -> None:
     assert public - described == {"landscape.__version__"}
 
 
+def test_signatures_can_be_read(site: Path) -> None:
+    found = 0
+    for page in (site / "reference" / "api").glob("*.html"):
+        for signature in re.findall(r'<dt class="sig .*?</dt>', page.read_text("utf-8"), re.DOTALL):
+            text = html.unescape(re.sub("<[^>]*>", "", signature))
+            assert not re.search("[~<>]", text), text
+            found += 1
+    assert found > 200
+
+
 def test_all_files_of_results_are_on_the_site() -> None:
     included = [
         (page.parent / name).resolve()
