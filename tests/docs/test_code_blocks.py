@@ -14,6 +14,8 @@ from tests.docs.running import Page, parse
 
 PAGES = [page for page in pages(ROOT) if list(blocks(page.read_text(encoding="utf-8")))]
 
+RESULTS = sorted((ROOT / "results").rglob("*.md"))
+
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> Iterator[Page]:
@@ -41,6 +43,14 @@ def test_the_blocks_of_a_page(path: Path, page: Page) -> None:
     for block in blocks(path.read_text(encoding="utf-8")):
         page.take(block)
         plt.close("all")
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_commands_of_results_can_be_given(path: Path) -> None:
+    """They take minutes to hours, and need published networks: they are parsed alone."""
+    for block in blocks(path.read_text(encoding="utf-8")):
+        for line in commands(block):
+            parse(line, f"{path.relative_to(ROOT)}:{block.line}")
 
 
 def test_what_a_page_has() -> None:
