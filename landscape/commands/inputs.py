@@ -148,8 +148,8 @@ class Inputs:
             dtype: Floating-point type.
             batchnorm: BatchNorm policy.
             images_per_batch: Images in one forward pass, or None.
-            only: Patterns of the parameters that are moved; none for all, or for those that the
-                model comes with.
+            only: Patterns of the parameters that are moved, among those that the model comes with;
+                none for all of them.
             metrics: Further heights by name.
 
         Raises:
@@ -205,7 +205,5 @@ class Inputs:
 
 
 def _selected(only: Sequence[str], own: str | None) -> Sequence[str]:
-    """Return the patterns of what is moved: those that leave out leave out of the model's own."""
-    if own is None or any(not pattern.startswith("!") for pattern in only):
-        return only
-    return [own, *only]
+    """Return the patterns of what is moved, which select among the model's own."""
+    return only if own is None else [own, *only]
