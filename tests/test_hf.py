@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape import datasets, libraries
-from landscape.errors import CheckpointError, DataError, LandscapeError
+from landscape.errors import CheckpointError, DataError, LandscapeError, ParameterMismatchError
 from landscape.hdf5 import load_directions
 from landscape.hf import causal_lm_loss, masked_lm_loss, text_batches
 from tests import huggingface
@@ -167,6 +167,34 @@ def test_patterns_select_among_the_parameters_of_an_adapter(
     moved = {name for name, tensor in delta.items() if np.asarray(tensor).any()}
     assert moved == {n for n in delta if ".h.0.attn" in n and "lora_" in n}
     assert surface.settings["moved"] == "the trainable of *.0.attn*"
+
+
+@pytest.mark.parametrize("plane", ["towards", "through"])
+def test_no_plane_joins_an_adapter_and_a_whole_model(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, plane: str
+) -> None:
+    monkeypatch.chdir(folder)
+    model = adapted(Path())
+    model.save_pretrained("adapter")
+    text = ("--text", "text.txt", "--images", "3")
+    for pair, names in (
+        (("hf:gpt", "hf:adapter"), ("the checkpoint adapter", "the network at the center")),
+        (("hf:adapter", "hf:gpt"), ("the network at the center", "the checkpoint gpt")),
+    ):
+        result = run("scan", "--plane", plane, *pair, *text, "--out", "line.h5")
+        assert result.returncode == 1
+        message = f"{names[0]} is an adapter of PEFT, {names[1]} is not: merge it into its base"
+        assert message in result.stderr.splitlines()[-1]
+        assert "merge_and_unload().save_pretrained(FOLDER)" in result.stderr
+    base = huggingface.library().GPT2LMHeadModel.from_pretrained("gpt")
+    data = text_batches(huggingface.tokenizer(masked=False), huggingface.text(), 6)
+    objective = landscape.Objective(base, causal_lm_loss, data, device="cpu")
+    for source in (model, "adapter"):
+        with pytest.raises(ParameterMismatchError, match="adapter of PEFT"):
+            landscape.planes.towards(objective, source)
+    model.merge_and_unload().save_pretrained("merged")
+    result = run("scan", "--plane", plane, "hf:gpt", "hf:merged", *text, "--points", "3")
+    assert result.returncode == 0, result.stderr
 
 
 def test_an_adapter_without_its_base_is_named(
