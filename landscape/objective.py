@@ -15,7 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from landscape import trees
 from landscape.behavior import call
 from landscape.checks import check_model, has_batchnorm
-from landscape.data import Batch, Data, read
+from landscape.data import Batch, Data
+from landscape.data_reading import read
 from landscape.datasets import Dataset
 from landscape.devices import choose_device, usable_gpus
 from landscape.directions import normalization_parameters

@@ -101,10 +101,12 @@ class Inputs:
         if dataset.split != self._split and given("split"):
             raise click.UsageError(f"{source} has no splits: --split changes nothing")
         if isinstance(dataset, OwnData):
-            for option in filter(given, ("images", "preprocessing")):
-                raise click.UsageError(f"--{option} needs arrays: {source} returned no pair (x, y)")
+            if given("preprocessing"):
+                raise click.UsageError(
+                    f"--preprocessing needs arrays: {source} returned no pair (x, y)"
+                )
             own: Facts = {"net": net.name, "data": source, "split": dataset.split}
-            return Examples(dataset.value, own)
+            return Examples(dataset.first(self.images), own)
         dataset = dataset.first(self.images)
         prepared = self._preprocessing or checkpoint.preprocessing or dataset.preprocessing
         said = self._preprocessing is not None or checkpoint.preprocessing is not None
