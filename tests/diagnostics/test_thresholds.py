@@ -166,8 +166,9 @@ def test_statistics_of_batchnorm_are_compared_by_accuracy_or_height() -> None:
 
 
 def test_another_architecture_is_a_cause_of_statistics_that_do_not_fit() -> None:
-    facts = {"stored_statistics_loss": 1.0, "data_statistics_loss": 0.1, "statistics_images": 256}
-    (finding,) = diagnostics.warnings(surface(bowl(lowest=0.1), **facts))
+    facts: dict[str, Any] = {"stored_statistics_loss": 1.0, "data_statistics_loss": 0.1}
+    facts["statistics_images"] = 256
+    (finding,) = check(surface(bowl(lowest=0.1), **facts))
     assert "that the model is the architecture that was trained" in finding.remedy
 
 
