@@ -316,7 +316,8 @@ def test_a_line_between_two_models(folder: Path, run: Run, sources: tuple[str, s
         ("scan hf:gpt", 1, "give --text FILE"),
         ("scan hf:vit", 1, "give --data"),
         ("scan hf:vit --text text.txt", 2, "--text is for language models"),
-        ("scan hf:gpt --text none.txt", 1, "none.txt: expected a text in UTF-8"),
+        ("scan hf:gpt --text none.txt", 1, "none.txt: no such file"),
+        ("scan hf:gpt --text gpt", 1, "gpt: expected a text in UTF-8"),
         ("scan hf:gpt --text text.txt --data digits", 2, "give --data or --text, not both"),
         ("scan hf:gpt --text text.txt --split test", 2, "--split is for --data"),
         (
@@ -334,6 +335,11 @@ def test_a_line_between_two_models(folder: Path, run: Run, sources: tuple[str, s
         ),
         ("scan gpt --text text.txt", 1, "hf:gpt reads its config.json"),
         ("scan hf:vit --data digits --only none.*", 2, "no parameter's name fits 'none.*'"),
+        (
+            "scan hf:gpt --text text.txt --only transformer.h.0.mlp",
+            2,
+            "it is a module, whose parameters are 'transformer.h.0.mlp.*'",
+        ),
         ("scan --plane through hf:gpt hf:other --only a", 2, "--only needs --plane random"),
         ("scan --plane pca a --except a", 2, "--except needs --plane random"),
         ("scan hf:vit --pattern a", 2, "--pattern needs --plane pca"),
