@@ -3,6 +3,7 @@
 from typing import Any
 
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from landscape.errors import DataError
 from landscape.trees import as_tensor
@@ -38,3 +39,21 @@ def with_long_integers(y: Tensor) -> Tensor:
         y: Targets; floating-point and complex ones are returned as they came.
     """
     return y if y.is_floating_point() or y.is_complex() else y.long()
+
+
+def check_single(value: Any, what: str) -> None:
+    """Check that a value is not several data sets, as those for training and test.
+
+    Args:
+        value: What a user gave as data.
+        what: What it is, for the error's text.
+
+    Raises:
+        DataError: It is.
+    """
+    if isinstance(value, tuple | list) and any(isinstance(v, DataLoader | Dataset) for v in value):
+        found = ", ".join(type(each).__name__ for each in value)
+        raise DataError(
+            f"{what}: expected one DataLoader or Dataset, got {len(value)} ({found}; of training "
+            "and test?): return one of them"
+        )

@@ -119,3 +119,16 @@ def first_line(error: BaseException) -> str:
     """
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return the exception that others were raised from or in handling it; itself if none was.
+
+    Args:
+        error: The exception.
+    """
+    while True:
+        earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if earlier is None:
+            return error
+        error = earlier

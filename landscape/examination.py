@@ -13,6 +13,7 @@ from landscape.behavior import (
     State,
     call,
     has_same_fast_path,
+    is_same,
     moved,
     torch_settings,
     without_effect,
@@ -20,10 +21,11 @@ from landscape.behavior import (
 from landscape.brief import brief
 from landscape.checks import MANY, probe
 from landscape.data import Batch, Data
-from landscape.loss_checks import Examples, example_loss
-from landscape.losses import ExampleLoss, Loss
+from landscape.loss_checks import CAUSAL, Examples, example_loss
+from landscape.losses import IGNORED, ExampleLoss, Loss, labels_of, tensor_of
 from landscape.metrics import example_metrics
 from landscape.parameters import some_of
+from landscape.torch_losses import OfTorch
 from landscape.trees import Tree
 
 
@@ -103,6 +105,8 @@ def examine(
             "full_batch": full_batch,
         }
         found = example_loss(loss, examples, **checks)
+        state.restore()
+        _check_next_token(model, found, some, outputs)
         others = example_metrics(metrics, examples, **checks)
 
         def losses(tensors: Mapping[str, Tensor]) -> Tensor:
@@ -148,6 +152,31 @@ def examine(
     return Examination(data, some, outputs, found, others, state.changed_buffers, detached, remarks)
 
 
+def _check_next_token(model: nn.Module, loss: ExampleLoss, some: Batch, outputs: Tree) -> None:
+    """Refuse a loss of torch of a causal language model whose labels are the tokens of its input.
+
+    Raises:
+        ValueError: They are.
+    """
+    inputs, labels = some.inputs, labels_of(some.targets)
+    tokens = inputs.get("input_ids") if isinstance(inputs, Mapping) else inputs
+    is_picked = isinstance(loss.call, OfTorch) and loss.call.adapter.picks
+    if not is_picked or not isinstance(tokens, Tensor) or not isinstance(labels, Tensor):
+        return
+    if tokens.is_floating_point() or tokens.shape != labels.shape or tokens.dim() < 2:
+        return
+    counted = labels != IGNORED
+    if not counted.any() or not torch.equal(tokens[counted], labels[counted]):
+        return
+    low, high = tokens.min(), tokens.max()
+    others = torch.where(tokens == low, high, low)
+    others[:, 0] = tokens[:, 0]
+    changed = {**inputs, "input_ids": others} if isinstance(inputs, Mapping) else others
+    again = tensor_of(_single(call(model, changed)))
+    if low != high and is_same(again[:, 0], tensor_of(outputs)[:, 0]):
+        raise ValueError(f"the labels are the tokens of the input: {CAUSAL}")
+
+
 def _single(outputs: Tree) -> Tree:
     """Return outputs whose tensors of half precision are in float32."""
     half = (torch.float16, torch.bfloat16)
@@ -158,7 +187,7 @@ def _counts_ignored(loss: ExampleLoss, outputs: Tree, targets: Tree) -> bool:
     """Return whether values of a loss are 0 where labels are ignored, and count in its mean."""
     if loss.form != "values" or not isinstance(targets, Tensor):
         return False
-    ignored, values = targets == -100, loss.call(outputs, targets)
+    ignored, values = targets == IGNORED, loss.call(outputs, targets)
     return bool(values.shape == ignored.shape and ignored.any() and not values[ignored].any())
 
 

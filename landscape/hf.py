@@ -8,11 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from landscape.errors import DataError
-from landscape.losses import labels_of, tensor_of
+from landscape.losses import IGNORED, labels_of, tensor_of
 from landscape.trees import Tree
-
-IGNORED = -100
-"""The label of tokens that do not count, as in transformers."""
 
 _MASKED = 0.15  # of the tokens, as in the training of BERT
 _SEED = 0

@@ -1,6 +1,12 @@
 """Models of other libraries by name: ``hf:PATH_OR_NAME`` of transformers, ``timm:NAME``."""
 
+import functools
+import importlib
+import importlib.util
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +14,7 @@ from typing import Any, Literal
 from torch import nn
 
 from landscape.brief import brief
-from landscape.errors import CheckpointError, LandscapeError, first_line
+from landscape.errors import CheckpointError, LandscapeError, first_line, root_cause
 
 Predicts = Literal["causal", "masked", "image"]
 """What a model predicts: the next token, masked tokens, or the class of an image."""
@@ -59,7 +65,7 @@ class LibraryModel:
             CheckpointError: It has none.
         """
         try:
-            return _transformers().AutoTokenizer.from_pretrained(self.source)
+            return transformers().AutoTokenizer.from_pretrained(self.source)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"hf:{self.source}: no tokenizer: {first_line(error)}") from error
 
@@ -101,37 +107,84 @@ def load(reference: str, *, with_weights: bool = True) -> LibraryModel:
     return _adapter(Path(name)) if is_adapter else _of_transformers(name)
 
 
-def _of_timm(name: str, with_weights: bool) -> LibraryModel:
+def transformers() -> Any:
+    """Return transformers, which does not report what it loads.
+
+    Language models do not need torchvision: one that cannot be imported, as one that was built for
+    another version of torch, is hidden from transformers, which would fail with it.
+
+    Raises:
+        LandscapeError: It is not installed, or cannot be imported.
+    """
+    if _is_importable("torchvision"):
+        library = _library("transformers", "transformers safetensors")
+    else:
+        with _hidden("torchvision"):
+            library = _library("transformers", "transformers safetensors")
+            library.utils.is_torchvision_available()  # which is asked once
+    library.logging.set_verbosity_error()
+    library.logging.disable_progress_bar()
+    return library
+
+
+def _library(name: str, packages: str) -> Any:
+    """Return an optional library.
+
+    Raises:
+        LandscapeError: It is not installed, or cannot be imported.
+    """
     try:
-        import timm
-    except ImportError as error:
-        raise LandscapeError(f"timm:{name} needs timm: pip install timm") from error
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise LandscapeError(f"{name} cannot be imported: {_reason(error)}") from error
+        raise LandscapeError(f"expected {name}, not installed: pip install {packages}") from error
+    except Exception as error:  # of the libraries that it imports
+        raise LandscapeError(f"{name} cannot be imported: {_reason(error)}") from error
+
+
+@functools.cache
+def _is_importable(name: str) -> bool:
+    """Return whether a library can be imported, or is not installed."""
+    try:
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
+    except Exception:  # of a library in C++ any
+        return False
+    return True
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Hide a library that cannot be imported from others that would."""
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+def _reason(error: Exception) -> str:
+    """Return why something cannot be loaded; of a failed import what failed at first."""
+    root = root_cause(error) if isinstance(error, ImportError) else error
+    reason = first_line(error) if root is error else f"{type(root).__name__}: {first_line(root)}"
+    if "torchvision" in reason:
+        reason += " (torchvision does not fit torch: reinstall or remove it)"
+    return reason
+
+
+def _of_timm(name: str, with_weights: bool) -> LibraryModel:
+    timm = _library("timm", "timm")
     try:
         return LibraryModel(timm.create_model(name, pretrained=with_weights), "image", name)
     except Exception as error:  # unknown names, and weights that cannot be fetched
-        raise CheckpointError(f"timm:{name}: {first_line(error)}") from error
-
-
-def _transformers() -> Any:
-    """Return transformers, which does not report what it loads.
-
-    Raises:
-        LandscapeError: It is not installed.
-    """
-    try:
-        import transformers
-    except ImportError as error:
-        raise LandscapeError(
-            "models of Hugging Face need transformers: pip install transformers safetensors"
-        ) from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    return transformers
+        raise CheckpointError(f"timm:{name}: {_reason(error)}") from error
 
 
 def _of_transformers(name: str) -> LibraryModel:
-    library = _transformers()
-    if name.startswith((".", "/", "~")) and not Path(name).is_dir():
+    library = transformers()
+    is_folder = Path(name).is_dir()
+    if name.startswith((".", "/", "~")) and not is_folder:
         raise CheckpointError(f"hf:{name}: no such folder")
     try:
         config = library.AutoConfig.from_pretrained(name, trust_remote_code=False)
@@ -145,19 +198,26 @@ def _of_transformers(name: str) -> LibraryModel:
         auto = getattr(library, found[0])
         model = auto.from_pretrained(name, config=config, trust_remote_code=False)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        raise CheckpointError(f"hf:{name}: {first_line(error)}") from error
+        place = "" if is_folder else f"no folder {name} exists here, and as a name on the Hub: "
+        raise CheckpointError(f"hf:{name}: {place}{_reason(error)}") from error
     model.config.use_cache = False  # its keys and values would be outputs
     return LibraryModel(model, found[1], name)
 
 
 def _adapter(folder: Path) -> LibraryModel:
-    try:
-        import peft
-    except ImportError as error:
-        raise LandscapeError(f"hf:{folder} needs peft: pip install peft") from error
+    transformers()  # before peft imports it
+    peft = _library("peft", "peft")
     base = str(peft.PeftConfig.from_pretrained(str(folder)).base_model_name_or_path)
     inside = folder / base
-    loaded = _of_transformers(str(inside) if inside.is_dir() and not Path(base).is_dir() else base)
+    try:
+        loaded = _of_transformers(
+            str(inside) if inside.is_dir() and not Path(base).is_dir() else base
+        )
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"hf:{folder} is an adapter, and its base model (base_model_name_or_path in "
+            f"adapter_config.json) cannot be loaded: {error}"
+        ) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # between versions of the two libraries

@@ -25,6 +25,11 @@ _NO_MEAN = (
     "for one fixed batch"
 )
 
+CAUSAL = (
+    "a causal language model predicts the next token: give loss=landscape.hf.causal_lm_loss (of a "
+    "masked model landscape.hf.masked_lm_loss), or a function loss(outputs, batch)"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -180,8 +185,7 @@ def _check_own_loss(found: ExampleLoss, some: Examples) -> None:
     if not torch.allclose(own.double(), value, rtol=1e-4, atol=1e-6, equal_nan=True):
         raise ValueError(
             f"the model itself has the loss {float(own):.6g}, but that of its logits and labels "
-            f"is {float(value):.6g} (a causal language model predicts the next token): give a "
-            "function loss(outputs, batch)"
+            f"is {float(value):.6g}: {CAUSAL}"
         )
 
 

@@ -22,6 +22,9 @@ LOSSES: Mapping[str, Loss] = {
 }
 """Losses that can be given by name."""
 
+IGNORED = -100
+"""The label of tokens that do not count, as in transformers."""
+
 Form = Literal["values", "sum", "pair"]
 """What a loss returns: values per example, or their mean; the sum of a batch; or a pair: values
 times weights, and the weights, per example or of the batch."""

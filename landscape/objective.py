@@ -15,7 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from landscape import trees
 from landscape.behavior import call
 from landscape.checks import check_model, has_batchnorm
-from landscape.data import Batch, Data, read
+from landscape.data import Batch, Data
+from landscape.data_reading import read
 from landscape.datasets import Dataset
 from landscape.devices import choose_device, usable_gpus
 from landscape.directions import normalization_parameters
@@ -36,7 +37,7 @@ from landscape.metrics import (
 from landscape.modules import cast, copied, shared_type, unwrapped
 from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type, some_of
 from landscape.parametrizations import Parametrized, fixed_originals, is_changed_by, movable
-from landscape.selection import unselected
+from landscape.selection import description, unselected
 from landscape.trees import Tree
 
 BatchNorm = Literal["frozen", "interpolated", "recomputed"]
@@ -78,7 +79,8 @@ class Objective:
             points of a physics loss: they are never split, and the loss may be any number.
         only: Patterns of the names of parameters that random directions and eigenvectors move, as
             ``layer3.*``; with ``!`` before it, a pattern of names that they do not. ``trainable``
-            moves what requires gradients, as the weights of an adapter.
+            moves what requires gradients, as the weights of an adapter; together with other
+            patterns, those of them that require gradients.
         parametrized: What is moved of weights that are computed from others, see
             :data:`~landscape.parametrizations.Parametrized`. Complex parameters are moved as real
             and imaginary parts.
@@ -207,8 +209,8 @@ class Objective:
         self.provenance: Facts = provenance_of(wanted)
         self._given, self._loss_name = given, name_of(loss)
         self._unselected = fixed
-        patterns = [only] if isinstance(only, str) else list(only or ())
-        moved: Facts = {"moved": ", ".join(patterns)} if patterns else {}
+        patterns = description(only)
+        moved: Facts = {"moved": patterns} if patterns else {}
         self._further_settings = {**moved, **settings_of(wanted)}
 
     def described(

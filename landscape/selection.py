@@ -1,7 +1,11 @@
 """Which parameters are moved, by patterns of their names."""
 
+import difflib
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+_TRAINABLE = "trainable"
+_FEW = 8  # names in a message
 
 
 def unselected(
@@ -17,21 +21,72 @@ def unselected(
     Raises:
         ValueError: A pattern fits no parameter, or all are left out.
     """
-    patterns = [only] if isinstance(only, str) else list(only or ())
+    patterns = _listed(only)
     if not patterns:
         return frozenset()
+    possible = frozenset(names)
+    if _TRAINABLE in patterns:
+        possible &= trained
+        if not possible:
+            raise ValueError("only='trainable': no parameter requires gradients")
+        patterns = [each for each in patterns if each != _TRAINABLE]
 
     def fitting(pattern: str) -> set[str]:
-        found = set(trained if pattern == "trainable" else fnmatch.filter(names, pattern))
+        found = set(trained if pattern == _TRAINABLE else fnmatch.filter(names, pattern))
         if not found:
-            raise ValueError(
-                f"no parameter's name fits {pattern!r}: they are {', '.join(names[:8])}, …"
-            )
+            raise ValueError(f"no parameter's name fits {pattern!r}{_advice(pattern, names)}")
         return found
 
     wanted = [fitting(each) for each in patterns if not each.startswith("!")]
     left_out = [fitting(each[1:]) for each in patterns if each.startswith("!")]
-    chosen = set(names if not wanted else ()).union(*wanted).difference(*left_out)
+    chosen = possible.intersection(set().union(*wanted) if wanted else names).difference(*left_out)
     if not chosen:
-        raise ValueError(f"only={only!r} leaves no parameter to move")
+        among = " among the trainable ones" if possible != frozenset(names) else ""
+        raise ValueError(
+            f"only={only!r} leaves no parameter to move{among}: they are {_some(sorted(possible))}"
+        )
     return frozenset(names) - chosen
+
+
+def description(only: str | Sequence[str] | None) -> str:
+    """Return in words which parameters are moved; nothing for all.
+
+    Args:
+        only: Patterns, see :class:`landscape.Objective`.
+
+    Example:
+        >>> description(["trainable", "*attn*"])
+        'the trainable of *attn*'
+    """
+    patterns = _listed(only)
+    others = [each for each in patterns if each != _TRAINABLE]
+    # Files of earlier versions have the two joined by a comma where either sufficed.
+    both = len(others) < len(patterns) and any(not each.startswith("!") for each in others)
+    return f"the trainable of {', '.join(others)}" if both else ", ".join(patterns)
+
+
+def _listed(only: str | Sequence[str] | None) -> list[str]:
+    return [only] if isinstance(only, str) else list(only or ())
+
+
+def _advice(pattern: str, names: Sequence[str]) -> str:
+    """Return the pattern that may be meant, or names, for a message."""
+    inner = [name for name in names if name.startswith(f"{pattern}.")]
+    if inner:
+        return f": it is a module, whose parameters are {f'{pattern}.*'!r} ({_some(inner)})"
+    close = difflib.get_close_matches(pattern, [*names, *_modules(names)], 3)
+    if close:
+        return f": the closest are {', '.join(close)}"
+    return f": they are {_some(names)}"
+
+
+def _modules(names: Iterable[str]) -> list[str]:
+    """Return patterns of the parameters of every module, the outer ones first."""
+    parts = [name.split(".") for name in names]
+    return list(
+        dict.fromkeys(".".join([*each[:k], "*"]) for each in parts for k in range(1, len(each)))
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEW]) + (", …" if len(names) > _FEW else "")

@@ -1,6 +1,7 @@
 """User-supplied Python code: ``FILE.py:CALLABLE``."""
 
 import importlib.util
+import inspect
 import sys
 import tempfile
 import traceback
@@ -35,12 +36,33 @@ class UserCallable:
             What it returns.
 
         Raises:
-            UserCodeError: It raised an exception.
+            UserCodeError: It raised an exception, or needs further arguments.
         """
+        if needed := [name for name in self.needed if name not in arguments]:
+            name = self.reference.rpartition(":")[2]
+            raise UserCodeError(
+                f"{self.reference}: expected a function or class that can be called without "
+                f"arguments, it needs {', '.join(needed)}: write a function that gives them, def "
+                f"make(): return {name}(…)"
+            )
         try:
             return self.call(**arguments)
         except (Exception, SystemExit) as error:
             raise UserCodeError(f"{self.reference} failed: {_where(error)}") from error
+
+    @property
+    def needed(self) -> list[str]:
+        """Names of the arguments that it cannot be called without, if they are known."""
+        try:
+            parameters = inspect.signature(self.call).parameters.values()
+        except (TypeError, ValueError):  # of functions in C
+            return []
+        return [
+            parameter.name
+            for parameter in parameters
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
 
 
 def load_callable(reference: str) -> UserCallable:
@@ -54,10 +76,16 @@ def load_callable(reference: str) -> UserCallable:
     Raises:
         UserCodeError: No such file or callable, or importing it raised an exception.
     """
-    file, _, name = reference.rpartition(":")
-    path = Path(file)
-    if not file.endswith(".py") or not name:
+    stem, separator, name = reference.rpartition(".py:")
+    if not separator or not name:
         raise UserCodeError(f"expected FILE.py:CALLABLE, not {reference!r}")
+    path = Path(f"{stem}.py")
+    if "(" in name:
+        raise UserCodeError(
+            f"expected FILE.py:CALLABLE, got a call {reference!r}: write it into the file, of a "
+            f"model or data as def make(): return {name}, of a loss as loss = …, and give "
+            f"{path}:make or {path}:loss"
+        )
     if not path.is_file():
         raise UserCodeError(f"{path}: no such file")
     value = getattr(_module(path.resolve()), name, None)
@@ -116,7 +144,13 @@ def _module(path: Path, key: str = "") -> ModuleType:
         sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except SystemExit as error:
+        del sys.modules[key]
+        raise UserCodeError(
+            f"{path} ends the program when it is imported: put its functions into a file without "
+            'a main program, or guard that with if __name__ == "__main__":'
+        ) from error
+    except Exception as error:
         del sys.modules[key]
         raise UserCodeError(f"{path} cannot be imported: {_where(error)}") from error
     _SOURCES[str(path)] = source

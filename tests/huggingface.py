@@ -1,12 +1,13 @@
 """Small models, tokenizers and texts of Hugging Face, made without network."""
 
-import importlib
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from landscape import libraries
+from landscape.errors import LandscapeError
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "dog", "ran", "to", "house", "by", "river"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -17,9 +18,9 @@ LONGEST = 12
 def library(name: str = "transformers") -> Any:
     """Return a library of Hugging Face; skip the test if it is not installed."""
     try:
-        importlib.import_module("torchvision")
-    except Exception:  # one that does not fit torch would keep transformers from its models
-        sys.modules["torchvision"] = None  # type: ignore[assignment]
+        libraries.transformers()
+    except LandscapeError as error:
+        pytest.skip(str(error))
     return pytest.importorskip(name)
 
 

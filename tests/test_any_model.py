@@ -142,8 +142,22 @@ def test_a_causal_language_model_with_padding(gpt: nn.Module, loss: Any, size: i
 
 
 def test_labels_of_a_causal_language_model_are_those_of_the_next_token(gpt: nn.Module) -> None:
-    with pytest.raises(ValueError, match="predicts the next token"):
-        Objective(gpt, "cross_entropy", texts(), device="cpu")
+    batch = texts()
+    ids = {key: batch[key] for key in ("input_ids", "attention_mask")}
+    advice = r"predicts the next token: give loss=landscape\.hf\.causal_lm_loss"
+    for data in (batch, (ids, batch["labels"]), (ids, {"labels": batch["labels"]})):
+        with pytest.raises(ValueError, match=advice):
+            Objective(gpt, "cross_entropy", data, device="cpu")
+
+
+def test_labels_that_are_shifted_already_are_accepted(gpt: nn.Module) -> None:
+    ids = torch.randint(1, 40, (9, 12))
+    inputs, labels = ids[:, :-1], ids[:, 1:]
+
+    def oracle(net: nn.Module) -> Tensor:
+        return F.cross_entropy(net(inputs).logits.transpose(1, 2), labels)
+
+    check(gpt, "cross_entropy", (inputs, labels), oracle)
 
 
 def test_a_mean_over_the_tokens_of_a_batch_needs_its_weight(gpt: nn.Module) -> None:

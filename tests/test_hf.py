@@ -1,5 +1,7 @@
 """Models of transformers, from the command line and from Python, against plain transformers."""
 
+import os
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -13,10 +15,11 @@ from torch import Tensor, nn
 
 import landscape
 from landscape import datasets, libraries
-from landscape.errors import CheckpointError, DataError, LandscapeError
+from landscape.errors import CheckpointError, DataError, LandscapeError, ParameterMismatchError
+from landscape.hdf5 import load_directions
 from landscape.hf import causal_lm_loss, masked_lm_loss, text_batches
 from tests import huggingface
-from tests.conftest import Run
+from tests.conftest import ROOT, Run
 
 SCAN = ("--points", "3", "--device", "cpu", "--precision", "float64", "--out", "a.h5")
 
@@ -151,6 +154,106 @@ def test_of_an_adapter_only_itself_is_moved(
     assert all("lora_" in name for name in trained)
 
 
+def test_patterns_select_among_the_parameters_of_an_adapter(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    adapted(Path()).save_pretrained("adapter")
+    only = ("--only", "*.0.attn*", "--normalize", "none", "--store-directions")
+    result = run("scan", "hf:adapter", "--text", "text.txt", *only, *SCAN)
+    assert result.returncode == 0, result.stderr
+    surface = landscape.load(folder / "a.h5")
+    delta, _ = load_directions(folder / "a.h5")
+    moved = {name for name, tensor in delta.items() if np.asarray(tensor).any()}
+    assert moved == {n for n in delta if ".h.0.attn" in n and "lora_" in n}
+    assert surface.settings["moved"] == "the trainable of *.0.attn*"
+
+
+@pytest.mark.parametrize("plane", ["towards", "through"])
+def test_no_plane_joins_an_adapter_and_a_whole_model(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, plane: str
+) -> None:
+    monkeypatch.chdir(folder)
+    model = adapted(Path())
+    model.save_pretrained("adapter")
+    text = ("--text", "text.txt", "--images", "3")
+    for pair, names in (
+        (("hf:gpt", "hf:adapter"), ("the checkpoint adapter", "the network at the center")),
+        (("hf:adapter", "hf:gpt"), ("the network at the center", "the checkpoint gpt")),
+    ):
+        result = run("scan", "--plane", plane, *pair, *text, "--out", "line.h5")
+        assert result.returncode == 1
+        message = f"{names[0]} is an adapter of PEFT, {names[1]} is not: merge it into its base"
+        assert message in result.stderr.splitlines()[-1]
+        assert "merge_and_unload().save_pretrained(FOLDER)" in result.stderr
+    base = huggingface.library().GPT2LMHeadModel.from_pretrained("gpt")
+    data = text_batches(huggingface.tokenizer(masked=False), huggingface.text(), 6)
+    objective = landscape.Objective(base, causal_lm_loss, data, device="cpu")
+    for source in (model, "adapter"):
+        with pytest.raises(ParameterMismatchError, match="adapter of PEFT"):
+            landscape.planes.towards(objective, source)
+    model.merge_and_unload().save_pretrained("merged")
+    result = run("scan", "--plane", plane, "hf:gpt", "hf:merged", *text, "--points", "3")
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_adapter_without_its_base_is_named(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    adapted(Path()).save_pretrained("adapter")
+    config = Path("adapter/adapter_config.json")
+    config.write_text(config.read_text().replace('"gpt"', '"gpt--moved"'))
+    result = run("scan", "hf:adapter", "--text", "text.txt", *SCAN)
+    assert result.returncode == 1
+    assert "hf:adapter is an adapter" in result.stderr
+    assert "base_model_name_or_path in adapter_config.json" in result.stderr
+    assert "hf:gpt--moved: no folder gpt--moved exists here" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_torchvision_that_does_not_fit_torch_is_not_needed(
+    folder: Path, run_process: Run
+) -> None:
+    path = broken_torchvision(folder)
+    arguments = ("scan", "hf:gpt", "--text", "text.txt", "--images", "3", *SCAN)
+    result = run_process(*arguments, PYTHONPATH=path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_first_cause_of_a_failed_import_is_named(tmp_path: Path) -> None:
+    """As where transformers was imported before, and takes torchvision for usable."""
+    code = (
+        "import transformers; transformers.utils.is_torchvision_available()\n"
+        "transformers.utils.import_utils.is_torchvision_available = lambda: True\n"
+        "from landscape import libraries\n"
+        "try: libraries.load('hf:gpt')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    huggingface.save(huggingface.gpt2(), tmp_path / "gpt")
+    environment = {**os.environ, "PYTHONPATH": broken_torchvision(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("CheckpointError hf:gpt: RuntimeError: operator torchvision::nms")
+    assert "torchvision does not fit torch: reinstall or remove it" in done.stdout
+
+
+def broken_torchvision(folder: Path) -> str:
+    """Return a PYTHONPATH with a torchvision that fails as one built for another torch."""
+    package = folder / "broken" / "torchvision"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')"
+    )
+    return f"{package.parent}{os.pathsep}{ROOT}"
+
+
 def test_folders_of_the_trainer_are_a_trajectory(folder: Path, run: Run) -> None:
     for number in (5, 10, 20):
         huggingface.save(
@@ -213,7 +316,8 @@ def test_a_line_between_two_models(folder: Path, run: Run, sources: tuple[str, s
         ("scan hf:gpt", 1, "give --text FILE"),
         ("scan hf:vit", 1, "give --data"),
         ("scan hf:vit --text text.txt", 2, "--text is for language models"),
-        ("scan hf:gpt --text none.txt", 1, "none.txt: expected a text in UTF-8"),
+        ("scan hf:gpt --text none.txt", 1, "none.txt: no such file"),
+        ("scan hf:gpt --text gpt", 1, "gpt: expected a text in UTF-8"),
         ("scan hf:gpt --text text.txt --data digits", 2, "give --data or --text, not both"),
         ("scan hf:gpt --text text.txt --split test", 2, "--split is for --data"),
         (
@@ -224,8 +328,18 @@ def test_a_line_between_two_models(folder: Path, run: Run, sources: tuple[str, s
         ("scan hf:gpt --text text.txt --sequence-length 99", 2, "the model takes 12"),
         ("scan hf:gpt --text text.txt --model hf:gpt", 2, "names a model: leave out --model"),
         ("scan hf:./none --text text.txt", 1, "hf:./none: no such folder"),
+        (
+            "scan hf:gp--t --text text.txt",
+            1,
+            "hf:gp--t: no folder gp--t exists here, and ",
+        ),
         ("scan gpt --text text.txt", 1, "hf:gpt reads its config.json"),
         ("scan hf:vit --data digits --only none.*", 2, "no parameter's name fits 'none.*'"),
+        (
+            "scan hf:gpt --text text.txt --only transformer.h.0.mlp",
+            2,
+            "it is a module, whose parameters are 'transformer.h.0.mlp.*'",
+        ),
         ("scan --plane through hf:gpt hf:other --only a", 2, "--only needs --plane random"),
         ("scan --plane pca a --except a", 2, "--except needs --plane random"),
         ("scan hf:vit --pattern a", 2, "--pattern needs --plane pca"),
@@ -279,7 +393,7 @@ def test_models_of_timm_by_name(tmp_path: Path, run: Run, monkeypatch: pytest.Mo
     ("reference", "name", "message"),
     [
         ("hf:a", "transformers", "pip install transformers safetensors"),
-        ("timm:a", "timm", "needs timm"),
+        ("timm:a", "timm", "expected timm, not installed"),
     ],
 )
 def test_a_library_that_is_not_installed_is_named(

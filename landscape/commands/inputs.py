@@ -101,10 +101,12 @@ class Inputs:
         if dataset.split != self._split and given("split"):
             raise click.UsageError(f"{source} has no splits: --split changes nothing")
         if isinstance(dataset, OwnData):
-            for option in filter(given, ("images", "preprocessing")):
-                raise click.UsageError(f"--{option} needs arrays: {source} returned no pair (x, y)")
+            if given("preprocessing"):
+                raise click.UsageError(
+                    f"--preprocessing needs arrays: {source} returned no pair (x, y)"
+                )
             own: Facts = {"net": net.name, "data": source, "split": dataset.split}
-            return Examples(dataset.value, own)
+            return Examples(dataset.first(self.images), own)
         dataset = dataset.first(self.images)
         prepared = self._preprocessing or checkpoint.preprocessing or dataset.preprocessing
         said = self._preprocessing is not None or checkpoint.preprocessing is not None
@@ -148,8 +150,8 @@ class Inputs:
             dtype: Floating-point type.
             batchnorm: BatchNorm policy.
             images_per_batch: Images in one forward pass, or None.
-            only: Patterns of the parameters that are moved; none for all, or for those that the
-                model comes with.
+            only: Patterns of the parameters that are moved, among those that the model comes with;
+                none for all of them.
             metrics: Further heights by name.
 
         Raises:
@@ -205,7 +207,5 @@ class Inputs:
 
 
 def _selected(only: Sequence[str], own: str | None) -> Sequence[str]:
-    """Return the patterns of what is moved: those that leave out leave out of the model's own."""
-    if own is None or any(not pattern.startswith("!") for pattern in only):
-        return only
-    return [own, *only]
+    """Return the patterns of what is moved, which select among the model's own."""
+    return only if own is None else [own, *only]

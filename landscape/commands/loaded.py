@@ -167,6 +167,12 @@ def load_metrics(references: Sequence[str]) -> dict[str, Metric]:
 def _function(reference: str) -> Any:
     """Return a user-supplied function, or an instance of a user-supplied class."""
     user = load_callable(reference)
+    if isinstance(user.call, type) and user.needed:
+        raise UserCodeError(
+            f"{reference}: expected a function, or a class without arguments; it needs "
+            f"{', '.join(user.needed)}: write NAME = {user.call.__name__}(…) into the file, and "
+            "give NAME"
+        )
     function = user() if isinstance(user.call, type) else user.call
     if not callable(function):
         raise UserCodeError(f"{reference} made a {type(function).__name__}, which cannot be called")

@@ -35,7 +35,8 @@ _OPTIONS = (
         multiple=True,
         metavar="PATTERN",
         help="Move only the parameters whose names fit, as 'layer3.*'; trainable: those that "
-        "require gradients (repeatable).  [default: all; of an adapter of PEFT: trainable]",
+        "require gradients, with other patterns those of them that do (repeatable).  "
+        "[default: all; an adapter of PEFT: always trainable]",
     ),
     click.option(
         "--except",

@@ -44,6 +44,8 @@ class Text:
             length = longest
         try:
             text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise DataError(f"{self.path}: no such file", path=self.path) from error
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{self.path}: expected a text in UTF-8: {error}") from error
         is_masked = net.library.predicts == "masked"

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from landscape import trees
 from landscape.curvature.operator import ShareOfLoss
-from landscape.data import Batch, read
+from landscape.data import Batch
+from landscape.data_reading import read
 from landscape.devices import gpus
 from landscape.evaluation import values_at
 from landscape.losses import Loss, named

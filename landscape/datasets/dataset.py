@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.arrays import as_tensors
+from landscape.arrays import as_tensors, check_single
 from landscape.brief import brief
+from landscape.data_reading import read
 from landscape.datasets.cifar import read_cifar10, read_cifar100
 from landscape.datasets.digits import read_digits
 from landscape.datasets.download import Reader
@@ -123,6 +124,17 @@ class OwnData:
 
     __repr__ = brief
 
+    def first(self, num: int | None) -> Any:
+        """Return the first ``num`` examples; what the function returned for None.
+
+        Raises:
+            DataError: It returned fewer, or no examples.
+        """
+        try:
+            return self.value if num is None else read(self.value, num=num)
+        except DataError as error:
+            raise DataError(f"{self.name}: {error}") from error
+
 
 def load(name: str, split: Split = "train", data_dir: str | Path | None = None) -> Dataset:
     """Return a data set.
@@ -174,6 +186,7 @@ def load_any(
         function = load_callable(name)
         takes_split = "split" in inspect.signature(function.call).parameters
         value = function(split=split) if takes_split else function()
+        check_single(value, name)
         part = split if takes_split else "all"
         return _own(name, part, *value) if _is_pair(value) else OwnData(name, part, value)
     raise DataError(

@@ -72,8 +72,10 @@ def batchnorm_of_other_data(subject: Subject) -> Finding | None:
     return Finding(
         f"BatchNorm statistics do not fit the data: {values[0]} with those of the "
         f"checkpoint, {values[1]} with those of the data",
-        "check preprocessing and weights; after averaging weights update the statistics "
-        "(torch.optim.swa_utils.update_bn), or scan with --batchnorm recomputed",
+        "check preprocessing and weights, and that the model is the architecture that was trained "
+        "(without shortcuts, or with other strides, weights have equal names and shapes); "
+        "after averaging weights update the statistics (torch.optim.swa_utils.update_bn), or scan "
+        "with --batchnorm recomputed",
     )
 
 

@@ -80,7 +80,10 @@ def through_spec(
     is_line = len(others) == 1
 
     def build() -> Plane:
-        states = [load_state(objective, other) for other in others]
+        states = [
+            load_state(objective, other, name=title)
+            for other, title in zip(others, titles[1:], strict=True)
+        ]
         center = {name: tensor.cpu() for name, tensor in objective.center.items()}
         points = [point_of(objective, state) for state in states]
         plane = replace(Plane.through(center, *points[:2]), origin=origin)

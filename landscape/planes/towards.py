@@ -94,7 +94,7 @@ def towards_spec(
     titles = list(names or (objective.name, _name(other)))
 
     def build() -> Plane:
-        state = load_state(objective, other)
+        state = load_state(objective, other, name=titles[1])
         center = objective.center
         random = Plane.random(center, seed, normalization).delta
         point = {name: _as(t, center[name]) for name, t in point_of(objective, state).items()}

@@ -12,10 +12,11 @@ from landscape.commands.inputs import _selected
         ([], "trainable", ["trainable"]),
         (["!*lora_B*"], "trainable", ["trainable", "!*lora_B*"]),
         (["!*.bias"], None, ["!*.bias"]),
-        (["layer4.*", "!*.bias"], "trainable", ["layer4.*", "!*.bias"]),
+        (["layer4.*"], None, ["layer4.*"]),
+        (["layer4.*", "!*.bias"], "trainable", ["trainable", "layer4.*", "!*.bias"]),
     ],
 )
-def test_leaving_out_keeps_the_models_own_selection(
+def test_patterns_select_among_the_models_own(
     only: list[str], own: str | None, expected: list[str]
 ) -> None:
     assert list(_selected(only, own)) == expected

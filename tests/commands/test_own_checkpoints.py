@@ -125,6 +125,24 @@ def test_data_are_anything_that_holds_batches(own: Path, run: Run, source: str) 
     surface = landscape.load(own / "a.h5")
     assert surface.center_loss == pytest.approx(loss(net), rel=1e-6)
     assert surface.settings["images"] == 50
-    result = run("scan", "a.pt", *options, "--images", "7")
-    assert result.returncode == 2
-    assert f"--images needs arrays: mine.py:{source} returned no pair (x, y)" in result.stderr
+    result = run("scan", "a.pt", *options, "--images", "10", "--overwrite")
+    assert result.returncode == 0, result.stderr
+    surface = landscape.load(own / "a.h5")
+    x, y = (each[:10] for each in data())
+    with torch.no_grad():
+        first = float(F.cross_entropy(net.double().eval()(x.double()), y))
+    assert surface.center_loss == pytest.approx(first, rel=1e-6)
+    assert surface.settings["images"] == 10
+    result = run("scan", "a.pt", *options, "--images", "51")
+    assert result.returncode == 1
+    assert f"mine.py:{source}: 51 examples asked of data that hold 50" in result.stderr
+
+
+def test_a_pair_of_loaders_is_refused(own: Path, run: Run) -> None:
+    torch.save(make().state_dict(), own / "a.pt")
+    with (own / "mine.py").open("a") as file:
+        file.write("\ndef both():\n    return loader(), loader()\n")
+    result = run("scan", "a.pt", "--data", "mine.py:both", "--points", "3", *MINE)
+    assert result.returncode == 1
+    assert "mine.py:both: expected one DataLoader or Dataset, got 2" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -165,6 +165,13 @@ def test_statistics_of_batchnorm_are_compared_by_accuracy_or_height() -> None:
     assert of(None, (0.2, 0.1)) == []
 
 
+def test_another_architecture_is_a_cause_of_statistics_that_do_not_fit() -> None:
+    facts: dict[str, Any] = {"stored_statistics_loss": 1.0, "data_statistics_loss": 0.1}
+    facts["statistics_images"] = 256
+    (finding,) = check(surface(bowl(lowest=0.1), **facts))
+    assert "that the model is the architecture that was trained" in finding.remedy
+
+
 def test_marks_on_the_plane_are_compared_with_their_own_loss() -> None:
     def of(mark: Mark, **settings: Any) -> list[str]:
         found = replace(surface(bowl(lowest=0.1)), marks=(Mark("a", 0, 0, 0, 0.1, 0.1), mark))
