@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.captions import unfinished
+from landscape.coordinates import axis_labels
 from landscape.figures.captions import below, break_labels, put_above
 from landscape.figures.kinds import CAMERA, FigureKind, Request, register
 from landscape.figures.quantities import CURVATURE, Quantity, scale_of, shown_as
 from landscape.figures.style import (
-    axis_labels,
     escape_mathtext,
     line_color,
     logarithmic,
@@ -23,6 +23,8 @@ from landscape.figures.style import (
 )
 from landscape.scale import Scale
 from landscape.surface import Surface
+
+_DIFFERENT = "α, of each line as in the legend"
 
 
 def draw_lines(request: Request) -> Figure:
@@ -99,7 +101,7 @@ def _draw_scaled(axes: Any, request: Request, quantity: Quantity) -> None:
 
 def _add_legend(figure: Any, axes: Any, surfaces: Sequence[Surface]) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    labels = ["\n".join([a, *below(b)]) for a, b in zip(labels, surfaces, strict=True)]
+    labels = ["\n".join([a, *b]) for a, b in zip(labels, below(surfaces), strict=True)]
     legend = figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
     break_labels(figure)
     if legend.get_window_extent().width > figure.bbox.width:
@@ -116,7 +118,7 @@ def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: 
             for alpha, loss in own:
                 axes.plot(alpha, loss, "o", color=color, markersize=4)
     labels = {axis_labels(surface)[0] for surface in surfaces}
-    axes.set_xlabel(labels.pop() if len(labels) == 1 else "α, along δ")
+    axes.set_xlabel(escape_mathtext(labels.pop()) if len(labels) == 1 else _DIFFERENT)
     axes.grid(alpha=0.3)
     for alpha, text in _marked(surfaces).items():
         axes.axvline(alpha, color="0.5", linewidth=0.8, linestyle=":")

@@ -661,19 +661,98 @@ def test_the_camera_is_the_users(slope: Surface) -> None:
 def test_axes_of_planes_have_names(walked: Surface) -> None:
     def labels(**settings: Any) -> tuple[str, str]:
         axes = drawn(replace(walked, settings=settings).plot(kind="heatmap"))
-        return axes.get_xlabel(), axes.get_ylabel()
+        alpha, beta = (text.replace("\n", " ") for text in (axes.get_xlabel(), axes.get_ylabel()))
+        return alpha, beta
 
     principal = {"plane": "principal components of 5 nets"}
     both = {"explained_variation_alpha": 0.9421, "explained_variation_beta": 0.041}
-    assert labels(**principal, **both) == ("PC 1 (94.2 %)", "PC 2 (4.1 %)")
-    assert labels(**principal) == ("PC 1", "PC 2")
+    assert labels(**principal, **both) == (
+        "distance along PC 1 (94.2 %)",
+        "distance along PC 2 (4.1 %)",
+    )
+    assert labels(**principal) == ("distance along PC 1", "distance along PC 2")
     assert labels() == ("α, along δ", "β, along η")
     marks = tuple(Mark(name, 0.1, 0.2) for name in ("a$", "b", "c"))
     walked = replace(walked, marks=marks)
-    assert labels(plane="through 1, 2, 3") == (r"a\$ → b", "toward c")
-    assert labels(plane="of a curve") == (r"a\$ → b", "toward c")
+    assert labels(plane="through 1, 2, 3") == (r"a\$ (0) → b (1)", "toward c, in the unit of α")
+    assert labels(plane="of a curve") == labels(plane="through 1, 2, 3")
     line = replace(line_of([1.0, 2], "ab"), marks=marks[:2], settings={"plane": "through 1, 2"})
-    assert drawn(line.plot()).get_xlabel() == r"a\$ → b"
+    assert drawn(line.plot()).get_xlabel() == r"a\$ (0) → b (1)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "alpha", "beta"),
+    [
+        ({"seed": 0, "normalize": "filter"}, "α, along δ", "β, along η"),
+        (
+            {"seed": 0, "normalize": "layer"},
+            "α, along δ (layer-normalized)",
+            "β, along η (layer-normalized)",
+        ),
+        (
+            {"seed": 0, "normalize": "none"},
+            "α, along δ (not normalized)",
+            "β, along η (not normalized)",
+        ),
+        (
+            {"plane": "top eigenvectors"},
+            "α, distance along the 1st eigenvector",
+            "β, distance along the 2nd eigenvector",
+        ),
+        (
+            {"plane": "eigenvectors of the largest and the smallest eigenvalue"},
+            "α, distance along the 1st eigenvector",
+            "β, distance along the lowest eigenvector",
+        ),
+        (
+            {"directions": "given, 0123"},
+            "α, along δ (given direction)",
+            "β, along η (given direction)",
+        ),
+        (
+            {"plane": "from 1 towards 2", "normalize": "filter"},
+            "α, toward the other checkpoint, 1 = norm of a filter-normalized random direction",
+            "β",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["surface", "contour", "heatmap"])
+def test_axes_have_units_if_these_are_not_norms_of_filters(
+    slope: Surface, kind: str, settings: Any, alpha: str, beta: str
+) -> None:
+    axes = replace(slope, settings=settings).plot(kind=kind).axes[0]
+    texts = [" ".join(text.split()) for text in (axes.get_xlabel(), axes.get_ylabel())]
+    assert texts == [alpha, beta]
+
+
+def test_planes_that_differ_are_named_above_their_panels(slope: Surface) -> None:
+    random = replace(slope, settings={"seed": 0, "normalize": "filter"})
+    other_seed = replace(slope, settings={"seed": 1, "normalize": "filter"})
+    eigenvectors = replace(slope, settings={"plane": "top eigenvectors"})
+
+    def titles(*surfaces: Surface, **options: Any) -> list[str]:
+        every = figures.plot(*surfaces, **options).axes[: len(surfaces)]
+        return [" ".join(axes.get_title().split()) for axes in every]
+
+    for kind in ("surface", "contour", "heatmap"):
+        first, second = titles(random, eigenvectors, kind=kind)
+        assert first.endswith("the planes differ, here: random directions, filter-normalized")
+        assert second.endswith(
+            "the planes differ, here: top eigenvectors, coordinates are Euclidean distances"
+        )
+        assert not any("differ" in title for title in titles(random, other_seed, kind=kind))
+
+
+def test_lines_of_different_directions_are_named_in_the_legend() -> None:
+    lines = [
+        replace(line_of([1.0, 2], "a"), settings={"seed": 0, "normalize": "filter"}),
+        replace(line_of([1.0, 2], "b"), settings={"plane": "top eigenvectors"}),
+    ]
+    figure = figures.plot(*lines)
+    assert figure.axes[0].get_xlabel() == "α, of each line as in the legend"
+    first, second = (text.get_text().split("\n") for text in figure.legends[0].get_texts())
+    assert first[:2] == ["a", "α, along δ"]
+    assert second[:2] == ["b", "α, distance along the 1st eigenvector"]
 
 
 @pytest.mark.parametrize("kind", FLAT)
