@@ -53,7 +53,9 @@ def test_every_check_has_a_spoiled_scan() -> None:
 
 
 def test_every_check_is_described() -> None:
-    described = re.findall(r"^\| `([a-z-]+)`", (ROOT / "docs" / "checks.md").read_text(), re.M)
+    described = re.findall(
+        r"^\| `([a-z-]+)`", (ROOT / "docs" / "reference" / "checks.md").read_text(), re.M
+    )
     assert sorted(described) == sorted(diagnostics.names())
 
 
