@@ -108,7 +108,7 @@ def test_one_plane_of_each(files: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing argument 'SURFACE...'"),
+        ([], "Missing argument 'SURFACE...|FOLDER...'"),
         (["smooth.h5", "--out", "a.txt"], "--out must end in .png, .pdf, .svg, not a.txt"),
         (["smooth.h5", "--level", "x"], "'x' is not a valid float"),
     ],

@@ -114,7 +114,8 @@ function spread(seeds, known) {
  * @param {number} seeds
  */
 function named(line, seeds) {
-  return seeds > 1 ? `${line.name} (median and range of ${seeds} seeds)` : line.name;
+  const text = `median of ${seeds} seeds; thin: each seed, band: their range`;
+  return seeds > 1 ? `${line.name} (${text})` : line.name;
 }
 
 /**
