@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from landscape.coordinates import axis_labels
+
 if TYPE_CHECKING:
     import pandas
     import xarray
@@ -30,10 +32,10 @@ def to_plotly(surface: "Surface") -> "go.Figure":
     axes: dict[str, Any]
     if surface.is_line:
         trace = go.Scatter(x=alphas, y=losses[:, 0], name=surface.name)
-        axes = {"xaxis_title": "α", "yaxis_title": surface.quantity}
+        axes = {"xaxis_title": axis_labels(surface)[0], "yaxis_title": surface.quantity}
     else:
         trace = go.Surface(x=alphas, y=betas, z=losses.T, name=surface.name)
-        titles = ("α", "β", surface.quantity)
+        titles = (*axis_labels(surface), surface.quantity)
         axes = {
             "scene": {
                 f"{axis}axis": {"title": {"text": title}}

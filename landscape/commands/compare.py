@@ -2,22 +2,23 @@
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from landscape import hdf5
 from landscape.atomic import check_writable
 from landscape.commands.messages import usage_errors
 from landscape.commands.options import PATH
+from landscape.commands.surfaces import read, report_left_out
 from landscape.comparison import Comparison, compare, conclusions
 from landscape.naming import disambiguate
 from landscape.surface import Surface
 
 
 @click.command()
-@click.argument("groups", metavar="SURFACE...", nargs=-1, required=True)
+@click.argument("groups", metavar="SURFACE...|FOLDER...", nargs=-1, required=True)
 @click.option(
     "--level",
     type=float,
@@ -29,10 +30,10 @@ from landscape.surface import Surface
 def command(groups: tuple[str, ...], level: float | None, out: Path | None, as_json: bool) -> None:
     """Compare surfaces by height, sharpness and roughness.
 
-    Prints measures of each surface with their standard deviation over its planes, and in which of
-    them the surfaces differ by more than that. Scan each with --repeats 3 or more, all with the
-    same points and ranges. Several trainings of one network form one group:
-    NAME=SURFACE,SURFACE,….
+    Prints measures of each surface with their standard deviation over its planes, the findings of
+    landscape check, and in which measures the surfaces differ by more than their spread. Scan each
+    with --repeats 3 or more, all with the same points and ranges. Several trainings of one network
+    form one group: NAME=SURFACE,SURFACE,…. A folder means all surfaces in it.
 
     \b
     Example:
@@ -61,14 +62,19 @@ def command(groups: tuple[str, ...], level: float | None, out: Path | None, as_j
 
 def _loaded(groups: tuple[str, ...]) -> tuple[list[str], list[list[Surface]]]:
     """Return the names of the groups, and the surfaces in their files."""
-    given = [_parsed(group) for group in groups]
-    surfaces = [[hdf5.load(path) for path in paths] for _, paths in given]
-    own = disambiguate([each[0].name for each in surfaces], [paths[0] for _, paths in given])
-    return [name or title for (name, _), title in zip(given, own, strict=True)], surfaces
+    given: list[tuple[str, list[tuple[Path, Surface]]]] = []
+    for group in groups:
+        name, paths = _parsed(group)
+        found, unread = read(paths)
+        report_left_out(unread)
+        given += [(name, found)] if name else [("", [each]) for each in found]
+    own = disambiguate([part[0][1].name for _, part in given], [part[0][0] for _, part in given])
+    names = [name or title for (name, _), title in zip(given, own, strict=True)]
+    return names, [[surface for _, surface in part] for _, part in given]
 
 
 def _parsed(group: str) -> tuple[str, list[Path]]:
-    """Return the name of a group, empty for a single file, and its files."""
+    """Return the name of a group, empty for a file or folder alone, and its files."""
     name, is_named, files = group.partition("=")
     if not is_named or Path(group).exists():
         return "", [Path(group)]
@@ -102,6 +108,7 @@ def _facts(compared: Comparison) -> dict[str, Any]:
             }
             for first, second in compared.pairs
         ],
+        "findings": [{"surface": name, **asdict(finding)} for name, finding in compared.findings],
         "notes": list(compared.notes),
         "conclusions": list(conclusions(compared)),
     }

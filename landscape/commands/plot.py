@@ -9,14 +9,13 @@ import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib import style as styles
 
-from landscape import figures, hdf5, progress
-from landscape.commands.messages import with_options
+from landscape import figures, progress
 from landscape.commands.options import LEVELS, PATH, SIZE, given, scale_options
+from landscape.commands.surfaces import read, report_left_out
 from landscape.commands.verb import Verb
-from landscape.errors import LandscapeError, SurfaceFileError, first_line
+from landscape.errors import SurfaceFileError
 from landscape.figures.kinds import AUTO
 from landscape.naming import disambiguate
-from landscape.page.catalog import SUFFIXES
 from landscape.surface import Surface
 
 _KINDS = (AUTO, *figures.registered())
@@ -196,29 +195,15 @@ def _loaded(paths: tuple[Path, ...], kind: str, quantity: figures.Quantity | Non
     Raises:
         LandscapeError: None can be, or a file that was named cannot be read.
     """
-    found: list[tuple[Path, Surface]] = []
-    unread, unfit = [], []
-    for path in paths:
-        if not path.is_dir():
-            found.append((path, hdf5.load(path)))
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-        if not inside:
-            raise SurfaceFileError(f"{path} holds no surface: scan one into it first")
-        for each in inside:
-            try:
-                found.append((each, hdf5.load(each)))
-            except LandscapeError as error:
-                unread.append(first_line(error))
-    fit, drawn = [], figures.kind_named(kind, [surface for _, surface in found])
+    found, unread = read(paths)
+    fit, unfit, drawn = [], [], figures.kind_named(kind, [surface for _, surface in found])
     for path, surface in found:
         reason = figures.reason_not_drawn(surface, drawn, quantity)
         unfit += [reason] if reason else []
         fit += [] if reason else [(path, surface)]
     if not fit:
-        raise SurfaceFileError([*unfit, *unread][0])
-    for reason in (*unread, *unfit):
-        click.echo(f"left out: {with_options(reason)}", err=True)
+        raise SurfaceFileError(unfit[0])
+    report_left_out([*unread, *unfit])
     return _named([surface for _, surface in fit], tuple(path for path, _ in fit))
 
 

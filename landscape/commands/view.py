@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from landscape import page
-from landscape.commands.messages import with_options
 from landscape.commands.options import PATH, scale_options
+from landscape.commands.surfaces import report_left_out
 from landscape.errors import SurfaceFileError
 from landscape.page.catalog import Shelf
 from landscape.page.server import Server
@@ -64,8 +64,7 @@ def command(
         raise click.UsageError("--port and --wait are for the live page, without --html")
     shelf = Shelf(paths, wait=wait)
     surfaces = shelf.load() if html is not None else {}
-    for reason in shelf.left_out:
-        click.echo(f"left out: {with_options(reason)}", err=True)
+    report_left_out(shelf.left_out)
     if html is not None:
         if not surfaces:
             raise SurfaceFileError(f"{paths[0]} holds no surface: scan one into it first")

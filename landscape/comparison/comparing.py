@@ -1,7 +1,7 @@
 """``compare``: measures of several surfaces, and in which they differ."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -12,6 +12,7 @@ from landscape.brief import brief
 from landscape.comparison import text
 from landscape.comparison.notes import notes
 from landscape.comparison.significance import Difference, differences
+from landscape.diagnostics import Finding, check
 from landscape.errors import LandscapeError
 from landscape.geometry import Measure, measures
 from landscape.naming import numbered
@@ -73,11 +74,13 @@ class Comparison:
         groups: The groups.
         measures: The measures, in the order of the groups' values.
         notes: What the numbers depend on, as sentences.
+        findings: What is wrong with a surface, or probably is, with the name of the surface.
     """
 
     groups: tuple[Group, ...]
     measures: tuple[Measure, ...]
     notes: tuple[str, ...]
+    findings: tuple[tuple[str, Finding], ...] = ()
 
     __repr__ = brief
 
@@ -128,7 +131,7 @@ def compare(
         names: Names instead of the surfaces' own.
 
     Returns:
-        The comparison; ``print`` shows it.
+        The comparison; ``print`` shows it, with the findings of :func:`landscape.check`.
 
     Raises:
         ValueError: No surfaces, or a wrong number of names.
@@ -157,10 +160,19 @@ def compare(
     _check_grids(every)
     level = _usual_level(every) if level is None else level
     measured = measures(every[0].grid, level)
-    groups = tuple(
-        Group.of(name, part, measured) for name, part in zip(numbered(names), parts, strict=True)
-    )
-    return Comparison(groups, measured, tuple(notes(groups)))
+    names = numbered(names)
+    groups = tuple(Group.of(name, part, measured) for name, part in zip(names, parts, strict=True))
+    return Comparison(groups, measured, tuple(notes(groups)), tuple(_findings(names, parts)))
+
+
+def _findings(
+    names: Sequence[str], parts: Sequence[Sequence[Surface]]
+) -> Iterator[tuple[str, Finding]]:
+    """Yield the findings of :func:`landscape.check`, each with its surface's name."""
+    for name, part in zip(names, parts, strict=True):
+        for number, surface in enumerate(part, 1):
+            title = name if len(part) == 1 else f"{name}, {number} of {len(part)}"
+            yield from ((title, finding) for finding in check(surface))
 
 
 def _check_grids(surfaces: Sequence[Surface]) -> None:

@@ -16,12 +16,14 @@ _MOST_NAMES = 3
 
 
 def report(comparison: "Comparison") -> str:
-    """Return the table, the notes and the conclusions.
+    """Return the table, the findings, the notes and the conclusions.
 
     Args:
         comparison: The comparison.
     """
-    return "\n\n".join(["\n".join(table(comparison)), *comparison.notes, *conclusions(comparison)])
+    findings = [f"{name}: {finding.in_full}" for name, finding in comparison.findings]
+    parts = ["\n".join(table(comparison)), "\n".join(findings), *comparison.notes]
+    return "\n\n".join(filter(None, [*parts, *conclusions(comparison)]))
 
 
 def table(comparison: "Comparison") -> Iterator[str]:

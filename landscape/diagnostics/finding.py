@@ -23,5 +23,10 @@ class Finding:
     severity: Severity = "wrong"
     check: str = ""
 
+    @property
+    def in_full(self) -> str:
+        """How sure it is, what was found, what to do, and the name of the check."""
+        return f"{self.severity}: {self} [{self.check}]"
+
     def __str__(self) -> str:
         return f"{self.text}: {self.remedy}"

@@ -55,14 +55,20 @@ def between(grid: Grid, heights: Array, alphas: Array, betas: Array) -> Array:
     Returns:
         Heights, shape (A, B); nan between four samples of which one is nan.
     """
-    one = _along(grid.betas, _along(grid.alphas, heights, alphas).T, betas).T
-    other = _along(grid.alphas, _along(grid.betas, heights.T, betas).T, alphas)
+    one = along(grid.betas, along(grid.alphas, heights, alphas).T, betas).T
+    other = along(grid.alphas, along(grid.betas, heights.T, betas).T, alphas)
     result: Array = (one + other) / 2
     return result
 
 
-def _along(where: Array, values: Array, to: Array) -> Array:
-    """Return the monotone cubics through the columns of ``values``, shape (len(to), columns)."""
+def along(where: Array, values: Array, to: Array) -> Array:
+    """Return the monotone cubics through the columns of ``values``, shape (len(to), columns).
+
+    Args:
+        where: Coordinates of the samples, two or more.
+        values: The samples, shape (len(where), columns); nan where missing.
+        to: Where to interpolate, within the samples.
+    """
     steps = np.diff(where)[:, None]
     slopes = _slopes(steps, np.diff(values, axis=0) / steps)
     k = np.clip(np.searchsorted(where, to, side="right") - 1, 0, len(where) - 2)

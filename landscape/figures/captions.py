@@ -8,6 +8,7 @@ from matplotlib import rcParams
 from matplotlib.font_manager import FontProperties
 
 from landscape.captions import center, notes, unfinished
+from landscape.coordinates import axis_labels, planes_that_differ
 from landscape.curvature_map import Curvature
 from landscape.diagnostics import brief
 from landscape.figures.style import escape_mathtext, wrapped
@@ -29,6 +30,17 @@ def caption(surface: Surface, *entries: str, evaluated: bool = False) -> str:
     return "\n".join([surface.name, *(filter(None, lines) if found else lines)])
 
 
+def with_planes(surfaces: Sequence[Surface], captions: Sequence[str]) -> list[str]:
+    """Return captions, each followed by its surface's plane where the planes differ.
+
+    Args:
+        surfaces: All surfaces of the figure.
+        captions: The caption of each.
+    """
+    planes = planes_that_differ(surfaces)
+    return ["\n".join(filter(None, pair)) for pair in zip(captions, planes, strict=True)]
+
+
 def convergence(curvature: Curvature) -> list[str]:
     """Return the caption entries of a curvature map.
 
@@ -40,9 +52,14 @@ def convergence(curvature: Curvature) -> list[str]:
     return [*entries, f"{done:.0%} of the points"] if done < 1 else entries
 
 
-def below(surface: Surface) -> list[str]:
-    """Return what stands below the name of a line: its center, then warnings."""
-    return [escape_mathtext(text) for text in (*center(surface), *brief(surface))]
+def below(surfaces: Sequence[Surface]) -> list[list[str]]:
+    """Return what stands below the name of each line: its α if they differ, center, warnings."""
+    labels = [axis_labels(surface)[0] for surface in surfaces]
+    differ = len(set(labels)) > 1
+    return [
+        [escape_mathtext(text) for text in (*[label] * differ, *center(each), *brief(each))]
+        for each, label in zip(surfaces, labels, strict=True)
+    ]
 
 
 def write(every: Sequence[Any], texts: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from landscape.figures.captions import caption, convergence, put_above, write
+from landscape.figures.captions import caption, convergence, put_above, with_planes, write
 from landscape.figures.kinds import CAMERA, FigureKind, Request, needs_area, register
 from landscape.figures.overlay import draw_crosses, draw_dots
 from landscape.figures.quantities import CURVATURE
@@ -59,7 +59,7 @@ def draw_curvature(request: Request) -> Figure:
         name_axes(axes, surface)
     bar = figure.colorbar(image, ax=list(every[0]), shrink=0.8, extend="max")
     bar.set_label(CURVATURE["ratio"])
-    write(list(every[0]), request.captions or captions)
+    write(list(every[0]), request.captions or with_planes(surfaces, captions))
     if request.title:
         put_above(figure, request.title)
     return figure

@@ -64,9 +64,10 @@ def plot(
 
     Points whose loss is not finite are left out (3-D) or gray. Incomplete scans are interpolated
     between the evaluated points and labeled as incomplete. Of several seeds the median is drawn,
-    and their spread is stated; lines show the spread itself. Surfaces and contours are interpolated
-    between the points by monotone cubics, without adding hills or holes; a heat map has one cell
-    for each point. Fonts and the like are those of matplotlib's current style.
+    and their spread is stated; lines show it, with a thin line for each seed and their range as a
+    band. Surfaces, contours and lines are interpolated between the points by monotone cubics,
+    without adding hills or holes; a heat map has one cell for each point. Fonts and
+    the like are those of matplotlib's current style.
 
     Args:
         *surfaces: One or more.

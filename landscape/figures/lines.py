@@ -1,20 +1,23 @@
 """The figure kind ``line``: loss and accuracy along α."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator
 
 from landscape.captions import unfinished
+from landscape.coordinates import axis_labels
+from landscape.figures.between import Array, along, finer
 from landscape.figures.captions import below, break_labels, put_above
 from landscape.figures.kinds import CAMERA, FigureKind, Request, register
 from landscape.figures.quantities import CURVATURE, Quantity, scale_of, shown_as
 from landscape.figures.style import (
-    axis_labels,
     escape_mathtext,
     line_color,
     logarithmic,
@@ -22,6 +25,26 @@ from landscape.figures.style import (
 )
 from landscape.scale import Scale
 from landscape.surface import Surface
+
+_DIFFERENT = "α, of each line as in the legend"
+_POINTS = 400  # of a curve, about
+_FEW = 25  # from so many points on they are not marked
+_BETWEEN = 0.6  # between numbers, in their height
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What is drawn of every line.
+
+    Attributes:
+        quantity: Name of the array.
+        unit: Factor of its values.
+        floor: On a logarithmic axis, where values at or below 0 are drawn.
+    """
+
+    quantity: str
+    unit: float = 1.0
+    floor: float | None = None
 
 
 def draw_lines(request: Request) -> Figure:
@@ -42,7 +65,7 @@ def draw_lines(request: Request) -> Figure:
         figure, every = _new_axes(request)
     for quantity, axes in every.items():
         if quantity == "accuracy":
-            _draw_quantity(axes, surfaces, "accuracies", 100.0)
+            _draw_quantity(axes, surfaces, _Drawn("accuracies", 100.0))
             axes.set_ylabel("accuracy (%)")
         else:
             _draw_scaled(axes, request, quantity)
@@ -52,6 +75,7 @@ def draw_lines(request: Request) -> Figure:
         _add_legend(figure, next(iter(every.values())), surfaces)
         if request.title:
             put_above(figure, request.title)
+        _thin_out(figure, every.values())
     return figure  # type: ignore[no-any-return]
 
 
@@ -78,16 +102,18 @@ def _draw_scaled(axes: Any, request: Request, quantity: Quantity) -> None:
         seeds = [each for surface in request.surfaces for each in surface.seeds]
         every = [shown_as(each, quantity) for each in seeds]
         scale = scale_of(every, quantity, scale, request.maximum)
+    floor = scale.low if scale.log else None
     if quantity in CURVATURE:
         shown = request.shown
-        _draw_quantity(axes, shown, "losses", 1.0)
+        _draw_quantity(axes, shown, _Drawn("losses", floor=floor))
         for number, line in enumerate(shown):
             curvature: Any = line.curvature
             loose = curvature.not_converged
             alphas = line.grid.alphas[loose[:, 0]]
             axes.plot(alphas, line.losses[loose], "x", color=line_color(number), markersize=8)
     else:
-        _draw_quantity(axes, request.surfaces, "losses" if quantity == "loss" else quantity, 1.0)
+        name = "losses" if quantity == "loss" else quantity
+        _draw_quantity(axes, request.surfaces, _Drawn(name, floor=floor))
     if scale.log:
         logarithmic(axes)
     axes.set_ylim(*(scale.low, scale.high) if scale.clipped else (None, None))
@@ -96,24 +122,24 @@ def _draw_scaled(axes: Any, request: Request, quantity: Quantity) -> None:
 
 def _add_legend(figure: Any, axes: Any, surfaces: Sequence[Surface]) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    labels = ["\n".join([a, *below(b)]) for a, b in zip(labels, surfaces, strict=True)]
+    labels = ["\n".join([a, *b]) for a, b in zip(labels, below(surfaces), strict=True)]
     legend = figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
     break_labels(figure)
     if legend.get_window_extent().width > figure.bbox.width:
         legend.set_ncols(1)
 
 
-def _draw_quantity(axes: Any, surfaces: Sequence[Surface], quantity: str, unit: float) -> None:
+def _draw_quantity(axes: Any, surfaces: Sequence[Surface], drawn: _Drawn) -> None:
     for number, surface in enumerate(surfaces):
         color = line_color(number)
-        _draw_line(axes, surface, quantity, unit, color)
-        if quantity == "losses":
+        _draw_line(axes, surface, drawn, color)
+        if drawn.quantity == "losses":
             # Where its statistics are another's, the line does not go through a net's own loss.
             own = [(mark.alpha, mark.loss) for mark in surface.marks if math.isfinite(mark.loss)]
             for alpha, loss in own:
                 axes.plot(alpha, loss, "o", color=color, markersize=4)
     labels = {axis_labels(surface)[0] for surface in surfaces}
-    axes.set_xlabel(labels.pop() if len(labels) == 1 else "α, along δ")
+    axes.set_xlabel(escape_mathtext(labels.pop()) if len(labels) == 1 else _DIFFERENT)
     axes.grid(alpha=0.3)
     for alpha, text in _marked(surfaces).items():
         axes.axvline(alpha, color="0.5", linewidth=0.8, linestyle=":")
@@ -142,29 +168,59 @@ def _marked(surfaces: Sequence[Surface]) -> Mapping[float, str]:
     return {alpha: ", ".join(names) for alpha, names in found.items()}
 
 
-def _draw_line(axes: Any, surface: Surface, quantity: str, unit: float, color: str) -> None:
+def _draw_line(axes: Any, surface: Surface, drawn: _Drawn, color: str) -> None:
     """Draw a curve through the evaluated points, with a gap where one is not finite."""
     middle = surface.median
     known = middle.evaluated[:, 0]
-    alphas, values = surface.grid.alphas[known], unit * surface.stacked(quantity)[:, known, 0]
+    alphas = surface.grid.alphas[known]
+    values = drawn.unit * surface.stacked(drawn.quantity)[:, known, 0]
     there = np.array([each.evaluated[known, 0] for each in surface.seeds])
     notes = []
     if len(values) > 1:
         spread = np.where(there, values, -np.inf).max(0), np.where(there, values, np.inf).min(0)
         finite = np.isfinite(np.where(there, values, 0.0)).all(0)
-        axes.fill_between(alphas, *spread, where=finite, color=color, alpha=0.2, linewidth=0)
+        edges = [_curve(alphas, np.where(finite, edge, np.nan), drawn) for edge in spread]
+        (places, high), (_, low) = edges
+        inside = np.isfinite(high)
+        axes.fill_between(places, high, low, where=inside, color=color, alpha=0.2, linewidth=0)
         for each, mask in zip(values, there, strict=True):
-            axes.plot(alphas[mask], _gaps(each[mask]), color=color, linewidth=0.5, alpha=0.5)
-        notes.append(f"median and range of {len(values)} seeds")
+            curve = _curve(alphas[mask], each[mask], drawn)
+            axes.plot(*curve, color=color, linewidth=0.5, alpha=0.5)
+        notes.append(f"median of {len(values)} seeds; thin: each seed, band: their range")
         if not finite.all():
             notes.append(f"not all finite at {np.count_nonzero(~finite)} of {len(alphas)} points")
     notes += unfinished(surface)
     name = escape_mathtext(surface.name) + (f" ({', '.join(notes)})" if notes else "")
-    axes.plot(alphas, _gaps(unit * middle.array(quantity)[known, 0]), color=color, label=name)
+    curve = _curve(alphas, drawn.unit * middle.array(drawn.quantity)[known, 0], drawn)
+    pieces = max(1, (len(curve[0]) - 1) // max(1, len(alphas) - 1))
+    marker: Any = {"marker": ".", "markevery": pieces} if len(alphas) < _FEW else {}
+    axes.plot(*curve, color=color, label=name, **marker)
 
 
-def _gaps(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isfinite(values), values, np.nan)
+def _curve(alphas: Array, values: Array, drawn: _Drawn) -> tuple[Array, Array]:
+    """Return the curve through values, interpolated as surfaces are: in what the axis shows."""
+    values = np.where(np.isfinite(values), values, np.nan)
+    if len(alphas) < 2:
+        return alphas, values
+    places = finer(alphas, _POINTS)
+    if drawn.floor is None:
+        return places, along(alphas, values[:, None], places)[:, 0]
+    positive = np.where(values <= 0, drawn.floor, values)
+    return places, 10 ** along(alphas, np.log10(positive)[:, None], places)[:, 0]
+
+
+def _thin_out(figure: Any, every: Iterable[Any]) -> None:
+    """Leave ticks out where numbers below narrow axes would touch."""
+    for axes in every:
+        for most in range(8, 1, -1):
+            figure.draw_without_rendering()
+            low, high = sorted(axes.get_xlim())
+            ticks = [t for t in axes.xaxis.get_major_ticks() if low <= t.get_loc() <= high]
+            boxes = [tick.label1.get_window_extent() for tick in ticks]
+            pairs = pairwise(sorted(boxes, key=lambda box: box.x0))
+            if all(after.x0 - before.x1 > _BETWEEN * before.height for before, after in pairs):
+                break
+            axes.xaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _needs_line(surface: Surface) -> str | None:

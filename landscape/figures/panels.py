@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from landscape.figures.captions import caption, convergence, put_above, write
+from landscape.figures.captions import caption, convergence, put_above, with_planes, write
 from landscape.figures.contour_labels import Contours, label
 from landscape.figures.framing import fill_axes
 from landscape.figures.kinds import Request
@@ -45,7 +45,8 @@ def side_by_side(request: Request, draw: Draw, is_3d: bool = False) -> Figure:
         contours += [] if drawn is None else [drawn]
         name_axes(axes, surface)
     picture.add_bar(figure, every, pad=0.08 if is_3d else 0.02)
-    write(every, request.captions or [_caption(surface, picture) for surface in request.surfaces])
+    captions = [_caption(surface, picture) for surface in request.surfaces]
+    write(every, request.captions or with_planes(request.surfaces, captions))
     if is_3d:
         fill_axes(every, picture.camera.zoom)
     label(figure, contours)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from landscape.figures.captions import caption, put_above, write
+from landscape.figures.captions import caption, put_above, with_planes, write
 from landscape.figures.contour import draw_contour
 from landscape.figures.contour_labels import label
 from landscape.figures.kinds import CAMERA, FigureKind, Request, needs_area, register
@@ -62,7 +62,7 @@ def draw_paths(request: Request) -> Figure:
             axes.legend(fontsize="x-small")
     maps = [each.axes for each in contours]
     captions = [caption(surface, evaluated=request.evaluated) for surface in surfaces]
-    write(maps, request.captions or captions)
+    write(maps, request.captions or with_planes(surfaces, captions))
     label(figure, contours)
     return figure
 

@@ -12,11 +12,13 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullFormatter
 from numpy.typing import NDArray
 
+from landscape.coordinates import axis_labels
 from landscape.scale import COLORS, Scale
 from landscape.surface import Surface
 
 _WORDS = re.compile(r"(?:\\\$|\$[^$]*\$|\S)+")  # a formula is not broken
 _MISSING = "0.75"  # gray of points without a finite loss
+_EDGE = 0.4  # length of an edge of a box in 3-D, about, in widths of its axes
 _LONGEST = 4.0  # times as long as the other side: no true proportions from there on
 
 
@@ -71,9 +73,11 @@ def name_axes(axes: Any, surface: Surface, most: int | None = None) -> None:
         surface: Which.
         most: Ticks along the longer one; by default as many as fit.
     """
-    alpha, beta = axis_labels(surface)
+    alpha, beta = map(escape_mathtext, axis_labels(surface))
     axes.set_xlabel(alpha)
     axes.set_ylabel(beta)
+    if axes.name == "3d":
+        _break_in_3d(axes)
     limits = axes.get_xlim(), axes.get_ylim()
     room = width(axes) * 72 / rcParams["font.size"]
     most = most or int(np.clip(room / 4.5, 2, 6))
@@ -87,21 +91,13 @@ def name_axes(axes: Any, surface: Surface, most: int | None = None) -> None:
         axis.set_major_locator(MultipleLocator(step))
 
 
-def axis_labels(surface: Surface) -> tuple[str, str]:
-    """Return what α and β are: principal components, lines between checkpoints, or directions."""
-    settings, names = surface.settings, [escape_mathtext(mark.name) for mark in surface.marks]
-    plane = str(settings.get("plane", ""))
-    if plane.startswith("principal components"):
-        shares = [settings.get(f"explained_variation_{axis}") for axis in ("alpha", "beta")]
-        alpha, beta = (
-            f"PC {number}" + ("" if share is None else f" ({100 * float(share):.1f} %)")
-            for number, share in enumerate(shares, 1)
-        )
-        return alpha, beta
-    if plane.startswith(("through", "of a curve")) and len(names) >= 2:
-        beta = f"toward {names[2]}" if len(names) > 2 else "β"
-        return f"{names[0]} → {names[1]}", beta
-    return "α, along δ", "β, along η"
+def _break_in_3d(axes: Any) -> None:
+    """Break labels that are longer than the edges of the box, away from the numbers."""
+    size = rcParams["font.size"]
+    for axis in (axes.xaxis, axes.yaxis):
+        text = wrapped(axis.get_label_text(), _EDGE * width(axes), size)
+        axis.set_label_text(text)
+        axis.labelpad += 0.9 * size * text.count("\n")
 
 
 def _is_equal(surface: Surface) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landscape.captions import notes
+from landscape.coordinates import axis_labels, plane_in_words
 from landscape.diagnostics import brief, warnings
 from landscape.geometry import local_minima
 from landscape.hdf5.layout import MARK, TRAJECTORY
@@ -44,6 +45,8 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "version": version,
         "name": surface.name,
         "quantity": surface.quantity,
+        "axes": axis_labels(surface),
+        "plane": plane_in_words(surface),
         "alphas": _base64(middle.grid.alphas, "<f8"),
         "betas": _base64(middle.grid.betas, "<f8"),
         "losses": filled(middle.losses, "<f8"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import landscape
 from landscape.cli import group
 from landscape.errors import LandscapeError
 from landscape.grid import Grid
@@ -107,7 +108,7 @@ def test_one_plane_of_each(files: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing argument 'SURFACE...'"),
+        ([], "Missing argument 'SURFACE...|FOLDER...'"),
         (["smooth.h5", "--out", "a.txt"], "--out must end in .png, .pdf, .svg, not a.txt"),
         (["smooth.h5", "--level", "x"], "'x' is not a valid float"),
     ],
@@ -135,3 +136,43 @@ def test_errors_in_one_line(files: Path) -> None:
 def test_help_needs_no_torch() -> None:
     code = "import sys, landscape.commands.compare; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_findings_stand_below_the_table(files: Path) -> None:
+    surface = planes(smooth, "broken", range(3))
+    for seed in surface.seeds:
+        seed.losses[10, 10] = np.nan  # the center
+    surface.save(files / "broken.h5")
+    finding = landscape.check(landscape.load("broken.h5"))[0]
+    assert (finding.severity, finding.check) == ("wrong", "not-finite")
+    line = f"broken: wrong: {finding.text}: {finding.remedy} [not-finite]"
+    lines = compare("smooth.h5", "broken.h5").stdout.splitlines()
+    table = lines.index("")
+    assert lines[table + 1] == line
+    assert not any(each.startswith("smooth: wrong") for each in lines)
+    two = compare("net=smooth.h5,broken.h5", "single.h5").stdout
+    assert f"\nnet, 2 of 2: wrong: {finding.text}" in two
+    facts = json.loads(compare("smooth.h5", "broken.h5", "--json").stdout)
+    assert [each["surface"] for each in facts["findings"]] == ["broken"]
+    assert facts["findings"][0]["text"] == finding.text
+    assert line in str(landscape.compare(landscape.load("broken.h5")))
+
+
+def test_a_folder_means_all_surfaces_in_it(files: Path) -> None:
+    (files / "part.h5").write_bytes(b"no surface")
+    result = compare(".")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == compare("rippled.h5", "single.h5", "smooth.h5").stdout
+    assert result.stderr.startswith("left out: part.h5")
+    assert len(result.stderr.splitlines()) == 1
+    checked = CliRunner().invoke(group, ["check", "."])
+    assert [line.split(":")[0] for line in checked.stdout.splitlines()] == [
+        "rippled.h5",
+        "single.h5",
+        "smooth.h5",
+    ]
+    assert checked.stderr == result.stderr
+    (files / "empty").mkdir()
+    for verb in ("check", "compare"):
+        empty = CliRunner().invoke(group, [verb, "empty"])
+        assert str(empty.exception) == "empty holds no surface: scan one into it first"

@@ -1,3 +1,4 @@
+import itertools
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
+from scipy.interpolate import PchipInterpolator
 
 from landscape import figures
 from landscape.curvature_map import Curvature
@@ -281,6 +283,11 @@ def test_learning_curves_draw_every_epoch() -> None:
     assert np.asarray(figure.axes[0].lines[0].get_xdata()).tolist() == [1, 2]
 
 
+def samples_of(curve: Any) -> Any:
+    """The values of a curve at the points that were evaluated."""
+    return curve.get_ydata()[:: curve.get_markevery()]
+
+
 def line_of(values: Any, name: str, repeats: tuple[Surface, ...] = ()) -> Surface:
     surface = Surface.empty(Grid.regular((len(values), 1)), {}, {"name": name})
     surface.losses[:, 0], surface.evaluated[:] = values, True
@@ -297,14 +304,13 @@ def test_lines_are_curves_of_loss_and_accuracy_with_the_spread_of_seeds() -> Non
     axes: list[Any] = figure.axes
     losses, accuracies = axes
     curves = {line.get_label(): line for line in losses.get_lines()}
-    np.testing.assert_allclose(curves["a (median and range of 3 seeds)"].get_ydata(), [2.0, 4, 6])
-    np.testing.assert_array_equal(curves[r"b\$"].get_ydata(), [5.0, np.nan, 7])
+    seeds = "a (median of 3 seeds; thin: each seed, band: their range)"
+    np.testing.assert_allclose(samples_of(curves[seeds]), [2.0, 4, 6])
+    np.testing.assert_array_equal(samples_of(curves[r"b\$"]), [5.0, np.nan, 7])
     band = losses.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == 1
     assert band[:, 1].max() == 12
-    assert [line.get_ydata()[-1] for line in accuracies.get_lines() if len(line.get_ydata()) == 3][
-        -1
-    ] == 100
+    assert accuracies.get_lines()[0].get_ydata()[-1] == 100
     assert any(text.get_text() == "here" for text in losses.texts)
 
 
@@ -315,7 +321,7 @@ def test_marks_of_lines_are_where_they_are_and_at_their_own_loss() -> None:
     ab = marked("ab", Mark("a", 0.0, 0.0, 0.0, 1.5), Mark("b", 1.0, 0.0, 0.0, 4.0))
     axes = drawn(figures.plot(ab))
     assert {text.get_text() for text in axes.texts} == {"a", "b"}
-    own = [line.get_xydata() for line in axes.get_lines() if line.get_marker() == "o"]
+    own = [line.get_xydata() for line in axes.get_lines() if line.get_linestyle() == "None"]
     np.testing.assert_array_equal(np.concatenate(own), [(0, 1.5), (1, 4)])
     bc = marked("bc", Mark("b", 0.0, 0.0), Mark("c", 1.0, 0.0), Mark("d", 0.5, 0.2))
     texts = {text.get_text() for text in drawn(figures.plot(ab, bc)).texts}
@@ -327,8 +333,9 @@ def test_a_seed_that_diverged_counts_in_the_median_of_a_line() -> None:
     a = line_of([1.0, 1, 1, 1], "a", others)
     losses = drawn(figures.plot(a))
     (curve,) = [line for line in losses.get_lines() if line.get_label().startswith("a")]
-    assert curve.get_label() == ("a (median and range of 3 seeds, not all finite at 2 of 4 points)")
-    np.testing.assert_array_equal(curve.get_ydata(), [2, 3, np.nan, 2])
+    seeds = "median of 3 seeds; thin: each seed, band: their range"
+    assert curve.get_label() == f"a ({seeds}, not all finite at 2 of 4 points)"
+    np.testing.assert_array_equal(samples_of(curve), [2, 3, np.nan, 2])
 
 
 def test_a_line_that_is_not_finished_is_drawn_through_its_points_and_reported() -> None:
@@ -338,8 +345,49 @@ def test_a_line_that_is_not_finished_is_drawn_through_its_points_and_reported() 
     axes = drawn(figures.plot(line))
     (curve,) = axes.get_lines()
     assert curve.get_label() == "a (49% of the points)"
-    assert len(curve.get_xdata()) == 20
+    assert len(samples_of(curve)) == 20
     assert np.isfinite(curve.get_ydata()).all()
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_lines_are_the_monotone_cubics_of_surfaces(scale: Any) -> None:
+    losses = np.array([9.0, 4, 0.3, 2, 50])
+    line = line_of(losses, "a")
+    (curve,) = drawn(figures.plot(line, quantity="loss", scale=scale)).get_lines()
+    x, y = curve.get_xdata(), curve.get_ydata()
+    assert len(x) > 300
+    shown, back = (np.log10, lambda y: 10**y) if scale == "log" else (np.copy, np.copy)
+    oracle = PchipInterpolator(line.grid.alphas, shown(losses))
+    np.testing.assert_allclose(y, back(oracle(x)), rtol=1e-12)
+
+
+def test_losses_that_are_not_positive_are_at_the_lowest_of_a_log_axis() -> None:
+    line = line_of([2.0, 0.0, -1.0, 300], "a")
+    (curve,) = drawn(figures.plot(line, quantity="loss", scale="log")).get_lines()
+    np.testing.assert_allclose(samples_of(curve), [2, 2, 2, 300])
+
+
+@pytest.mark.parametrize(("num", "is_marked"), [(24, True), (25, False), (101, False)])
+def test_few_points_of_a_line_are_marked(num: int, is_marked: bool) -> None:
+    line = line_of(np.linspace(1, 2, num) ** 2, "a")
+    (curve,) = drawn(figures.plot(line, quantity="loss")).get_lines()
+    assert (curve.get_marker() not in ("None", "")) == is_marked
+    if is_marked:
+        np.testing.assert_array_equal(samples_of(curve), line.losses[:, 0])
+
+
+@pytest.mark.parametrize("size", [None, (2.4, 2.0), (5.0, 2.0)])
+def test_numbers_below_narrow_lines_do_not_touch(size: tuple[float, float] | None) -> None:
+    line = line_of([1.0, 2, 3], "a")
+    line = replace(line, grid=Grid.regular((3, 1), alpha=(-0.1, 0.1)))
+    figure = figures.plot(line, size=size)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        ticks = [t for t in axes.xaxis.get_major_ticks() if low <= t.get_loc() <= high]
+        boxes = [tick.label1.get_window_extent() for tick in ticks]
+        assert len(boxes) >= 2
+        assert all(b.x0 > a.x1 for a, b in itertools.pairwise(boxes))
 
 
 def test_seeds_that_are_not_finished_are_reported(slope: Surface) -> None:
@@ -518,7 +566,8 @@ def test_eigenvalues_along_a_line_are_drawn_where_they_are_evaluated() -> None:
     curvature.evaluated[1:4], curvature.converged[1:3] = True, True
     figure = replace(line, curvature=curvature).plot(quantity="highest")
     curve, cross = drawn(figure).get_lines()
-    np.testing.assert_allclose(curve.get_xydata(), [[-0.5, 4.0], [0.0, 5.0], [0.5, 6.0]])
+    known = curve.get_xydata()[:: curve.get_markevery()]
+    np.testing.assert_allclose(known, [[-0.5, 4.0], [0.0, 5.0], [0.5, 6.0]])
     assert cross.get_xydata().tolist() == [[0.5, 6]]
 
 
@@ -661,19 +710,98 @@ def test_the_camera_is_the_users(slope: Surface) -> None:
 def test_axes_of_planes_have_names(walked: Surface) -> None:
     def labels(**settings: Any) -> tuple[str, str]:
         axes = drawn(replace(walked, settings=settings).plot(kind="heatmap"))
-        return axes.get_xlabel(), axes.get_ylabel()
+        alpha, beta = (text.replace("\n", " ") for text in (axes.get_xlabel(), axes.get_ylabel()))
+        return alpha, beta
 
     principal = {"plane": "principal components of 5 nets"}
     both = {"explained_variation_alpha": 0.9421, "explained_variation_beta": 0.041}
-    assert labels(**principal, **both) == ("PC 1 (94.2 %)", "PC 2 (4.1 %)")
-    assert labels(**principal) == ("PC 1", "PC 2")
+    assert labels(**principal, **both) == (
+        "distance along PC 1 (94.2 %)",
+        "distance along PC 2 (4.1 %)",
+    )
+    assert labels(**principal) == ("distance along PC 1", "distance along PC 2")
     assert labels() == ("α, along δ", "β, along η")
     marks = tuple(Mark(name, 0.1, 0.2) for name in ("a$", "b", "c"))
     walked = replace(walked, marks=marks)
-    assert labels(plane="through 1, 2, 3") == (r"a\$ → b", "toward c")
-    assert labels(plane="of a curve") == (r"a\$ → b", "toward c")
+    assert labels(plane="through 1, 2, 3") == (r"a\$ (0) → b (1)", "toward c, in the unit of α")
+    assert labels(plane="of a curve") == labels(plane="through 1, 2, 3")
     line = replace(line_of([1.0, 2], "ab"), marks=marks[:2], settings={"plane": "through 1, 2"})
-    assert drawn(line.plot()).get_xlabel() == r"a\$ → b"
+    assert drawn(line.plot()).get_xlabel() == r"a\$ (0) → b (1)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "alpha", "beta"),
+    [
+        ({"seed": 0, "normalize": "filter"}, "α, along δ", "β, along η"),
+        (
+            {"seed": 0, "normalize": "layer"},
+            "α, along δ (layer-normalized)",
+            "β, along η (layer-normalized)",
+        ),
+        (
+            {"seed": 0, "normalize": "none"},
+            "α, along δ (not normalized)",
+            "β, along η (not normalized)",
+        ),
+        (
+            {"plane": "top eigenvectors"},
+            "α, distance along the 1st eigenvector",
+            "β, distance along the 2nd eigenvector",
+        ),
+        (
+            {"plane": "eigenvectors of the largest and the smallest eigenvalue"},
+            "α, distance along the 1st eigenvector",
+            "β, distance along the lowest eigenvector",
+        ),
+        (
+            {"directions": "given, 0123"},
+            "α, along δ (given direction)",
+            "β, along η (given direction)",
+        ),
+        (
+            {"plane": "from 1 towards 2", "normalize": "filter"},
+            "α, toward the other checkpoint, 1 = norm of a filter-normalized random direction",
+            "β",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["surface", "contour", "heatmap"])
+def test_axes_have_units_if_these_are_not_norms_of_filters(
+    slope: Surface, kind: str, settings: Any, alpha: str, beta: str
+) -> None:
+    axes = replace(slope, settings=settings).plot(kind=kind).axes[0]
+    texts = [" ".join(text.split()) for text in (axes.get_xlabel(), axes.get_ylabel())]
+    assert texts == [alpha, beta]
+
+
+def test_planes_that_differ_are_named_above_their_panels(slope: Surface) -> None:
+    random = replace(slope, settings={"seed": 0, "normalize": "filter"})
+    other_seed = replace(slope, settings={"seed": 1, "normalize": "filter"})
+    eigenvectors = replace(slope, settings={"plane": "top eigenvectors"})
+
+    def titles(*surfaces: Surface, **options: Any) -> list[str]:
+        every = figures.plot(*surfaces, **options).axes[: len(surfaces)]
+        return [" ".join(axes.get_title().split()) for axes in every]
+
+    for kind in ("surface", "contour", "heatmap"):
+        first, second = titles(random, eigenvectors, kind=kind)
+        assert first.endswith("the planes differ, here: random directions, filter-normalized")
+        assert second.endswith(
+            "the planes differ, here: top eigenvectors, coordinates are Euclidean distances"
+        )
+        assert not any("differ" in title for title in titles(random, other_seed, kind=kind))
+
+
+def test_lines_of_different_directions_are_named_in_the_legend() -> None:
+    lines = [
+        replace(line_of([1.0, 2], "a"), settings={"seed": 0, "normalize": "filter"}),
+        replace(line_of([1.0, 2], "b"), settings={"plane": "top eigenvectors"}),
+    ]
+    figure = figures.plot(*lines)
+    assert figure.axes[0].get_xlabel() == "α, of each line as in the legend"
+    first, second = (text.get_text().split("\n") for text in figure.legends[0].get_texts())
+    assert first[:2] == ["a", "α, along δ"]
+    assert second[:2] == ["b", "α, distance along the 1st eigenvector"]
 
 
 @pytest.mark.parametrize("kind", FLAT)

@@ -63,6 +63,16 @@ def test_of_several_seeds_the_median_is_shown(surface: Surface) -> None:
     assert "median of 3 seeds, 2 at some points, which differ by a factor of 9" in sent["notes"]
 
 
+def test_the_page_receives_what_the_coordinates_are(surface: Surface) -> None:
+    on = replace(surface, settings={"plane": "top eigenvectors"})
+    found = content(on, "a", "v")
+    assert found["axes"] == (
+        "α, distance along the 1st eigenvector",
+        "β, distance along the 2nd eigenvector",
+    )
+    assert found["plane"] == "top eigenvectors, coordinates are Euclidean distances"
+
+
 def test_what_is_not_a_number_is_no_number_in_json(surface: Surface) -> None:
     mark = Mark("m", 0.5, 0.5, float("nan"), float("inf"))
     sent = content(replace(surface, marks=(mark,)), "a", "v")

@@ -57,7 +57,7 @@ export function profiles(surfaces, quantity, axis, at, label, scale, style) {
   const levels = scale.levels(6);
   return {
     data,
-    layout: chart(style, along, {
+    layout: chart(style, labelOf(surfaces, along), {
       type: scale.log ? "log" : "linear",
       ...(quantity === "accuracy" ? {} : { tickvals: levels, ticktext: levels.map(number) }),
       range: [unit * (low - margin), unit * (high + margin)],
@@ -124,6 +124,17 @@ function band(x, y, errors, lowest) {
     border.push(null);
   }
   return { x: along, y: border };
+}
+
+/**
+ * The label of an axis that all share; its name alone where their labels differ.
+ *
+ * @param {Surface[]} surfaces
+ * @param {string} along α or β
+ */
+export function labelOf(surfaces, along) {
+  const labels = new Set(surfaces.map(({ axes }) => axes[along === "α" ? 0 : 1]));
+  return labels.size === 1 ? escape([...labels][0]) : along;
 }
 
 /**

@@ -23,7 +23,7 @@ export function showState(view, choose) {
   const statuses = new Map(index.map((status) => [status.id, status]));
   for (const panel of view.panels.values()) {
     const status = statuses.get(panel.id);
-    if (status) panel.showStatus(status);
+    if (status) panel.showStatus(status, view.surfaces);
   }
   /** @type {any} */
   const fields = form.elements;

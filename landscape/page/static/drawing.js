@@ -1,7 +1,7 @@
 /** Bringing the panels and the pictures below them in line with the view. */
 
 import * as bar from "landscape/bar.js";
-import { distances, profiles } from "landscape/charts.js";
+import { distances, labelOf, profiles } from "landscape/charts.js";
 import { arrange } from "landscape/layout.js";
 import { lineChart } from "landscape/lines.js";
 import { CONFIG } from "landscape/look.js";
@@ -200,9 +200,11 @@ async function drawLines(view) {
   const { data, layout } = lineChart(lines, quantity, label, scale, state.marks, style);
   await Plotly.react(linePlot, data, layout, CONFIG);
   const statuses = new Map(view.index.map((status) => [status.id, status.note]));
+  const differ = labelOf(lines, "α") === "α";
   section.querySelector(".note").replaceChildren(...lines.map((line) => {
     const item = document.createElement("div");
-    const notes = [...line.notes, ...line.warnings, statuses.get(line.id)].filter(Boolean)
+    const along = differ ? line.axes[0] : "";
+    const notes = [along, ...line.notes, ...line.warnings, statuses.get(line.id)].filter(Boolean)
       .join(" · ");
     item.textContent = notes && `${line.name}: ${notes}`;
     return item;

@@ -1,6 +1,6 @@
 /** 1-D scans: all lines in one chart, by the rules of landscape/figures/curves.py. */
 
-import { chart, titleOf, unitOf } from "landscape/charts.js";
+import { chart, labelOf, titleOf, unitOf } from "landscape/charts.js";
 import { color, escape } from "landscape/look.js";
 import { number } from "landscape/scale.js";
 
@@ -83,7 +83,7 @@ export function lineChart(lines, quantity, label, scale, marks, style) {
   const [low, high] = scale.limits;
   const margin = 0.03 * (high - low);
   const levels = scale.levels(6);
-  const layout = chart(style, "α, along δ", {
+  const layout = chart(style, labelOf(lines, "α"), {
     type: scale.log ? "log" : "linear",
     ...(quantity === "accuracy" ? {} : { tickvals: levels, ticktext: levels.map(number) }),
     range: [unit * (low - margin), unit * (high + margin)],
@@ -114,7 +114,8 @@ function spread(seeds, known) {
  * @param {number} seeds
  */
 function named(line, seeds) {
-  return seeds > 1 ? `${line.name} (median and range of ${seeds} seeds)` : line.name;
+  const text = `median of ${seeds} seeds; thin: each seed, band: their range`;
+  return seeds > 1 ? `${line.name} (${text})` : line.name;
 }
 
 /**

@@ -23,6 +23,18 @@ export function notesOf(surface, shown) {
 }
 
 /**
+ * Which plane a surface is of, if the planes of all that are shown differ.
+ *
+ * @param {Surface} surface
+ * @param {Surface[]} all
+ * @returns {string[]}
+ */
+export function planeOf({ plane }, all) {
+  const planes = new Set(all.map((each) => each.plane).filter(Boolean));
+  return planes.size > 1 ? [`the planes differ, here: ${plane || "unknown"}`] : [];
+}
+
+/**
  * Whether its picture has dots: only where some points are interpolated.
  *
  * @param {Surface} surface

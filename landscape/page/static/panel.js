@@ -5,7 +5,7 @@ import { label } from "landscape/contours.js";
 import { CutLine } from "landscape/cutline.js";
 import { boxHeight, inBox, spans } from "landscape/fit.js";
 import { color, CONFIG } from "landscape/look.js";
-import { notesOf } from "landscape/notes.js";
+import { notesOf, planeOf } from "landscape/notes.js";
 import { flat, relief } from "landscape/pictures.js";
 import { describe } from "landscape/reading.js";
 import { coordinate } from "landscape/surface.js";
@@ -109,11 +109,13 @@ export class Panel {
    * Show how far it is, and what must be known of it.
    *
    * @param {Status} status
+   * @param {Surface[]} all that are shown
    */
-  showStatus(status) {
+  showStatus(status, all) {
     this.part("h2").textContent = status.name;
     const { surface, shown } = this;
-    const notes = [...(surface ? notesOf(surface, shown) : []), status.note].filter(Boolean);
+    const own = surface ? [...planeOf(surface, all), ...notesOf(surface, shown)] : [];
+    const notes = [...own, status.note].filter(Boolean);
     this.part(".note").textContent = notes.join(" · ");
     this.part(".warnings").replaceChildren(...(surface?.warnings ?? []).map((text) => {
       const item = document.createElement("li");

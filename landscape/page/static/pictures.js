@@ -197,8 +197,8 @@ export function relief(surface, shown, camera) {
     ((shown.paths && surface.paths.length > 0) || (shown.marks && surface.marks.length > 0));
   if (!isOpen) data.push(...walls(mesh, floor, style.base));
   const scene = {
-    xaxis: { ...axis, title: { text: "α" }, range: alphas },
-    yaxis: { ...axis, title: { text: "β" }, range: betas },
+    xaxis: { ...axis, title: { text: escape(surface.axes[0]) }, range: alphas },
+    yaxis: { ...axis, title: { text: escape(surface.axes[1]) }, range: betas },
     zaxis: {
       ...axis,
       title: { text: "" },
@@ -307,10 +307,14 @@ export function flat(surface, shown, type) {
     ...paper(style),
     margin: { l: 48, r: 12, t: 8, b: 40 },
     plot_bgcolor: style.missing,
-    xaxis: { ...axis, title: { text: "α", standoff: 4 }, range: range(surface.alphas, type) },
+    xaxis: {
+      ...axis,
+      title: { text: escape(surface.axes[0]), standoff: 4 },
+      range: range(surface.alphas, type),
+    },
     yaxis: {
       ...axis,
-      title: { text: "β", standoff: 4 },
+      title: { text: escape(surface.axes[1]), standoff: 4 },
       range: range(surface.betas, type),
       ...(square ? { scaleanchor: "x" } : {}),
     },

@@ -49,6 +49,8 @@ export class Surface {
     /** @type {string} */ this.name = data.name;
     /** @type {string} */ this.quantity = data.quantity;
     /** @type {string} */ this.version = data.version;
+    /** @type {[string, string]} labels of α and β */ this.axes = data.axes;
+    /** @type {string} in words; empty if not known */ this.plane = data.plane;
     this.alphas = new Float64Array(bytes(data.alphas));
     this.betas = new Float64Array(bytes(data.betas));
     this.losses = new Float64Array(bytes(data.losses));
