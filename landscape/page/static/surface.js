@@ -48,6 +48,7 @@ export class Surface {
     /** @type {string} */ this.id = data.id;
     /** @type {string} */ this.name = data.name;
     /** @type {string} */ this.quantity = data.quantity;
+    /** @type {string} */ this.unit = data.unit;
     /** @type {string} */ this.version = data.version;
     /** @type {[string, string]} labels of α and β */ this.axes = data.axes;
     /** @type {string} in words; empty if not known */ this.plane = data.plane;
