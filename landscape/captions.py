@@ -72,8 +72,10 @@ def with_error(loss: float, error: float | None) -> str:
         error: Its standard error; None if unknown.
 
     Example:
-        >>> with_error(3.418913725, 0.02513), with_error(3.418913725, None), with_error(2e-5, 3.1e-6)
-        ('3.419 ± 0.025', '3.42', '2e-5 ± 3.1e-6')
+        >>> with_error(3.418913725, 0.02513), with_error(3.418913725, None)
+        ('3.419 ± 0.025', '3.42')
+        >>> with_error(2e-5, 3.1e-6)
+        '2e-5 ± 3.1e-6'
     """
     if error is None or not math.isfinite(loss):
         return Scale.label(loss)
