@@ -43,9 +43,8 @@ def unselected(
     chosen = possible.intersection(set().union(*wanted) if wanted else names).difference(*left_out)
     if not chosen:
         among = " among the trainable ones" if possible != frozenset(names) else ""
-        raise ValueError(
-            f"only={only!r} leaves no parameter to move{among}: they are {some_of(sorted(possible))}"
-        )
+        found = some_of(sorted(possible))
+        raise ValueError(f"only={only!r} leaves no parameter to move{among}: they are {found}")
     return frozenset(names) - chosen
 
 
