@@ -1,5 +1,6 @@
 """Arrays of a user's as tensors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -51,9 +52,12 @@ def check_single(value: Any, what: str) -> None:
     Raises:
         DataError: It is.
     """
-    if isinstance(value, tuple | list) and any(isinstance(v, DataLoader | Dataset) for v in value):
-        found = ", ".join(type(each).__name__ for each in value)
+    several = list(value.values()) if isinstance(value, Mapping) else value
+    if not isinstance(several, tuple | list):
+        return
+    if any(isinstance(each, DataLoader | Dataset) for each in several):
+        found = ", ".join(type(each).__name__ for each in several)
         raise DataError(
-            f"{what}: expected one DataLoader or Dataset, got {len(value)} ({found}; of training "
+            f"{what}: expected one DataLoader or Dataset, got {len(several)} ({found}; of training "
             "and test?): return one of them"
         )

@@ -167,8 +167,9 @@ def _hidden(name: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """Return why something cannot be loaded; of a failed import what failed at first."""
     root = root_cause(error) if isinstance(error, ImportError) else error
+    is_missing = isinstance(root, ModuleNotFoundError)
     reason = first_line(error) if root is error else f"{type(root).__name__}: {first_line(root)}"
-    if "torchvision" in reason:
+    if "torchvision" in reason and not is_missing:
         reason += " (torchvision does not fit torch: reinstall or remove it)"
     return reason
 

@@ -35,9 +35,9 @@ from landscape.metrics import (
     settings_of,
 )
 from landscape.modules import cast, copied, shared_type, unwrapped
-from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type, some_of
+from landscape.parameters import Center, Parameters, fingerprint, is_large, single_type
 from landscape.parametrizations import Parametrized, fixed_originals, is_changed_by, movable
-from landscape.selection import description, unselected
+from landscape.selection import description, frozen_remarks, unselected
 from landscape.trees import Tree
 from landscape.units import Unit, unit_of
 
@@ -190,12 +190,7 @@ class Objective:
         if not found.data.can_split:
             size = max(batch.num for batch in found.data.batches)
         remarks = [*found.remarks, *(usable_gpus()[1] if device == "auto" else ())]
-        if not fixed and 0 < len(trained) < len(names):
-            frozen = some_of([name for name in names if name not in trained])
-            remarks.append(
-                f"parameters that do not require gradients are moved as well: {frozen} "
-                "(only='trainable' leaves them where they are)"
-            )
+        remarks += frozen_remarks(trained, frozenset(names) - fixed, only)
         self.model = own
         self.loss, self.metrics = found.loss, found.metrics
         self.model_metrics: Mapping[str, ModelMetric] = {

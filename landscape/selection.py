@@ -4,8 +4,9 @@ import difflib
 import fnmatch
 from collections.abc import Iterable, Sequence
 
+from landscape.parameters import some_of
+
 _TRAINABLE = "trainable"
-_FEW = 8  # names in a message
 
 
 def unselected(
@@ -42,9 +43,8 @@ def unselected(
     chosen = possible.intersection(set().union(*wanted) if wanted else names).difference(*left_out)
     if not chosen:
         among = " among the trainable ones" if possible != frozenset(names) else ""
-        raise ValueError(
-            f"only={only!r} leaves no parameter to move{among}: they are {_some(sorted(possible))}"
-        )
+        found = some_of(sorted(possible))
+        raise ValueError(f"only={only!r} leaves no parameter to move{among}: they are {found}")
     return frozenset(names) - chosen
 
 
@@ -65,6 +65,26 @@ def description(only: str | Sequence[str] | None) -> str:
     return f"the trainable of {', '.join(others)}" if both else ", ".join(patterns)
 
 
+def frozen_remarks(
+    trained: frozenset[str], chosen: frozenset[str], only: str | Sequence[str] | None
+) -> list[str]:
+    """Return a remark if parameters are moved that were not trained as others were.
+
+    Args:
+        trained: Names of those that require gradients.
+        chosen: Names of those that are moved.
+        only: The patterns that choose them, see :class:`landscape.Objective`.
+    """
+    frozen = sorted(chosen - trained)
+    if not trained or not frozen:
+        return []
+    advice = "only='trainable'" if only is None else "'trainable' in addition in only"
+    return [
+        f"parameters that do not require gradients are moved as well: {some_of(frozen)} "
+        f"({advice} leaves them where they are)"
+    ]
+
+
 def _listed(only: str | Sequence[str] | None) -> list[str]:
     return [only] if isinstance(only, str) else list(only or ())
 
@@ -73,11 +93,11 @@ def _advice(pattern: str, names: Sequence[str]) -> str:
     """Return the pattern that may be meant, or names, for a message."""
     inner = [name for name in names if name.startswith(f"{pattern}.")]
     if inner:
-        return f": it is a module, whose parameters are {f'{pattern}.*'!r} ({_some(inner)})"
+        return f": it is a module, whose parameters are {f'{pattern}.*'!r} ({some_of(inner)})"
     close = difflib.get_close_matches(pattern, [*names, *_modules(names)], 3)
     if close:
         return f": the closest are {', '.join(close)}"
-    return f": they are {_some(names)}"
+    return f": they are {some_of(names)}"
 
 
 def _modules(names: Iterable[str]) -> list[str]:
@@ -86,7 +106,3 @@ def _modules(names: Iterable[str]) -> list[str]:
     return list(
         dict.fromkeys(".".join([*each[:k], "*"]) for each in parts for k in range(1, len(each)))
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_FEW]) + (", …" if len(names) > _FEW else "")

@@ -106,8 +106,8 @@ def test_random_data_are_noted(load: Any) -> None:
     assert not any("drawn" in remark for remark in read(load(Counting())).remarks)
 
 
-@pytest.mark.parametrize("kind", [tuple, list])
-def test_one_of_several_loaders_is_to_be_given(kind: type) -> None:
+@pytest.mark.parametrize("kind", [tuple, list, lambda each: dict(enumerate(each))])
+def test_one_of_several_loaders_is_to_be_given(kind: Callable[[Any], Any]) -> None:
     loader = DataLoader(TensorDataset(X, Y), 5)
     with pytest.raises(
         DataError, match=r"expected one DataLoader or Dataset, got 2 .*: return one"

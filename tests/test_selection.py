@@ -60,5 +60,9 @@ def test_frozen_parameters_stay_where_patterns_are_given() -> None:
     model[0].requires_grad_(False)
     data = torch.randn(9, 4), torch.randint(3, (9,))
     objective = landscape.Objective(model, data=data, device="cpu", only=["trainable", "*.weight"])
+    assert not any("require gradients" in remark for remark in objective.remarks)
+    both = landscape.Objective(model, data=data, device="cpu", only="*.weight")
+    (remark,) = both.remarks
+    assert "are moved as well: 0.weight ('trainable' in addition in only leaves" in remark
     delta = landscape.planes.random(objective, normalization="none").delta
     assert [name for name, tensor in delta.items() if tensor.any()] == ["1.weight"]
