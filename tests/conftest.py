@@ -19,6 +19,7 @@ from tests import nets
 from tests.browser import chromium
 
 matplotlib.use("Agg")
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's library is imported
 
 # A shell ignores it for what it starts in the background, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
