@@ -114,8 +114,7 @@ function spread(seeds, known) {
  * @param {number} seeds
  */
 function named(line, seeds) {
-  const text = `median of ${seeds} seeds; thin: each seed, band: their range`;
-  return seeds > 1 ? `${line.name} (${text})` : line.name;
+  return seeds > 1 ? `${line.name} (median of ${seeds} seeds)` : line.name;
 }
 
 /**
