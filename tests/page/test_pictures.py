@@ -171,7 +171,7 @@ def test_contour_labels_are_round_losses(tab: Tab) -> None:
     assert name == "net-contour.svg"
     root = ElementTree.fromstring(content)
     words = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"net", "0.3", "α"} <= words
+    assert {"net", "0.3", "α, along δ"} <= words
     name, picture = saved(tab, "png")
     assert np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).std() > 20
     assert "--kind contour --scale log --max none" in command_of(tab)[0]
