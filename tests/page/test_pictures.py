@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.interpolate import PchipInterpolator
 
 from landscape.curvature_map import Curvature
 from landscape.figures.between import between, finer
@@ -170,7 +171,7 @@ def test_contour_labels_are_round_losses(tab: Tab) -> None:
     assert name == "net-contour.svg"
     root = ElementTree.fromstring(content)
     words = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"net", "0.3", "α"} <= words
+    assert {"net", "0.3", "α, along δ"} <= words
     name, picture = saved(tab, "png")
     assert np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).std() > 20
     assert "--kind contour --scale log --max none" in command_of(tab)[0]
@@ -226,7 +227,14 @@ def test_lines_stand_in_one_chart_next_to_surfaces(tab: Tab) -> None:
     np.testing.assert_allclose(x, LINE.alphas)
     np.testing.assert_allclose(y, middle)
     np.testing.assert_allclose(high, second.losses[:, 0])
+    # Drawn as the monotone cubic of the logarithms, as in figures.
+    (x, y), _ = drawn("curve")
+    oracle = PchipInterpolator(LINE.alphas, np.log10(middle))
+    assert len(x) > 300
+    np.testing.assert_allclose(y, 10 ** oracle(x), rtol=1e-9)
     bottom, top = tab.get(f"{chart}.data.slice(0, 2).map(t => t.y)")
+    pieces = (len(x) - 1) // 40
+    bottom, top = bottom[::pieces], top[::pieces]
     assert bottom[5] is top[5] is None  # one seed diverges there
     finite = [k for k in range(41) if k != 5]
     np.testing.assert_allclose([bottom[k] for k in finite], np.nanmin(values, 0)[finite])

@@ -29,6 +29,19 @@ export function between({ alphas, betas, rows }, num) {
 }
 
 /**
+ * The monotone cubic through values along one axis, at about `num` coordinates.
+ *
+ * @param {ArrayLike<number>} axis two coordinates or more
+ * @param {ArrayLike<number>} values NaN where missing
+ * @param {number} num
+ * @returns {{x: Float64Array, y: Float64Array}}
+ */
+export function curve(axis, values, num) {
+  const pieces = division(axis, num);
+  return { x: finer(axis, pieces), y: lines(axis, [values], pieces)[0] };
+}
+
+/**
  * Into how many pieces an interval of an axis is divided for about `num` coordinates.
  *
  * @param {ArrayLike<number>} axis

@@ -204,7 +204,10 @@ async function drawLines(view) {
   section.querySelector(".note").replaceChildren(...lines.map((line) => {
     const item = document.createElement("div");
     const along = differ ? line.axes[0] : "";
-    const notes = [along, ...line.notes, ...line.warnings, statuses.get(line.id)].filter(Boolean)
+    const seeds = line.seeds.length > 1 ? "thin lines: single seeds, band: their range" : "";
+    const notes = [along, seeds, ...line.notes, ...line.warnings, statuses.get(line.id)].filter(
+      Boolean,
+    )
       .join(" · ");
     item.textContent = notes && `${line.name}: ${notes}`;
     return item;

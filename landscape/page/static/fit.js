@@ -11,6 +11,7 @@ const AZIMUTH = -72 * Math.PI / 180;
 const ELEVATION = 38 * Math.PI / 180;
 const MOST_ROWS = 30; // of a grid that are looked at, along each axis
 const ROUNDS = 24;
+const TEXTS = 60; // pixels at the sides that texts take
 const FLOOR = 0.01; // below the lowest value, as a part of the heights
 
 /**
@@ -20,7 +21,8 @@ const FLOOR = 0.01; // below the lowest value, as a part of the heights
  * @param {number} height
  */
 export function boxHeight(width, height) {
-  return Math.min(Math.max(0.62 * (height / width) ** 1.9, 0.37), 1.7);
+  const free = width - Math.min(TEXTS, 0.09 * width);
+  return Math.min(Math.max(0.72 * (height / free) ** 1.9, 0.37), 1.7);
 }
 
 /**

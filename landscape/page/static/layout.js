@@ -3,7 +3,7 @@
 const NARROW = 640; // pixels: a phone
 const GAP = 8;
 const SHARE = 0.79; // of the window that panels have at least
-const SHARE_OF_FLAT = 0.72; // which is square, next to a chart
+const SHARE_OF_FLAT = 0.72; // or next to a chart
 const SHARE_OF_TWO = 0.44; // that each of them has on a phone
 const LOWEST_CELL = 260; // pixels
 
@@ -34,7 +34,7 @@ export function arrange(width, height, num, isRelief, hasCharts) {
     const cell = Math.max(Math.min(share * height, most), LOWEST_CELL);
     return { columns: 1, cell: Math.ceil(cell), rail: "below", size: 0 };
   }
-  const share = isRelief ? SHARE : SHARE_OF_FLAT;
+  const share = isRelief && !hasCharts ? SHARE : SHARE_OF_FLAT;
   const widest = isRelief ? 1.4 : 1.05;
   const tallest = isRelief ? 0.98 : 0.9;
   let columns = 1;

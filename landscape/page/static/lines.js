@@ -1,5 +1,6 @@
 /** 1-D scans: all lines in one chart, by the rules of landscape/figures/curves.py. */
 
+import { curve } from "landscape/between.js";
 import { chart, labelOf, titleOf, unitOf } from "landscape/charts.js";
 import { color, escape } from "landscape/look.js";
 import { number } from "landscape/scale.js";
@@ -9,6 +10,8 @@ import { number } from "landscape/scale.js";
 /** @typedef {import("landscape/scale.js").Scale} Scale */
 /** @typedef {import("landscape/surface.js").Surface} Surface */
 
+const POINTS = 400; // of a curve, about
+const FEW = 25; // from so many points on they are not marked
 const OFF_THE_LINE = 1e-6;
 
 /**
@@ -36,33 +39,43 @@ export function lineChart(lines, quantity, label, scale, marks, style) {
     if (seeds.length > 1) {
       const { low, high, there } = spread(seeds, known);
       traces.push(
-        { ...group, x, y: there.map((is, k) => is ? drawn(low[k]) : null), ...EDGE },
+        { ...group, ...smooth(x, there.map((is, k) => is ? drawn(low[k]) : null), scale), ...EDGE },
         {
           ...group,
-          x,
-          y: there.map((is, k) => is ? drawn(high[k]) : null),
+          ...smooth(x, there.map((is, k) => is ? drawn(high[k]) : null), scale),
           ...EDGE,
           fill: "tonexty",
           fillcolor: translucent(shade, 0.2),
         },
         ...seeds.map((seed) => ({
           ...group,
-          x,
-          y: known.map((k) => drawn(seed[k])),
+          ...smooth(x, known.map((k) => drawn(seed[k])), scale),
           mode: "lines",
           line: { color: shade, width: 0.5 },
           opacity: 0.5,
         })),
       );
     }
+    const name = escape(named(line, seeds.length));
+    if (known.length > 1) {
+      traces.push({
+        legendgroup: line.id,
+        name,
+        hoverinfo: "skip",
+        ...smooth(x, known.map((k) => drawn(values[k])), scale),
+        mode: "lines",
+        line: { color: shade, width: 2 },
+        meta: "curve",
+      });
+    }
     traces.push({
       x,
       y: known.map((k) => drawn(values[k])),
-      mode: known.length < 30 ? "lines+markers" : "lines",
-      marker: { size: 4 },
-      line: { color: shade, width: 2 },
+      mode: "markers",
+      marker: { size: 4, color: shade, opacity: known.length < FEW ? 1 : 0 },
       legendgroup: line.id,
-      name: escape(named(line, seeds.length)),
+      showlegend: known.length < 2,
+      name,
       hovertemplate: "α %{x:.4~g}: %{y:.4~g}<extra></extra>",
       meta: "line",
     });
@@ -92,6 +105,25 @@ export function lineChart(lines, quantity, label, scale, marks, style) {
   return { data, layout: { ...layout, ...(marks ? marked(lines, style) : {}) } };
 }
 
+/**
+ * The monotone cubic through values, in what the axis shows, as a surface is.
+ *
+ * @param {number[]} x
+ * @param {(number | null)[]} y
+ * @param {Scale} scale
+ */
+function smooth(x, y, { log, low }) {
+  if (x.length < 2) return { x, y };
+  const values = y.map((value) => value ?? NaN);
+  const heights = log ? values.map((value) => Math.log10(value <= 0 ? low : value)) : values;
+  const found = curve(x, heights, POINTS);
+  const back = (/** @type {number} */ height) => log ? 10 ** height : height;
+  return {
+    x: [...found.x],
+    y: [...found.y].map((height) => Number.isFinite(height) ? back(height) : null),
+  };
+}
+
 const EDGE = { mode: "lines", line: { width: 0 } };
 
 /**
@@ -114,8 +146,7 @@ function spread(seeds, known) {
  * @param {number} seeds
  */
 function named(line, seeds) {
-  const text = `median of ${seeds} seeds; thin: each seed, band: their range`;
-  return seeds > 1 ? `${line.name} (${text})` : line.name;
+  return seeds > 1 ? `${line.name} (median of ${seeds} seeds)` : line.name;
 }
 
 /**

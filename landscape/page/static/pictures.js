@@ -48,6 +48,7 @@ import { isCurvature } from "landscape/quantity.js";
 const LIGHT = { x: -3, y: 3, z: 0.98 };
 
 const VERTICES = 150; // of a relief along each axis, about: with fewer plotly adds its own
+const TICK = 14; // pixels between an axis and its numbers, at a relief
 const PIXELS = 200; // of contours along each axis, about
 
 /** Contour lines of a relief. */
@@ -189,6 +190,9 @@ export function relief(surface, shown, camera) {
     zerolinecolor: style.grid,
     showspikes: false,
     nticks: 6,
+    ticks: "outside",
+    ticklen: TICK, // so far from a wall that it hides no number
+    tickcolor: style.grid,
   };
   const { alphas, betas } = spans(surface, shown.paths, shown.marks);
   const floor = 0.9 * ends(scale)[0] + 0.1 * scale.limits[0];

@@ -104,8 +104,8 @@ export class View {
       );
       const isNarrow = width < NARROW;
       const margin = isNarrow
-        ? { top: 12, left: 22, right: 4, bottom: 20 }
-        : { top: 8, left: 38, right: 6, bottom: 20 };
+        ? { top: 12, left: 24, right: 20, bottom: 20 }
+        : { top: 8, left: 38, right: 40, bottom: 20 };
       this.fitted = { key, camera: fit(points, width, height, margin) };
     }
     return this.fitted.camera;
