@@ -1,9 +1,13 @@
 """Captions: completeness, center, number of seeds and non-finite points of a surface."""
 
+import math
+
 import numpy as np
 
 from landscape.scale import Scale
 from landscape.surface import POINTS_ERROR, Surface
+
+_MOST_DECIMALS, _MOST_WITH_DECIMALS = 6, 10_000
 
 
 def unfinished(surface: Surface) -> list[str]:
@@ -20,7 +24,7 @@ def unfinished(surface: Surface) -> list[str]:
     if share < 1:
         return [f"{share:.0%} of the points"]
     final = float(np.mean([each.final for each in surface.seeds]))
-    return [f"{final:.0%} of the points from all their images"] if final < 1 else []
+    return [f"{final:.0%} of the points from all their {surface.unit.name}"] if final < 1 else []
 
 
 def refinement(surface: Surface) -> list[str]:
@@ -38,25 +42,46 @@ def refinement(surface: Surface) -> list[str]:
     ]
 
 
-def center(surface: Surface) -> list[str]:
+def center(surface: Surface, *, error: bool = False) -> list[str]:
     """Return the values at (0, 0) in one entry; empty if it is not an evaluated point.
 
     All seeds have the same center; the medians differ only by rounding.
 
     Args:
         surface: The surface.
+        error: Whether the standard error of the loss stands in it, where it is known.
     """
     middle = surface.median
     if middle.center_loss is None:
         return []
-    text = f"loss {Scale.label(middle.center_loss)}"
+    text = f"loss {with_error(middle.center_loss, middle.center_error if error else None)}"
     if middle.center_accuracy is not None:
         text += f", accuracy {percent(middle.center_accuracy)}"
     for name, value in middle.center_metrics.items():
         text += f", {name} {value:.4g}"
     text += " at the center"
-    images = max(each.center_images or 0 for each in surface.seeds)
-    return [f"{text}, {images} images" if images else text]
+    num = max(each.center_images or 0 for each in surface.seeds)
+    return [f"{text}, {surface.unit.counted(num)}" if num else text]
+
+
+def with_error(loss: float, error: float | None) -> str:
+    """Return a loss and its standard error to two digits as text, or the loss alone.
+
+    Args:
+        loss: The loss.
+        error: Its standard error; None if unknown.
+
+    Example:
+        >>> with_error(3.418913725, 0.02513), with_error(3.418913725, None)
+        ('3.419 ± 0.025', '3.42')
+    """
+    if error is None or not math.isfinite(loss):
+        return Scale.label(loss)
+    error = float(f"{error:.2g}")
+    decimals = 1 - math.floor(math.log10(error)) if error > 0 else -1
+    if 0 <= decimals <= _MOST_DECIMALS and abs(loss) < _MOST_WITH_DECIMALS:
+        return f"{loss:.{decimals}f} ± {error:.{decimals}f}"
+    return f"{Scale.label(loss)} ± {Scale.label(error)}"
 
 
 def percent(part: float) -> str:

@@ -13,6 +13,7 @@ from landscape.progress import Progress, Silent, duration
 from landscape.resuming import begin
 from landscape.scanning import AnyGrid, AnyPlane, prepared
 from landscape.threads import num_threads
+from landscape.units import Unit
 
 
 @dataclass(frozen=True)
@@ -21,19 +22,21 @@ class Estimate:
 
     Attributes:
         points: Number of points, of all seeds.
-        images: Number of images at each point.
-        operations: Floating-point operations of one image.
+        images: Number of examples at each point.
+        unit: What they are called.
+        operations: Floating-point operations of one example.
         seconds: Time of all points on one device, with the plan that was chosen.
         rate: Floating-point operations per second of a large product of matrices on this device.
         devices: Number of devices that share the points.
         parcel_bytes: What every process of another device receives.
         file_bytes: Size of the surface file.
         plan: The plan.
-        is_bound: Whether fewer points or images may suffice: a tolerance is set.
+        is_bound: Whether fewer points or examples may suffice: a tolerance is set.
     """
 
     points: int
     images: int
+    unit: Unit
     operations: float
     seconds: float
     rate: float
@@ -49,8 +52,8 @@ class Estimate:
         most = "at most about " if self.is_bound else "about "
         return "\n  ".join(
             [
-                f"{self.points} points × {self.images} images × {self.operations:.3g} operations "
-                f"= {work:.3g}",
+                f"{self.points} points × {self.unit.counted(self.images)} × {self.operations:.3g} "
+                f"operations = {work:.3g}",
                 f"{most}{duration(self.seconds / self.devices)} on {self.devices} "
                 f"device{'s' * (self.devices > 1)} ({self.plan})",
                 f"{work / self.seconds:.3g} operations/s a device, {used:.0%} of the rate of a "
@@ -104,12 +107,13 @@ def estimate(
     return Estimate(
         points,
         images,
+        objective.unit,
         operations_per_image(objective),
         seconds,
         rate,
         len(job.devices),
         len(parcel.content),
         len(compose(surface)),
-        str(stage.tuned.plan),
+        stage.tuned.plan.described(objective.unit.name),
         bool(job.tolerance or job.points_tolerance),
     )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from landscape.brief import brief
 from landscape.trees import Tree
+from landscape.units import TOKEN_LOSSES
 
 Loss = Callable[[Any, Any], Any]
 """``loss(outputs, targets)``, see :class:`landscape.Objective`."""
@@ -127,14 +128,16 @@ def is_cross_entropy(loss: Loss) -> bool:
 def name_of(loss: Loss) -> str:
     """Return what to call a loss, the same in every process (an address is not).
 
-    Torch's own cross entropies are ``cross_entropy`` and ``CrossEntropyLoss()``, no other is.
+    Torch's own cross entropies are ``cross_entropy`` and ``CrossEntropyLoss()``, and the losses of
+    :mod:`landscape.hf` have their names; no other has one of these.
     """
     name = str(getattr(loss, "__qualname__", None) or loss)
     if isinstance(loss, nn.CrossEntropyLoss):
         options = [f"label_smoothing={loss.label_smoothing:g}"] if loss.label_smoothing else []
         options += ["weight"] if loss.weight is not None else []
         name = f"CrossEntropyLoss({', '.join(options)})"
-    if name.startswith(("cross_entropy", "CrossEntropyLoss")) and not is_cross_entropy(loss):
+    is_named = name.startswith(("cross_entropy", "CrossEntropyLoss")) and not is_cross_entropy(loss)
+    if is_named or (name in TOKEN_LOSSES and getattr(loss, "__module__", "") != "landscape.hf"):
         name = f"own {name}"
     return re.sub(r" at 0x[0-9a-f]+", "", name)
 

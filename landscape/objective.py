@@ -38,6 +38,7 @@ from landscape.parameters import Center, Parameters, fingerprint, is_large, sing
 from landscape.parametrizations import Parametrized, fixed_originals, is_changed_by, movable
 from landscape.selection import unselected
 from landscape.trees import Tree
+from landscape.units import Unit, unit_of
 
 BatchNorm = Literal["frozen", "interpolated", "recomputed"]
 """BatchNorm running statistics away from the center.
@@ -310,6 +311,12 @@ class Objective:
         return self.data.num
 
     @property
+    def unit(self) -> Unit:
+        """What its examples are called."""
+        settings = {**self._further_settings, "loss": self._loss_name}
+        return unit_of(settings, {} if self._labels is None else {"classes": self.num_classes or 0})
+
+    @property
     def batches(self) -> list[Batch]:
         """The examples of each batch, in order."""
         return self.data.split(self.images_per_batch)
@@ -496,7 +503,7 @@ class Objective:
         """Return one line: model, loss, number of examples, device and type."""
         dtype = str(self.dtype).removeprefix("torch.")
         return (
-            f"Objective({self.name!r}, {self._loss_name}, {self.num_images} images, "
+            f"Objective({self.name!r}, {self._loss_name}, {self.unit.counted(self.num_images)}, "
             f"{self.device}, {dtype})"
         )
 

@@ -63,7 +63,7 @@ def begin(
         job = job.after(stage)
         facts: Facts = {
             "computed_in": stage.tuned.plan.precision,
-            "plan": str(stage.tuned.plan),
+            "plan": stage.tuned.plan.described(job.objective.unit.name),
             "deviation": stage.tuned.deviation,
             DECIDED: decisions_to(job.decided),
         }
@@ -104,8 +104,9 @@ def _with_tolerance(
             if seconds <= _LONG:
                 return job, stage
             tolerance = _TOLERANCE
+            every = objective.unit.counted(objective.num_images)
             job.progress.note(
-                f"{wanted.name}: all {objective.num_images} images would take about "
+                f"{wanted.name}: all {every} would take about "
                 f"{duration(seconds)}: subsampling them for a relative "
                 f"standard error of {_TOLERANCE:.0%} (tolerance 0 uses all)"
             )

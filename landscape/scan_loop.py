@@ -170,15 +170,15 @@ def _checked(surface: Surface, stage: Stage, job: Job, sample: _Sample) -> Surfa
 def _announce(surface: Surface, stage: Stage, job: Job) -> None:
     """Report what a stage evaluates, and its expected time."""
     num, size = len(stage.missing), surface.grid.size
-    added = stage.objective.num_images
+    added, unit = stage.objective.num_images, stage.objective.unit
     more = f" ({added} of them new)" if added < stage.images else ""
     resumed = f", {size - num} of them done before" if num < size else ""
     time_ = f"about {duration(stage.seconds)}"
     if surface.is_refined:
         resumed, time_ = " or fewer", f"at most about {duration(size * stage.seconds_per_point)}"
     job.progress.note(
-        f"{label(surface)}: {size} points{resumed} × {stage.images} images{more}, "
-        f"{time_} ({stage.tuned.plan})"
+        f"{label(surface)}: {size} points{resumed} × {unit.counted(stage.images)}{more}, "
+        f"{time_} ({stage.tuned.plan.described(unit.name)})"
     )
     if stage.tuned.plan.precision not in ("float32", "float64"):
         job.progress.note(

@@ -16,6 +16,7 @@ from landscape.facts import Facts, encodable_facts
 from landscape.grid import Grid, part_from
 from landscape.interpolation import interpolate_missing
 from landscape.overlays import Mark, Trajectory
+from landscape.units import Unit, is_per_token, unit_of
 from landscape.values import Values
 
 if TYPE_CHECKING:
@@ -185,7 +186,14 @@ class Surface:
     @property
     def quantity(self) -> str:
         """Name of the losses, with their unit if known."""
+        if is_per_token(self.settings):
+            return "mean cross-entropy (nats per token)"
         return "mean cross-entropy (nats)" if self.is_cross_entropy else "mean loss"
+
+    @property
+    def unit(self) -> Unit:
+        """What its examples are called."""
+        return unit_of(self.settings, self.provenance)
 
     @property
     def is_cross_entropy(self) -> bool:
@@ -240,7 +248,7 @@ class Surface:
 
     @property
     def images_per_point(self) -> str | None:
-        """Number of images behind the losses, as text, if a tolerance determined it."""
+        """Number of examples behind the losses, as text, if a tolerance determined it."""
         if not self.settings.get("tolerance"):
             return None
         seen = np.stack([each.examples for each in self.seeds])
@@ -303,6 +311,23 @@ class Surface:
         return float(self.losses[center]) if known else None
 
     @property
+    def center_error(self) -> float | None:
+        """The standard error of the loss at (0, 0), or None if it is unknown."""
+        center = self.center
+        known = center is not None and self.evaluated[center]
+        error = float(self.standard_errors[center]) if known else math.nan
+        return error if math.isfinite(error) else None
+
+    @property
+    def center_perplexity(self) -> float | None:
+        """The exponential of the loss at (0, 0), if it is in nats per token; else None."""
+        loss = self.center_loss
+        if loss is None or not is_per_token(self.settings):
+            return None
+        with np.errstate(over="ignore"):
+            return float(np.exp(loss))
+
+    @property
     def center_accuracy(self) -> float | None:
         """The accuracy at (0, 0), 0 to 1.
 
@@ -323,7 +348,7 @@ class Surface:
 
     @property
     def center_images(self) -> int | None:
-        """Number of images behind the values at (0, 0), or None if it is not evaluated."""
+        """Number of examples behind the values at (0, 0), or None if it is not evaluated."""
         center = self.center
         known = center is not None and self.evaluated[center]
         return int(self.examples[center]) if known else None

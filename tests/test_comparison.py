@@ -175,7 +175,7 @@ def test_area_below_the_loss_of_guessing() -> None:
 def test_settings_that_differ_are_noted() -> None:
     a = planes(smooth, "a", range(3), images=512, loss="mse")
     b = planes(smooth, "b", range(3), images=256, loss="cross_entropy")
-    assert "The scans differ in images, loss (" in str(compare(a, b))
+    assert "The scans differ in examples, loss (" in str(compare(a, b))
     assert "The scans differ" not in str(compare(a, a))
 
 

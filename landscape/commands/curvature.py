@@ -158,7 +158,7 @@ def command(
             only=selection.patterns,
         )
         hessian = Hessian(objective, groups)
-        report.note(f"{hessian.size} parameters, {objective.num_images} images")
+        report.note(f"{hessian.size} parameters, {objective.unit.counted(objective.num_images)}")
         facts: dict[str, Any] = {"parameters": hessian.size, "images": objective.num_images}
         if "moved" in objective.settings:
             facts["moved"] = objective.settings["moved"]

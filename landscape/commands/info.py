@@ -28,10 +28,13 @@ def command(path: Path, as_json: bool) -> None:
       landscape info runs/resnet56/last.pt --json
     """
     is_surface = path.suffix == ".h5" or is_hdf5(path) or is_numpy(path)
-    facts = facts_of(hdf5.load(path)) if is_surface else _checkpoint(path)
+    loaded = hdf5.load(path) if is_surface else None
+    facts = _checkpoint(path) if loaded is None else facts_of(loaded)
     if as_json:
         click.echo(json.dumps(_plain(facts), indent=2, ensure_ascii=False, allow_nan=False))
         return
+    if loaded is not None:
+        facts = {loaded.unit.renamed(key): value for key, value in facts.items()}
     width = max(map(len, facts))
     for key, value in facts.items():
         if isinstance(value, dict):
@@ -49,12 +52,17 @@ def facts_of(surface: Surface) -> dict[str, Any]:
     middle = surface.median
     losses = middle.losses[middle.evaluated]
     finite = losses[np.isfinite(losses)]
+    further = {
+        "standard error at the center": middle.center_error,
+        "perplexity at the center": middle.center_perplexity,
+    }
     return {
         "kind": "surface",
         "name": surface.name,
         "grid": str(surface.grid),
         "evaluated": f"{surface.evaluated.sum()} of {surface.grid.size} points",
         "loss at the center": middle.center_loss,
+        **{name: value for name, value in further.items() if value is not None},
         "accuracy at the center": middle.center_accuracy,
         "images at the center": max(each.center_images or 0 for each in surface.seeds) or None,
         "lowest loss": float(finite.min()) if finite.size else None,

@@ -234,7 +234,7 @@ def _scan(
 
 
 def _report(surface: Surface, target: Path, report: Progress) -> None:
-    for text in center(surface):
+    for text in center(surface, error=True):
         report.note(f"{surface.name}: {text}")
     for finding in warnings(surface):
         report.note(f"warning: {surface.name}: {finding}")

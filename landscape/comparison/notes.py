@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landscape.units import Unit
+
 if TYPE_CHECKING:
     from landscape.comparison.comparing import Group
 
@@ -37,7 +39,9 @@ def notes(groups: Sequence["Group"]) -> Iterator[str]:
 def _different_settings(groups: Sequence["Group"]) -> Iterator[str]:
     surfaces = [surface for group in groups for surface in group.surfaces]
     found = {key: {surface.settings.get(key) for surface in surfaces} for key in _EQUAL}
-    differing = [key for key, values in found.items() if len(values) > 1]
+    units = {surface.unit.name for surface in surfaces}
+    unit = Unit(units.pop() if len(units) == 1 else "examples")
+    differing = [unit.renamed(key) for key, values in found.items() if len(values) > 1]
     if differing:
         yield (
             f"The scans differ in {', '.join(differing)} (`landscape info` shows the values): "

@@ -125,6 +125,6 @@ def too_narrow(subject: Subject) -> Finding | None:
     return Finding(
         f"the losses span {subject.span:.2g}, less than their standard error "
         f"{float(np.median(errors)):.2g}",
-        "take a wider range, or more images",
+        f"take a wider range, or more {subject.unit.name}",
         "doubtful",
     )

@@ -129,7 +129,10 @@ def guessing(subject: Subject) -> Finding | None:
         guessed.append(percent(chance))
     if not found:
         return None
-    remedy = "check net, weights and preprocessing, and that the labels belong to the images"
+    remedy = (
+        "check net, weights and preprocessing, and that the labels belong to the "
+        f"{subject.unit.name}"
+    )
     if not by_accuracy:
         remedy += " (a few confident errors also make a large loss)"
     return Finding(

@@ -66,7 +66,17 @@ def _predicted(axis: Array, heights: Array) -> Array:
 
 
 def too_few_images(subject: Subject) -> Finding | None:
-    """At most points one standard error is the distance between contours, or more."""
+    """The loss is of one example, or most standard errors are the distance of contours or more.
+
+    One example has no standard error, nor has the mean of a batch of one.
+    """
+    unit, known = subject.unit, subject.surface.examples[subject.surface.evaluated]
+    if known.size and known.max() == 1:
+        return Finding(
+            f"the loss is that of a single {unit.single}, so its standard error is unknown",
+            f"take more {unit.name}",
+            "doubtful",
+        )
     if not subject.has_shape or subject.is_line:
         return None
     errors = subject.errors[np.isfinite(subject.errors)]
@@ -77,9 +87,9 @@ def too_few_images(subject: Subject) -> Finding | None:
     if error <= _OF_CONTOURS * step:
         return None
     return Finding(
-        f"too few images for the contours: the standard error is {error / step:.2g} of their "
+        f"too few {unit.name} for the contours: the standard error is {error / step:.2g} of their "
         "distance",
-        "take more images",
+        f"take more {unit.name}",
         "doubtful",
     )
 

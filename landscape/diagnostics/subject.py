@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from landscape.geometry.region import ROUNDING
 from landscape.scale import Scale
 from landscape.surface import Surface
+from landscape.units import Unit
 
 Array = NDArray[np.float64]
 
@@ -124,8 +125,13 @@ class Subject:
         return 1 in self.surface.grid.shape
 
     @property
+    def unit(self) -> Unit:
+        """What the examples are called."""
+        return self.surface.unit
+
+    @property
     def images(self) -> int:
-        """Number of images behind the values at the center."""
+        """Number of examples behind the values at the center."""
         return max(each.center_images or 1 for each in self.surface.seeds)
 
     def number(self, key: str) -> float | None:

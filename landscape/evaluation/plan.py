@@ -117,13 +117,21 @@ class Plan:
         return plan
 
     def __str__(self) -> str:
+        return self.described()
+
+    def described(self, unit: str = "images") -> str:
+        """Return the plan as text.
+
+        Args:
+            unit: What examples are called.
+        """
         points = f"{self.points_per_batch} points at once, " if self.points_per_batch > 1 else ""
         extras = ", compiled" * self.compiled + ", CUDA graph" * self.cuda_graph
         if self.corrected:
-            extras += f", corrected by {self.corrected} images in full precision"
+            extras += f", corrected by {self.corrected} {unit} in full precision"
         return (
             f"{points}{self.network.name}, {self.precision}, "
-            f"{self.images_per_batch} images per batch{extras}"
+            f"{self.images_per_batch} {unit} per batch{extras}"
         )
 
 
@@ -219,15 +227,15 @@ def _run(
                     done += 1
                     yield value
             except Exception as error:  # whatever a model or a kernel raises
-                plan, reason = _after(plan, error)
+                plan, reason = _after(plan, error, objective.unit.name)
                 strategy = None
-                note(f"{reason}; continuing with {plan}")
+                note(f"{reason}; continuing with {plan.described(objective.unit.name)}")
             else:
                 return
         release(objective.device)
 
 
-def _after(plan: Plan, error: Exception) -> tuple[Plan, str]:
+def _after(plan: Plan, error: Exception, unit: str) -> tuple[Plan, str]:
     """Return the plan that follows after an error, and a text about the error.
 
     Raises:
@@ -236,7 +244,7 @@ def _after(plan: Plan, error: Exception) -> tuple[Plan, str]:
     if not is_out_of_memory(error):
         if plan.reference is None:
             raise error
-        return plan.reference, f"{plan} failed ({first_line(error)})"
+        return plan.reference, f"{plan.described(unit)} failed ({first_line(error)})"
     smaller = plan.halved() or plan.reference
     if smaller is None:
         raise MemoryError(str(error)) from error

@@ -122,16 +122,22 @@ class Trials:
         if trial is not None and trial.deviation <= ROUNDING[plan.precision]:
             self._keep(plan, trial)
         elif trial is not None:
-            self.log.append(f"not used (deviation {trial.deviation:.2g}): {plan}")
+            text = self._text(plan)
+            self.log.append(f"not used (deviation {trial.deviation:.2g}): {text}")
             self.note(
-                f"Rejected plan {plan}: relative deviation {trial.deviation:.2g} from the "
+                f"Rejected plan {text}: relative deviation {trial.deviation:.2g} from the "
                 "reference."
             )
 
     def _keep(self, plan: Plan, trial: Trial) -> None:
         self.measured[plan] = trial
         milliseconds = 1000 * trial.seconds * self.objective.num_images
-        self.log.append(f"{milliseconds:.4g} ms, deviation {trial.deviation:.2g}: {plan}")
+        self.log.append(
+            f"{milliseconds:.4g} ms, deviation {trial.deviation:.2g}: {self._text(plan)}"
+        )
+
+    def _text(self, plan: Plan) -> str:
+        return plan.described(self.objective.unit.name)
 
     def _try(self, plan: Plan, data: Objective) -> Trial | None:
         """Return the measurements of a plan; None if it raises.
@@ -143,7 +149,9 @@ class Trials:
         except Exception as error:  # whatever a user's model raises when it is rewritten
             if is_out_of_memory(error):
                 release(data.device)
-            self.log.append(f"not used ({type(error).__name__}: {first_line(error)}): {plan}")
+            self.log.append(
+                f"not used ({type(error).__name__}: {first_line(error)}): {self._text(plan)}"
+            )
             return None
         seconds = trial.seconds + trial.lost * self.reference_seconds / self.objective.num_images
         return replace(trial, seconds=seconds)

@@ -120,4 +120,5 @@ def confirmed(
     if trial.deviation > allowed:
         return None
     seconds = trial.seconds * objective.num_images
-    return Tuned(plan, seconds, trial.deviation, trial.strategy, (f"chosen before: {plan}",))
+    log = (f"chosen before: {plan.described(objective.unit.name)}",)
+    return Tuned(plan, seconds, trial.deviation, trial.strategy, log)

@@ -53,7 +53,7 @@ def facts(surface: Surface) -> dict[str, str]:
         found[surface.quantity] = f"{Scale.label(losses.min())} to {Scale.label(losses.max())}"
     for name in ("images", "tolerance", "seed", "normalize", "batchnorm", "precision"):
         if name in surface.settings:
-            found[name] = str(surface.settings[name])
+            found[surface.unit.renamed(name)] = str(surface.settings[name])
     found["time"] = duration(sum(each.seconds for each in surface.seeds))
     return found
 

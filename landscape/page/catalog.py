@@ -41,6 +41,7 @@ class _Kept:
         found: Its status without its progress.
         done: Points that are done.
         total: Of how many.
+        unit: What its examples are called.
         history: When how many points were done.
     """
 
@@ -51,6 +52,7 @@ class _Kept:
     found: Mapping[str, Any] | None = None
     done: int = 0
     total: int = 0
+    unit: str = "examples"
     history: list[tuple[float, int]] = field(default_factory=list)
 
 
@@ -151,6 +153,7 @@ def _status(name: str, kept: _Kept) -> Mapping[str, Any]:
             kept.reason = reason_not_drawn(surface) or ""
             kept.is_other = bool(kept.reason)
             kept.done, kept.total = surface.done
+            kept.unit = surface.unit.name
             kept.found = None if kept.reason else _found(surface, version)
         except (LandscapeError, OSError, ValueError, TypeError) as error:
             kept.found, kept.reason = None, first_line(error)
@@ -206,7 +209,7 @@ def _time_left(kept: _Kept) -> str:
     """Return how far a running scan is, from what was seen of it."""
     done, total = kept.done, kept.total
     if done == total:
-        return "all points; further seeds or images follow"
+        return f"all points; further seeds or {kept.unit} follow"
     now = time.monotonic()
     history = kept.history
     if not history or history[-1][1] != done:

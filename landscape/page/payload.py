@@ -44,6 +44,7 @@ def content(surface: Surface, identifier: str, version: str) -> Mapping[str, Any
         "version": version,
         "name": surface.name,
         "quantity": surface.quantity,
+        "unit": surface.unit.name,
         "alphas": _base64(middle.grid.alphas, "<f8"),
         "betas": _base64(middle.grid.betas, "<f8"),
         "losses": filled(middle.losses, "<f8"),
@@ -171,8 +172,9 @@ def _facts(surface: Surface) -> list[tuple[str, str]]:
     """Return where it comes from, the most asked for first."""
     every = {**surface.settings, **surface.provenance}
     order = [*filter(every.__contains__, _FIRST_FACTS), *every]
-    facts = [(key.replace("_", " "), str(every[key])) for key in dict.fromkeys(order)]
+    show = surface.unit.renamed
+    facts = [(show(key).replace("_", " "), str(every[key])) for key in dict.fromkeys(order)]
     seconds = sum(each.seconds for each in surface.seeds)
-    seen = [("images per point", each)] if (each := surface.images_per_point) else []
+    seen = [(show("images per point"), each)] if (each := surface.images_per_point) else []
     found = [("warning", str(finding)) for finding in warnings(surface)]
     return [*found, ("grid", str(surface.grid)), *seen, ("time", duration(seconds)), *facts]

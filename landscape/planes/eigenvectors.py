@@ -79,7 +79,7 @@ def eigenvectors_spec(
             raise LandscapeError(
                 f"the two eigenvalues did not converge in {hessian.products} "
                 "Hessian-vector products (`landscape curvature` shows how close they came): use "
-                "other images"
+                f"other {objective.unit.name}"
             )
         (progress or default_progress()).note(
             "eigenvalues along α and β: " + ", ".join(f"{value:.6g}" for value in pairs.values)

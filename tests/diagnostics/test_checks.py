@@ -217,5 +217,5 @@ def test_a_scan_stores_what_guessing_gives(mlp: nn.Module, vectors: tuple[Tensor
     regression = scan(mlp, nn.functional.mse_loss, (x, one_hot), points=3)
     assert "classes" not in regression.provenance
     assert regression.center_accuracy is None
-    assert notes(regression)[0].endswith("at the center, 23 images")
+    assert notes(regression)[0].endswith("at the center, 23 examples")
     assert "accuracy" not in notes(regression)[0]

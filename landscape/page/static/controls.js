@@ -44,6 +44,7 @@ export function showState(view, choose) {
   if (document.activeElement !== fields["clip-at"]) {
     fields["clip-at"].value = scale.clipped ? scale.text(scale.high) : "";
   }
+  byId("unit").textContent = view.unit;
   const isRelief = view.kind === "surface";
   fields.heights.disabled = fields.link.disabled = !isRelief;
   // A cell of a notebook has no link.

@@ -48,6 +48,7 @@ export class Surface {
     /** @type {string} */ this.id = data.id;
     /** @type {string} */ this.name = data.name;
     /** @type {string} */ this.quantity = data.quantity;
+    /** @type {string} */ this.unit = data.unit;
     /** @type {string} */ this.version = data.version;
     this.alphas = new Float64Array(bytes(data.alphas));
     this.betas = new Float64Array(bytes(data.betas));

@@ -156,6 +156,12 @@ export class View {
     return this.lineScaleTo(this.state.clip);
   }
 
+  /** What the examples of all surfaces are called. */
+  get unit() {
+    const units = new Set(this.all.map((surface) => surface.unit));
+    return units.size === 1 ? [...units][0] : "examples";
+  }
+
   /** The scale of what is shown: of the losses, or of another quantity. */
   get shownScale() {
     const { quantity, surfaces } = this;
