@@ -80,6 +80,6 @@ def test_the_command_computes_no_point(
     command = [*scan_command, "--points", "9", "--out", "s.h5", "--estimate"]
     result = CliRunner().invoke(group, command)
     assert result.exit_code == 0, result.output
-    assert "81 points × 9 images" in result.stdout
+    assert "81 points × 9 examples" in result.stdout
     assert not evaluated
     assert not Path("s.h5").exists()

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import landscape
 from landscape import datasets, libraries
+from landscape.captions import notes
 from landscape.errors import CheckpointError, DataError, LandscapeError, ParameterMismatchError
 from landscape.hdf5 import load_directions
 from landscape.hf import causal_lm_loss, masked_lm_loss, text_batches
@@ -69,6 +70,12 @@ def test_a_causal_model_has_the_loss_of_transformers(
     assert surface.center_loss == pytest.approx(wanted, rel=1e-9)
     assert surface.settings["net"] == "GPT2LMHeadModel"
     assert surface.settings["sequence_length"] == expected
+    assert surface.quantity == "mean cross-entropy (nats per token)"
+    counted = f"{surface.settings['images']} sequences of {expected} tokens"
+    assert f"9 points × {counted}," in result.stderr
+    error = f"{float(surface.center_error or 0):.2g}"
+    assert f" ± {error} at the center" in result.stderr
+    assert "image" not in result.stderr
     assert np.isfinite(surface.losses).all()
     assert (surface.standard_errors > 0).all()
 
@@ -110,8 +117,6 @@ def test_only_some_parameters_are_moved_and_the_caption_says_it(folder: Path, ru
     surface = landscape.load(folder / "a.h5")
     assert surface.settings["moved"] == "*.mlp.*, !*.bias"
     assert "moved  " in run("info", "a.h5").stdout
-    from landscape.captions import notes
-
     assert "moved: *.mlp.*, !*.bias" in notes(surface)
     whole = run("curvature", *text, "--top", "1", "--samples", "2", "--json", "--device", "cpu")
     part = run(

@@ -13,7 +13,7 @@ from torch import nn
 
 import landscape
 from landscape import hf
-from landscape.captions import center, notes, unfinished, with_error
+from landscape.captions import center, unfinished, with_error
 from landscape.commands.info import facts_of
 from landscape.diagnostics import check
 from landscape.evaluation.plan import reference_plan
@@ -150,14 +150,6 @@ def test_a_single_example_is_reported(settings: Any) -> None:
     assert [each.check for each in check(line)] == ["too-few-images"]
     for num in (0, 2, 400):  # 0: unknown, of other programs
         assert check(surface(settings, num=num, error=math.nan)) == []
-
-
-def test_an_adapter_is_named_where_the_model_is_one_of_peft() -> None:
-    adapter = {"net": "PeftModelForCausalLM", "moved": "trainable"}
-    assert "moved: the adapter" in notes(surface({**TEXT, **adapter}))
-    for other in ({"net": "GPT2LMHeadModel"}, {"moved": "trainable, !*lora_B*"}):
-        found = {**TEXT, **adapter, **other}
-        assert f"moved: {found['moved']}" in notes(surface(found))
 
 
 def test_plans_and_objectives_have_the_word() -> None:

@@ -788,3 +788,14 @@ def test_scales_have_the_numbers_of_the_figures(open_tab: Open) -> None:
         np.testing.assert_allclose(got["levels"], wanted.levels(8), rtol=1e-12, atol=1e-300)
         assert got["texts"] == [Scale.label(level) for level in wanted.levels(8)]
     assert clipped >= 3
+
+
+def test_the_help_calls_examples_what_they_are(browser: Any, tmp_path: Path) -> None:
+    text = replace(bowl(), settings={"data": "notes.txt", "sequence_length": 8})
+    of_images = replace(rugged(), settings={"data": "digits"})
+    for shown, word in (((text,), "sequences"), ((text, of_images), "examples")):
+        path = tmp_path / f"{word}.html"
+        page.view(*shown, html=path)
+        tab = Tab(browser, path.as_uri())
+        assert tab.page.text_content("#unit") == word
+        tab.close()
