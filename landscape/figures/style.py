@@ -19,6 +19,7 @@ from landscape.surface import Surface
 _WORDS = re.compile(r"(?:\\\$|\$[^$]*\$|\S)+")  # a formula is not broken
 _MISSING = "0.75"  # gray of points without a finite loss
 _EDGE = 0.4  # length of an edge of a box in 3-D, about, in widths of its axes
+_SHORT = 8.0  # ems of a label that is never broken, as "α, along δ"
 _LONGEST = 4.0  # times as long as the other side: no true proportions from there on
 
 
@@ -95,7 +96,8 @@ def _break_in_3d(axes: Any) -> None:
     """Break labels that are longer than the edges of the box, away from the numbers."""
     size = rcParams["font.size"]
     for axis in (axes.xaxis, axes.yaxis):
-        text = wrapped(axis.get_label_text(), _EDGE * width(axes), size)
+        room = max(_EDGE * width(axes), _SHORT * size / 72)
+        text = wrapped(axis.get_label_text(), room, size)
         axis.set_label_text(text)
         axis.labelpad += 0.9 * size * text.count("\n")
 
