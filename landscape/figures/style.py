@@ -19,6 +19,7 @@ from landscape.surface import Surface
 _WORDS = re.compile(r"(?:\\\$|\$[^$]*\$|\S)+")  # a formula is not broken
 _MISSING = "0.75"  # gray of points without a finite loss
 _EDGE = 0.4  # length of an edge of a box in 3-D, about, in widths of its axes
+_SHORT = 10  # characters of a label that is never broken, as "α, along δ"
 _LONGEST = 4.0  # times as long as the other side: no true proportions from there on
 
 
@@ -80,6 +81,8 @@ def name_axes(axes: Any, surface: Surface, most: int | None = None) -> None:
         _break_in_3d(axes)
     limits = axes.get_xlim(), axes.get_ylim()
     room = width(axes) * 72 / rcParams["font.size"]
+    if axes.name == "3d" and max(len(alpha), len(beta)) > _SHORT:
+        room /= 2  # the box is smaller
     most = most or int(np.clip(room / 4.5, 2, 6))
     steps = [_step(low, high, most) for low, high in limits]
     if _is_equal(surface):
@@ -95,7 +98,8 @@ def _break_in_3d(axes: Any) -> None:
     """Break labels that are longer than the edges of the box, away from the numbers."""
     size = rcParams["font.size"]
     for axis in (axes.xaxis, axes.yaxis):
-        text = wrapped(axis.get_label_text(), _EDGE * width(axes), size)
+        room = max(_EDGE * width(axes), 0.8 * _SHORT * size / 72)
+        text = wrapped(axis.get_label_text(), room, size)
         axis.set_label_text(text)
         axis.labelpad += 0.9 * size * text.count("\n")
 
