@@ -421,7 +421,7 @@ def bad(tmp_path: Path, runs: Path) -> Path:
         ("check original.h5", 1, "is a surface of the code of Li et al"),
         ("check good.pt", 1, "a checkpoint, not a surface"),
         ("check none.h5", 1, "no such file"),
-        ("check", 2, "Missing argument 'FILE"),
+        ("check", 2, "Missing argument 'SURFACE"),
         ("info original.h5", 1, "is a surface of the code of Li et al"),
         ("info none", 1, "no such file"),
         ("scan x.h5", 1, "a surface, not a checkpoint: show it with `landscape view x.h5`"),

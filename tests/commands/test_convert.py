@@ -183,7 +183,7 @@ def test_other_verbs_name_what_a_file_is(
 
 
 def test_every_format_is_described() -> None:
-    text = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "exchange.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| `.")]
     for ending, each in FORMATS.items():
         found = [row for row in rows if f"`{ending}`" in row.split("|")[1]]
