@@ -44,6 +44,7 @@ def planes(
             lambda a, b: height * function(a, b) + noise(seed, SIGMA)(a, b),  # noqa: B023
             standard_error=SIGMA,
         )
+        surface.examples[:] = 100
         settings = {"seed": seed, "weights_sha256": name, **facts}
         made.append(replace(surface, settings=settings, provenance={"name": name}))
     return replace(made[0], repeats=tuple(made[1:]))
