@@ -11,6 +11,7 @@ const AZIMUTH = -72 * Math.PI / 180;
 const ELEVATION = 38 * Math.PI / 180;
 const MOST_ROWS = 30; // of a grid that are looked at, along each axis
 const ROUNDS = 24;
+const EDGE = 6; // pixels between the surface and the panel's right side
 const TEXTS = 60; // pixels at the sides that texts take
 const FLOOR = 0.01; // below the lowest value, as a part of the heights
 
@@ -85,7 +86,7 @@ export function inBox(spans, scale, tall, alpha, beta, value) {
 }
 
 /**
- * The outline of a picture: its floor, and points all over the surface.
+ * The outline of a picture: its floor with the middles of its sides, and points all over the surface.
  *
  * @param {Surface} surface
  * @param {ArrayLike<number>} values
@@ -100,7 +101,7 @@ export function outline(surface, values, scale, spans, tall) {
     return [...axis.keys()].filter((k) => k % step === 0 || k === axis.length - 1);
   };
   const floor = -0.5 * tall;
-  const points = [-0.5, 0.5].flatMap((x) => [-0.5, 0.5].map((y) => ({ x, y, z: floor })));
+  const points = [-0.5, 0.5].flatMap((x) => [-0.5, 0, 0.5].map((y) => ({ x, y, z: floor })));
   for (const i of some(surface.alphas)) {
     for (const j of some(surface.betas)) {
       const value = values[surface.index(i, j)];
@@ -113,12 +114,19 @@ export function outline(surface, values, scale, spans, tall) {
 }
 
 /**
+ * Pixels that stay free for texts; on the right for those of β, whose name stands at the middle of the
+ * floor's side, and whose numbers before it are further to the left.
+ *
+ * @typedef {{top: number, left: number, right: number, bottom: number}} Margin
+ */
+
+/**
  * The camera that sees all points, as near as possible.
  *
  * @param {Point[]} points
  * @param {number} width of the picture, in pixels
  * @param {number} height
- * @param {{top: number, left: number, right: number, bottom: number}} margin pixels that stay free, for texts
+ * @param {Margin} margin
  * @returns {Camera}
  */
 export function fit(points, width, height, margin) {
@@ -127,7 +135,9 @@ export function fit(points, width, height, margin) {
     y: Math.cos(ELEVATION) * Math.sin(AZIMUTH),
     z: Math.sin(ELEVATION),
   };
-  const room = [width - margin.left - margin.right, height - margin.top - margin.bottom];
+  const floor = Math.min(...points.map(({ z }) => z));
+  const ends = points.map(({ y, z }) => z === floor && y <= 0 ? margin.right : EDGE);
+  const room = height - margin.top - margin.bottom;
   let distance = 2;
   let [right, up] = [0, 0]; // of the center, in units of the box
   const camera = () => {
@@ -141,16 +151,17 @@ export function fit(points, width, height, margin) {
   };
   for (let round = 0; round < ROUNDS; round++) {
     const seen = points.map((point) => project(camera(), point, width, height));
-    const [left, end] = [Math.min(...seen.map(({ x }) => x)), Math.max(...seen.map(({ x }) => x))];
+    const left = Math.min(...seen.map(({ x }) => x)) - margin.left;
+    const end = Math.max(...seen.map(({ x }, k) => x + ends[k]));
     const [top, bottom] = [
       Math.min(...seen.map(({ y }) => y)),
       Math.max(...seen.map(({ y }) => y)),
     ];
     const pixel = distance / (1.2 * height); // about its size in the box
-    right += pixel * ((left + end) / 2 - (margin.left + width - margin.right) / 2);
+    right += pixel * ((left + end) / 2 - width / 2);
     up -= pixel * ((top + bottom) / 2 - (margin.top + height - margin.bottom) / 2);
     // What is near grows faster than the distance shrinks: so only half a step.
-    distance *= Math.sqrt(Math.max((end - left) / room[0], (bottom - top) / room[1]));
+    distance *= Math.sqrt(Math.max((end - left) / width, (bottom - top) / room));
     distance = Math.min(Math.max(distance, 0.8), 5);
   }
   return camera();

@@ -48,7 +48,7 @@ import { isCurvature } from "landscape/quantity.js";
 const LIGHT = { x: -3, y: 3, z: 0.98 };
 
 const VERTICES = 150; // of a relief along each axis, about: with fewer plotly adds its own
-const TICK = 14; // pixels between an axis and its numbers, at a relief
+const TICK = 20; // pixels between an axis and its numbers, at a relief
 const PIXELS = 200; // of contours along each axis, about
 
 /** Contour lines of a relief. */

@@ -105,7 +105,7 @@ export class View {
       const isNarrow = width < NARROW;
       const margin = isNarrow
         ? { top: 12, left: 24, right: 20, bottom: 20 }
-        : { top: 8, left: 38, right: 40, bottom: 20 };
+        : { top: 8, left: 48, right: 98, bottom: Math.min(50, 0.085 * height) };
       this.fitted = { key, camera: fit(points, width, height, margin) };
     }
     return this.fitted.camera;
